@@ -1,0 +1,64 @@
+# Two commands are all there is to know:
+#   make run     watch a training script in the terminal   (SCRIPT=train.py ARGS="--epochs 3")
+#   make test    every check that a change has to pass
+# They need Python 3.11 to 3.13, make and git; the rest goes into .venv, which `make clean` removes.
+
+PYTHON ?= python3
+VENV ?= .venv
+SCRIPT ?= examples/digits.py
+ARGS ?=
+# Tests on two cores: they start many processes of their own.
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.PHONY: run test lint types layers tests bench pictures clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.for-run
+	$(BIN)/graphlens run $(SCRIPT) $(ARGS)
+
+# The quick ones first: a typo is said after a second, not after the tests.
+test: lint types layers tests
+
+lint: $(VENV)/.for-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.for-test
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+layers: $(VENV)/.for-test
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.for-test
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+# What tracing costs, and what a frame of the terminal costs, on this machine.
+bench: $(VENV)/.for-test
+	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+# The pictures of the README, from a real recording.
+pictures: $(VENV)/.for-test
+	$(BIN)/python docs/make_pictures.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# A stamp is as new as what was installed: the second `make` has nothing to do.
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "graphlens needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; name another one with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.for-run: $(VENV)/.made pyproject.toml constraints.txt
+	@echo 'installing graphlens and PyTorch into $(VENV); the first time takes a few minutes'
+	$(INSTALL) --editable '.[torch,examples]'
+	touch $@
+
+$(VENV)/.for-test: $(VENV)/.made pyproject.toml constraints.txt
+	@echo 'installing graphlens, PyTorch and the development tools into $(VENV); the first time takes a few minutes'
+	$(INSTALL) --editable '.[dev]'
+	touch $@
