@@ -28,7 +28,7 @@ lint: $(VENV)/.for-test
 
 types: $(VENV)/.for-test
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 layers: $(VENV)/.for-test
 	$(BIN)/lint-imports
