@@ -49,7 +49,7 @@ clean:
 
 # A stamp is as new as what was installed: the second `make` has nothing to do.
 $(VENV)/.made:
-	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "graphlens needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; name another one with: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "graphlens needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; name another one with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
