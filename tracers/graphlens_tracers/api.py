@@ -1,0 +1,68 @@
+"""The contract between a tracer, the place it writes to, and the code that starts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from graphlens_tracers.events import Event
+
+Level = Literal["structure", "health"]
+LEVELS: tuple[Level, ...] = ("structure", "health")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to look at, as chosen on the command line.
+
+    Attributes:
+        level: "structure", or "health": minimum, maximum and non-finite counts too.
+        steps: Only the training steps from the first up to, not including, the second.
+    """
+
+    level: Level = "health"
+    steps: tuple[int, int | None] = (0, None)
+
+
+class Sink(Protocol):
+    """Where a tracer puts what it saw. Nothing here raises into the traced program."""
+
+    def declare(self, event: Event) -> None:
+        """Record something that is said once; the next `row` may refer to it."""
+
+    def gap(self, kind: str, what: str, count: int = 1) -> None:
+        """Count something that was not looked at."""
+
+
+class Tracer(Protocol):
+    """Turns one framework's execution into events.
+
+    The traced program's results stay bit for bit what they were, its random state and its
+    exceptions included. Order is part of the contract: declared before referred to.
+    """
+
+    def start(self, sink: Sink, options: Options) -> None:
+        """Begin: at first import, later (attach, notebook), or again; state is per instance."""
+
+    def stop(self) -> None:
+        """Undo everything `start` did. Safe to call twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracerSpec:
+    """How to find a tracer without importing its framework.
+
+    Attributes:
+        name: What people type ("pytorch").
+        trigger: The module whose first import starts it ("torch").
+        factory: "module:callable" that makes the `Tracer`.
+        needs: Version range as a requirement ("torch>=2.4"), for `graphlens doctor`.
+        environment: Variables, as (name, value), that the framework must find when it is imported;
+            one that is already set is left as it is.
+    """
+
+    name: str
+    trigger: str
+    factory: str
+    needs: str
+    environment: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,404 @@
+"""What a tracer may say: ids, phases, specs, and one event a fact.
+
+Everything here is frozen, standard library only, and read on both sides of the process
+boundary. An event is written as JSON, ``["NodeSeen", {"node": 4, ...}]``, with fields left out
+that have their default. Fields are only ever added, at the end and with a default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, Literal, NewType
+
+FORMAT = 1
+"""Raise it when an old reader would misread a new event."""
+
+Seq = NewType("Seq", int)
+"""Position in one process: starts at 0, one per operation that ran, one counter for all its
+threads. Shown as N, or RANK:N."""
+NodeId = NewType("NodeId", int)
+ValueId = NewType("ValueId", int)
+GraphId = NewType("GraphId", int)
+ScopeId = NewType("ScopeId", int)
+SiteId = NewType("SiteId", int)
+CallId = NewType("CallId", int)
+CellId = NewType("CellId", int)
+ProcId = NewType("ProcId", int)
+ModuleCallId = NewType("ModuleCallId", int)
+
+
+class Phase(StrEnum):
+    """Which part of training an operation belongs to."""
+
+    DATA = "data"  # making the batch: loading, collating, augmenting
+    FORWARD = "forward"  # the model and the loss
+    BACKWARD = "backward"
+    OPTIMIZER = "optimizer"  # inside Optimizer.step (not its closure), unscaling, clipping, zero_grad
+    OTHER = "other"  # set-up, item(), logging, averaging
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a tensor is, without its numbers."""
+
+    shape: tuple[int | None, ...] | None  # None: unknown rank
+    dtype: str  # "float32", without a framework's prefix
+    device: str = "cpu"
+    strides: tuple[int, ...] | None = None  # None: contiguous
+    offset: int = 0  # elements into the storage
+    layout: str = "strided"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One result of a node.
+
+    Attributes:
+        value: Its id, unique in the process.
+        spec: As first seen.
+        alias: Index of the input whose memory it shares (a view); None when it has its own.
+        ranged: How its minimum and maximum are stored: "" (not looked at), "f2" float16, "b2"
+            bfloat16, "f4" float32, "f8" float64. Every row of the node has that many slots.
+    """
+
+    value: ValueId
+    spec: Spec
+    alias: int | None = None
+    ranged: Literal["", "f2", "b2", "f4", "f8"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Numerics:
+    """How the numbers of one tensor look, without the numbers.
+
+    Attributes:
+        size: Elements (not bytes).
+        nan: How many are NaN.
+        pos_inf: How many are +inf.
+        neg_inf: How many are -inf.
+        low: Smallest finite element; None when there is none.
+        high: Largest finite element; None when there is none.
+        mean: Mean of the finite elements, in float64; None when not computed.
+        where: Indices of the first few elements that are not finite.
+        scan: "full", or "sampled" when the counts are estimates.
+    """
+
+    size: int
+    nan: int
+    pos_inf: int
+    neg_inf: int
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    where: tuple[tuple[int, ...], ...] = ()
+    scan: Literal["full", "sampled"] = "full"
+
+
+# ── declarations: said once ──────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """First event of every log."""
+
+    argv: tuple[str, ...]
+    pid: int
+    rank: int = 0
+    format: int = FORMAT
+    python: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TracerStarted:
+    """A framework arrived and its tracer began."""
+
+    tracer: str
+    framework_version: str
+    lacks: tuple[str, ...] = ()  # capabilities this version does not offer
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeSeen:
+    """A module of the model, declared before any operation inside it.
+
+    Attributes:
+        path: Dotted, the root's class name first: "GPT2.transformer.h.0.attn".
+        kind: The module's class name.
+    """
+
+    scope: ScopeId
+    parent: ScopeId | None
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCallSeen:
+    """The `nth` call of a module inside one call of its caller; the same id in every step."""
+
+    module_call: ModuleCallId
+    parent: ModuleCallId | None
+    scope: ScopeId
+    nth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSeen:
+    """A place in the user's source: one frame, and the site that called it.
+
+    Lines count from 1, columns from 0 in UTF-8 bytes as in `ast`; -1 when unknown.
+    """
+
+    site: SiteId
+    outer: SiteId | None
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSeen:
+    """A file of the user's, kept in `sources/` under `digest` so that lines stay right."""
+
+    file: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSeen:
+    """A place where an operation runs; it may not have run yet, and may be in many graphs.
+
+    Attributes:
+        key: The same place in another graph, another run: phase, op, site, module call, k-th.
+        op: The framework's own name ("aten.mm.default", "MatMul").
+        form: JSON of the call's arguments: tensors as "$k" (k-th input), lists kept, scalars exact.
+        inputs: Values it reads, in argument order; None for an argument with no value.
+        outputs: Values it makes, in result order; a tensor written in place is one of them.
+        scope: The innermost module; for a backward operation its twin's.
+        module_call: The call of that module; None outside modules.
+        writes: (input, output) for each input changed in place: which output is its new value.
+        controls: Nodes that must run before it without handing it a value.
+        calls: The graph it enters, for a call to a traced function.
+        twin: For a backward operation, the forward one it differentiates.
+        remakes: For a recomputed operation (checkpoint), the one it repeats.
+    """
+
+    node: NodeId
+    key: str
+    op: str
+    phase: Phase
+    form: str
+    inputs: tuple[ValueId | None, ...]
+    outputs: tuple[Output, ...]
+    scope: ScopeId | None = None
+    module_call: ModuleCallId | None = None
+    site: SiteId | None = None
+    writes: tuple[tuple[int, int], ...] = ()
+    controls: tuple[NodeId, ...] = ()
+    calls: GraphId | None = None
+    twin: NodeId | None = None
+    remakes: NodeId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewired:
+    """In this graph a node reads other values than its own declaration says."""
+
+    node: NodeId
+    inputs: tuple[ValueId | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSeen:
+    """One way through a step, or a traced function: nodes in order, as a splice of an earlier graph.
+
+    Attributes:
+        base, keep: The first `keep` nodes, and their wiring, are those of `base`.
+        nodes: Those that follow; more may come as `GraphGrew`.
+        rewired: Inputs that differ from the node's own declaration.
+        family: What it is a variant or a retrace of.
+    """
+
+    graph: GraphId
+    parent: GraphId | None
+    name: str
+    kind: Literal["step", "setup", "function", "body", "branch", "session", "stream"]
+    order: Literal["ran", "topological"]
+    base: GraphId | None = None
+    keep: int = 0
+    nodes: tuple[NodeId, ...] = ()
+    rewired: tuple[Rewired, ...] = ()
+    family: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphGrew:
+    """More nodes at the end of a graph that is being recorded."""
+
+    graph: GraphId
+    nodes: tuple[NodeId, ...]
+    rewired: tuple[Rewired, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNamed:
+    """What a graph turned out to be, said when its first call has ended: "train", "eval", "train#2"."""
+
+    graph: GraphId
+    name: str
+    kind: Literal["step", "setup", "function", "body", "branch", "session", "stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeafSeen:
+    """A value that no node of its graph makes. `cell`: the storage or variable that outlives a call."""
+
+    value: ValueId
+    kind: Literal["parameter", "buffer", "state", "batch", "constant", "earlier", "capture", "unknown"]
+    name: str
+    spec: Spec
+    cell: CellId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShapesSeen:
+    """All output specs of a call, shared by every call whose leaves have these shapes.
+
+    `specs`: for each node of the graph in order, each of its outputs. Shapes 0 is, for every
+    graph, "as the nodes declare".
+    """
+
+    shapes: int
+    graph: GraphId
+    specs: tuple[Spec, ...]
+
+
+# ── calls: one a step ────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class CallBegan:
+    """One execution of a graph begins: a step, a function call, a loop iteration.
+
+    Attributes:
+        graph: The graph it follows as far as is known now.
+        first: Its first operation. May be said late: the ops from `first` on are this call's, and
+            no longer the call's before it on the same strand.
+        step: The training step; None before the first one.
+    """
+
+    call: CallId
+    graph: GraphId
+    first: Seq
+    step: int | None
+    role: Literal["setup", "train", "eval", "other"]
+    strand: int = 0
+    parent: CallId | None = None
+    at: NodeId | None = None
+    iteration: int | None = None
+    replays: CallId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallTurned:
+    """The call left the graph it was following, and follows this one."""
+
+    call: CallId
+    graph: GraphId
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call is over; only now is it sure which graph, step and role it was.
+
+    `last` is its last operation (inclusive); `first - 1` when it ran none.
+    """
+
+    call: CallId
+    graph: GraphId
+    shapes: int
+    first: Seq
+    last: Seq
+    step: int | None
+    role: Literal["setup", "train", "eval", "other"]
+    error: str | None = None
+
+
+# ── facts: only what is unusual ──────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a leaf was in this call, where that is not its cell's usual content."""
+
+    call: CallId
+    leaf: ValueId
+    cell: CellId | None = None
+    producer: Seq | None = None
+    slot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """Non-finite counts, a changed spec, an error: facts of one occurrence.
+
+    `slot` is the output; -1 with `error`, the exception the operation raised.
+    """
+
+    seq: Seq
+    slot: int
+    numerics: Numerics | None = None
+    spec: Spec | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something was not looked at, and why: it is shown wherever a verdict is.
+
+    Said again with a higher count when it happens again: the last one of a (kind, what) holds.
+    """
+
+    kind: Literal[
+        "compiled", "thread", "fork", "process", "dropped", "unreadable", "sampled", "untraced", "failed"
+    ]
+    what: str
+    first: Seq
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogFinished:
+    """Last event of a log that ended by itself. Its absence means the process died."""
+
+    dropped: int = 0
+
+
+Declaration = (
+    RunStarted | TracerStarted | ScopeSeen | ModuleCallSeen | SiteSeen | SourceSeen | NodeSeen
+    | GraphSeen | GraphGrew | GraphNamed | LeafSeen | ShapesSeen
+)  # fmt: skip
+CallEvent = CallBegan | CallTurned | CallEnded
+Fact = Bound | Unusual | Gap | LogFinished
+Event = Declaration | CallEvent | Fact
+
+EVENTS: tuple[type[Event], ...] = (
+    RunStarted, TracerStarted, ScopeSeen, ModuleCallSeen, SiteSeen, SourceSeen, NodeSeen, GraphSeen,
+    GraphGrew, GraphNamed, LeafSeen, ShapesSeen, CallBegan, CallTurned, CallEnded, Bound, Unusual, Gap,
+    LogFinished,
+)  # fmt: skip
+"""Every kind of event, in the order a reader meets them."""
+
+
+def plain(event: Any) -> dict[str, Any]:  # Any: every frozen dataclass of this file
+    """The event's fields, without those that have their default; nested ones are left as they are.
+
+    `json.dumps(..., default=plain)` writes the whole event.
+    """
+    return {
+        field.name: value for field in fields(event) if (value := getattr(event, field.name)) != field.default
+    }

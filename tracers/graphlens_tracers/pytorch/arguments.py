@@ -1,0 +1,200 @@
+"""What an operation was called with and what came out: tensors, scalars, and the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import torch
+
+from graphlens_tracers.events import Spec
+
+Tensors = list[torch.Tensor]
+
+_BATCH_NORMS = {
+    "aten.native_batch_norm.default": (3, 4, 5),
+    "aten.cudnn_batch_norm.default": (3, 4, 5),
+    "aten.miopen_batch_norm.default": (3, 4, 5),
+}
+"""These write their running statistics (arguments 3 and 4) when argument 5, training, is true, and
+their schemas do not say so."""
+
+_UNINITIALISED = ("aten.empty", "aten.new_empty", "aten.resize", "aten.set_", "aten.empty_")
+
+
+class OpInfo:
+    """What is the same in every call of one overload.
+
+    Attributes:
+        name: "aten.addmm.default".
+        writes: Positions of arguments written in place; names of keyword arguments.
+        looks: Whether its outputs hold numbers worth looking at (not uninitialised memory).
+        profiler: A marker of the profiler, not a computation; `closes`: the end of a marked stretch.
+        dynamic: Its output shapes depend on numbers.
+    """
+
+    __slots__ = ("closes", "dynamic", "func", "looks", "name", "norm", "profiler", "writes")
+
+    def __init__(self, func: Any) -> None:  # Any: an OpOverload or a higher-order operator
+        self.func = func
+        self.name = str(func)
+        schema = getattr(func, "_schema", None)
+        arguments = schema.arguments if schema is not None else ()
+        self.writes: tuple[int | str, ...] = tuple(
+            argument.name if argument.kwarg_only else position
+            for position, argument in enumerate(arguments)
+            if argument.alias_info is not None and argument.alias_info.is_write
+        )
+        self.norm = _BATCH_NORMS.get(self.name)
+        self.looks = not self.name.startswith(_UNINITIALISED)
+        self.profiler = self.name.startswith("profiler.")
+        self.closes = self.name.startswith("profiler._record_function_exit")
+        tags = getattr(func, "tags", ())
+        self.dynamic = torch.Tag.dynamic_output_shape in tags
+
+    def written(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensors:
+        """The tensors that this call changes in place, in argument order."""
+        found: Tensors = []
+        for where in self.writes:
+            given = (
+                kwargs.get(where) if isinstance(where, str) else args[where] if where < len(args) else None
+            )
+            collect(given, found)
+        if self.norm is not None and len(args) > self.norm[2] and args[self.norm[2]]:
+            collect(args[self.norm[0] : self.norm[1] + 1], found)
+        return found
+
+
+def collect(given: Any, into: Tensors) -> None:
+    """Append the tensors of an argument or a result, lists and tuples opened, in order."""
+    if isinstance(given, torch.Tensor):
+        into.append(given)
+    elif isinstance(given, (list, tuple)):
+        for element in given:
+            collect(element, into)
+    elif isinstance(given, dict):
+        for element in given.values():
+            collect(element, into)
+
+
+class Form:
+    """The arguments of one call, taken apart.
+
+    Attributes:
+        tensors: In argument order; a tensor given twice stands twice.
+        scalars: ints and floats in order; `lists`: for each, how many elements of its list follow it.
+        text: JSON, numbers exact, tensors as "$k".
+        skeleton: The same with every number replaced: what makes two calls the same node.
+    """
+
+    __slots__ = ("lists", "scalars", "skeleton", "tensors", "text")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.tensors: Tensors = []
+        self.scalars: list[float] = []
+        self.lists: list[int] = []
+        plain = [[self._plain(arg) for arg in args], {name: self._plain(arg) for name, arg in kwargs.items()}]
+        self.text = json.dumps(plain, separators=(",", ":"), default=_exact)
+        self.skeleton = json.dumps(plain, separators=(",", ":"), default=_blank)
+
+    def _plain(self, given: Any) -> Any:
+        if isinstance(given, torch.Tensor):
+            self.tensors.append(given)
+            return f"${len(self.tensors) - 1}"
+        if given is None or isinstance(given, bool):
+            return given
+        if type(given) in (int, float):
+            self.scalars.append(given)
+            self.lists.append(0)
+            return _Number(given)
+        if isinstance(given, (list, tuple)):
+            first = len(self.scalars)
+            plain = [self._plain(element) for element in given]
+            if len(self.scalars) - first == len(given):  # a flat list of numbers
+                for k in range(first, len(self.scalars)):
+                    self.lists[k] = len(self.scalars) - 1 - k
+            return plain
+        if isinstance(given, dict):
+            return {str(name): self._plain(element) for name, element in given.items()}
+        if isinstance(given, str):
+            return f"${given}" if given.startswith("$") else given
+        return _named(given)
+
+
+class _Number:
+    """Stands for a number until it is known whether it is to be written or left out."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+
+def _exact(number: _Number) -> Any:
+    value = number.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    return value
+
+
+def _blank(_: _Number) -> str:
+    return "#"
+
+
+def _named(given: Any) -> dict[str, Any]:
+    if isinstance(given, torch.dtype):
+        return {"dtype": str(given).removeprefix("torch.")}
+    if isinstance(given, torch.device):
+        return {"device": str(given)}
+    if isinstance(given, (torch.layout, torch.memory_format)):
+        return {"enum": str(given).removeprefix("torch.")}
+    if isinstance(given, complex):
+        return {"complex": [str(given.real), str(given.imag)]}
+    return {"object": type(given).__name__}
+
+
+def scalars_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[float]:
+    """The ints and floats of a call in the order of `Form.scalars`, and nothing else."""
+    found: list[float] = []
+
+    def visit(given: Any) -> None:
+        if type(given) in (int, float):
+            found.append(given)
+        elif isinstance(given, (list, tuple)):
+            for element in given:
+                visit(element)
+        elif isinstance(given, dict):
+            for element in given.values():
+                visit(element)
+
+    visit(args)
+    visit(kwargs)
+    return found
+
+
+def spec_of(tensor: torch.Tensor) -> Spec:
+    """What a tensor is; strides only where it is not contiguous."""
+    layout = str(tensor.layout).removeprefix("torch.")
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    device = str(tensor.device)
+    try:
+        shape = tuple(int(size) for size in tensor.shape)
+    except (RuntimeError, TypeError):
+        return Spec(None, dtype, device, layout=layout)  # nested tensors have no one shape
+    if layout != "strided":
+        return Spec(shape, dtype, device, layout=layout)
+    try:
+        strides = None if tensor.is_contiguous() else tuple(int(step) for step in tensor.stride())
+        offset = int(tensor.storage_offset())
+    except (RuntimeError, NotImplementedError):
+        return Spec(shape, dtype, device)  # a wrapper without memory of its own
+    return Spec(shape, dtype, device, strides, offset)
+
+
+def home_of(tensor: torch.Tensor) -> Any:
+    """What stands for the tensor's memory: its storage; the tensor itself where it has none."""
+    try:
+        return tensor.untyped_storage()
+    except (RuntimeError, NotImplementedError):
+        return tensor  # sparse, nested, opaque

@@ -1,0 +1,229 @@
+"""One call a step: where it begins and ends, which graph it was, and what outlives it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, Literal
+
+from graphlens_tracers.events import (
+    CallBegan,
+    CallEnded,
+    CallId,
+    CallTurned,
+    GraphId,
+    GraphNamed,
+    GraphSeen,
+    Seq,
+    ShapesSeen,
+    Spec,
+)
+from graphlens_tracers.loops import Steps, in_training_loop
+from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.plan import End, Node, Place, Vars
+from graphlens_tracers.sink import LogSink
+from graphlens_tracers.sites import Place as Frame
+
+Role = Literal["setup", "train", "eval", "other"]
+
+LONG = 2000
+"""After so many operations without module, backward or optimizer, any operation is an anchor."""
+_HISTORY = 8
+"""Earlier calls whose forward operations a backward may still differentiate."""
+_SWEEP = 4096
+
+
+class Calls:
+    """The call under way, and what is remembered of those before it.
+
+    Attributes:
+        root: Before the first operation of every call.
+        place: The last operation that ran in this call.
+        first: Its sequence number at the beginning.
+        number: The autograd sequence number at the beginning.
+        specs: Specs of all outputs so far, kept only when a leaf has another shape than declared.
+    """
+
+    def __init__(self, sink: LogSink) -> None:
+        self._sink = sink
+        self.root = Place(Node(), None)
+        self.place = self.root
+        self.steps = Steps()
+        self.call = CallId(-1)
+        self.first = 0
+        self.number = 0
+        self.graph = GraphId(-1)
+        self.specs: list[Spec] | None = None
+        self.setting_up = True
+        self.begun = False
+        self.must_cut = False
+        self.modules_seen = False
+        self.stepped = False
+        self.backward = False
+        self.gradless = False
+        self.pending = False
+        self.trained = 0
+        self._graphs = 0
+        self._shapes = 0
+        self._tip: Place | None = None
+        self._new: GraphId | None = None
+        self._names: dict[str, int] = {}
+        self._roles: dict[GraphId, Role] = {}
+        self._escaped: dict[int, tuple[weakref.ref[Any], int, int]] = {}
+        self._history: list[tuple[int, Place, dict[int, Place]]] = []
+
+    # ── beginning and end ────────────────────────────────────────────────────────────────────
+
+    def is_over(self, stack: list[Frame], data: bool, sampler: bool) -> bool:
+        """Whether the operation that is about to run at this stack belongs to the next call."""
+        if not self.begun or self.place is self.root:
+            return False
+        if self.setting_up:
+            return self.must_cut or (data and not sampler) or in_training_loop(stack)
+        passed = self.modules_seen or self.backward or self.stepped or self.steps.anchored
+        if not passed and self.place.depth >= LONG and stack:
+            self.steps.anchor(stack)
+            return False
+        return self.steps.is_new([] if sampler else stack)
+
+    def begin(self, stack: list[Frame], sampler: bool) -> None:
+        """A call begins with the operation that is about to run."""
+        was_first = not self.begun and self.call == -1
+        self.call = CallId(self.call + 1)
+        self.begun = True
+        self.setting_up = was_first and not in_training_loop(stack)
+        self.must_cut = False
+        self.first = self._sink.seq
+        self.number = compat.sequence_number() if compat.sequence_number is not None else 0
+        self.specs = None
+        self.modules_seen = self.stepped = self.backward = self.gradless = self.pending = False
+        self.place = self.root
+        self._tip = self._new = None
+        self.steps.begin([] if sampler else stack)
+        guess = self.root.children[0].graph if self.root.children else self._declare_graph(None, 0)
+        if not self.root.children:
+            self._new = guess
+        self.graph = guess
+        role = self._roles.get(guess, "other")
+        if self.setting_up:
+            role = "setup"
+        elif role == "setup":
+            role = "train" if in_training_loop(stack) else "other"
+        step = self.trained if role == "train" else self._step()
+        self._sink.declare(CallBegan(self.call, guess, Seq(self.first), step, role))
+
+    def end(self, variables: Vars) -> None:
+        """The call under way is over."""
+        if not self.begun:
+            return
+        self.begun = False
+        place = self.place
+        if place is self.root:
+            return
+        role = self._role()
+        if place.end is None:
+            if self._tip is place:
+                graph = self.graph
+            else:
+                graph = self._declare_graph(place.graph, place.depth + 1)
+            place.end = End(graph, place)
+            self._roles[graph] = role
+            self._name(graph, role)
+        step = self.trained if role == "train" else self._step()
+        self.trained += role == "train"
+        self._sink.declare(
+            CallEnded(
+                self.call,
+                place.end.graph,
+                self._shapes_id(place.end),
+                Seq(self.first),
+                Seq(self.first + place.depth),
+                step,
+                role,
+            )
+        )
+        self._keep(place.end, variables)
+        self._history.append((self.number, place, {}))
+        del self._history[:-_HISTORY]
+
+    def _role(self) -> Role:
+        if self.stepped or self.backward:
+            return "train"
+        if self.gradless:
+            return "eval"
+        return "setup" if self.setting_up else "other"
+
+    def _step(self) -> int | None:
+        return self.trained - 1 if self.trained else None
+
+    # ── graphs ───────────────────────────────────────────────────────────────────────────────
+
+    def grow(self, here: Place, place: Place) -> GraphId:
+        """The graph that a new place after `here` belongs to, declared when it is a new one."""
+        if self._new is None and (self._tip is None or self._tip is not here):
+            base = None if here is self.root else here.graph
+            self._new = self._declare_graph(base, here.depth + 1)
+            self._sink.declare(CallTurned(self.call, self._new))
+        if self._new is not None:
+            self.graph, self._new = self._new, None
+        self._tip = place
+        return self.graph
+
+    def _declare_graph(self, base: GraphId | None, keep: int) -> GraphId:
+        graph = GraphId(self._graphs)
+        self._graphs += 1
+        setup = self.setting_up and graph == 0
+        self._sink.declare(
+            GraphSeen(graph, None, "setup" if setup else "", "setup" if setup else "step", "ran", base, keep)
+        )
+        return graph
+
+    def _name(self, graph: GraphId, role: Role) -> None:
+        count = self._names[role] = self._names.get(role, 0) + 1
+        name = role if count == 1 else f"{role}#{count}"
+        self._sink.declare(GraphNamed(graph, name, "setup" if role == "setup" else "step"))
+
+    def reshape(self, before: Place | None) -> None:
+        """From the place after `before` on, shapes are not those that the nodes declare."""
+        if self.specs is None:
+            self.specs = []
+            for place in before.path() if before is not None else ():
+                self.specs.extend(output.spec for output in place.node.outputs)
+
+    def _shapes_id(self, end: End) -> int:
+        if self.specs is None:
+            return 0
+        specs = tuple(self.specs)
+        known = end.shapes.get(specs)
+        if known is None:
+            self._shapes += 1
+            known = end.shapes[specs] = self._shapes
+            self._sink.declare(ShapesSeen(known, end.graph, specs))
+        return known
+
+    # ── what outlives a call ─────────────────────────────────────────────────────────────────
+
+    def producer(self, home: Any) -> tuple[int, int] | None:
+        """(sequence number, output) of the operation of an earlier call that last wrote this storage."""
+        known = self._escaped.get(id(home))
+        return (known[1], known[2]) if known is not None and known[0]() is home else None
+
+    def forward_place(self, number: int, current: dict[int, Place]) -> Place | None:
+        """The place that made the autograd node of this number, in this call or one shortly before."""
+        if number >= self.number:
+            return current.get(number - self.number)
+        for base, last, numbers in reversed(self._history):
+            if number >= base:
+                if not numbers:
+                    numbers.update((at.number, at) for at in last.path() if at.number is not None)
+                return numbers.get(number - base)
+        return None
+
+    def _keep(self, end: End, variables: Vars) -> None:
+        escaped = self._escaped
+        for variable, depth, output in end.last_writers:
+            home = variables[variable]()
+            if home is not None:
+                escaped[id(home)] = (variables[variable], self.first + depth, output)
+        if len(escaped) > _SWEEP:
+            for key in [key for key, (home, _, _) in escaped.items() if home() is None]:
+                del escaped[key]

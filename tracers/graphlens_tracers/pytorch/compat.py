@@ -1,0 +1,70 @@
+"""The only file that may ask what this torch offers. It answers in named capabilities.
+
+Private functions of torch are reached here alone. What is missing is `None`, and its name is in
+`LACKS`, which the log carries: the tracer then does without and says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.autograd
+import torch.autograd.graph
+
+TORCH_DIRECTORY = os.path.dirname(os.path.abspath(torch.__file__))
+
+LACKS: list[str] = []
+
+
+def _find(owner: Any, name: str, capability: str) -> Any:  # Any: whatever torch keeps under that name
+    found = getattr(owner, name, None)
+    if found is None:
+        LACKS.append(capability)
+    return found
+
+
+current_autograd_node: Callable[[], Any] | None = _find(torch._C, "_current_autograd_node", "backward twins")
+"""The autograd node whose backward runs now on this thread; None outside of a backward."""
+
+sequence_number: Callable[[], int] | None = _find(
+    torch.autograd, "_get_sequence_nr", "backward twins by number"
+)
+"""The number that the next autograd node of this thread will get."""
+
+get_dispatch_mode: Callable[[Any], Any] | None = _find(torch._C, "_get_dispatch_mode", "fake tensor modes")
+"""The active fake, proxy or functional mode of that key."""
+
+_KEYS = getattr(torch._C, "_TorchDispatchModeKey", None)
+INFRA_MODES: tuple[Any, ...] = tuple(
+    getattr(_KEYS, name) for name in ("FAKE", "PROXY", "FUNCTIONAL") if hasattr(_KEYS, name)
+)
+
+ENGINE_ENTRY = "_engine_run_backward"
+"""The one Python function through which every backward starts."""
+engine_holders: list[Any] = [
+    module for module in (torch.autograd, torch.autograd.graph) if hasattr(module, ENGINE_ENTRY)
+]
+"""Modules that look the entry up in their own namespace."""
+if not engine_holders:
+    LACKS.append("backward phase")
+
+
+def node_of(tensor: Any) -> Any:
+    """The autograd node that made a tensor; None for a leaf or where grad is off."""
+    return tensor.grad_fn
+
+
+def number_of(node: Any) -> int:
+    """An autograd node's sequence number; -1 when it has none."""
+    numbered = getattr(node, "_sequence_nr", None)
+    return int(numbered()) if numbered is not None else -1
+
+
+def in_infra_mode() -> bool:
+    """Whether tensors are fake or being traced right now: there are no numbers to look at."""
+    if get_dispatch_mode is None:
+        return False
+    return any(get_dispatch_mode(key) is not None for key in INFRA_MODES)

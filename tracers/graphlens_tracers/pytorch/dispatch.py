@@ -1,0 +1,435 @@
+"""Every operation that torch dispatches passes here.
+
+The quick side: is this the operation that came next the last time? Then a row of numbers is all
+that is written. If not, the slow side (`record.py`) finds out what it is.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from threading import get_ident
+from time import perf_counter_ns
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from graphlens_tracers import page as at
+from graphlens_tracers.events import Bound, Seq, Unusual
+from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.arguments import Form, Tensors, spec_of
+from graphlens_tracers.pytorch.calls import Calls
+from graphlens_tracers.pytorch.numerics import Slots, numerics
+from graphlens_tracers.pytorch.plan import Node, Place
+from graphlens_tracers.pytorch.record import Moment, Recorder, results_of
+from graphlens_tracers.sink import LogSink
+from graphlens_tracers.wire import (
+    AT_BLOCKS,
+    AT_ROWS,
+    AT_SCALARS,
+    AT_SLOTS,
+    MAX_BLOCKS,
+    MAX_ROWS,
+    MAX_SCALARS,
+    MAX_SLOTS,
+    PAGE_BLOCK,
+    SCALAR,
+    WHOLE_LIST,
+)
+
+INF = float("inf")
+_ROWS_U32 = AT_ROWS // 4
+_SLOTS_F32 = AT_SLOTS // 4
+_U32 = 1 << 32
+_TOP = 1 << 31
+MOST_FACTS = 16
+"""Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
+
+
+class Dispatch(TorchDispatchMode):
+    """The one dispatch mode, for the one traced thread."""
+
+    supports_higher_order_operators = True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # On the class that defines `__torch_dispatch__`: otherwise torch wraps it, and the first
+        # operation of an inference script imports 900 modules and makes a folder in /tmp.
+        return False
+
+    def __init__(self, sink: LogSink, recorder: Recorder, calls: Calls) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
+        self.sink = sink
+        self.recorder = recorder
+        self.calls = calls
+        self.slots = Slots(sink.page)
+        self.values = recorder.values
+        self.modules = recorder.modules
+        self.thread = get_ident()
+        self.optimizer_depth: int | None = None
+        """How many user frames there are while `Optimizer.step` runs; None outside of it."""
+        self._next_node = -1
+        self._next_seq = -1
+        self._t0 = 0
+        self._facts: dict[tuple[int, int], Any] = {}
+        self._facts_left = MOST_FACTS
+        self._unreadable: set[str] = set()
+
+    # ── the quick side ───────────────────────────────────────────────────────────────────────
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if kwargs is None:
+            kwargs = {}
+        if get_ident() != self.thread:
+            self.sink.gap("thread", "operations on another thread")
+            return func(*args, **kwargs)
+        recorder = self.recorder
+        if recorder.pending is not None:
+            recorder.resolve()
+        place = self.calls.place
+        if place.end is not None or not self.calls.begun:
+            place = self._between(func, place)
+        variables = self.values.vars
+        child: Place | None = None
+        scalars: Any = ()
+        module_call = self.modules.current.id
+        for known in place.children:
+            if known.func is func:
+                node = known.node
+                if node.depth < 0 or (node.module_call == module_call and self._is_at(node)):
+                    try:
+                        scalars = known.check(variables, args, kwargs)
+                    except (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError):
+                        scalars = None  # not even the kinds of arguments are the expected ones
+                    if scalars is not None and node.grad is torch.is_grad_enabled():
+                        child = known
+                        break
+        if child is None:
+            return self._slow(func, args, kwargs)
+        node = child.node
+        sink = self.sink
+        if (
+            sink.rows >= MAX_ROWS
+            or sink.slots + node.slots > MAX_SLOTS
+            or sink.scalars + len(scalars) > MAX_SCALARS
+        ):
+            self._flush()
+        u64 = sink.page.u64
+        u64[at.RUNNING_NODE] = node.id + 1
+        u64[at.RUNNING_SEQ] = sink.seq + 1
+        began = perf_counter_ns()
+        u64[at.RUNNING_SINCE] = began
+        try:
+            result = func._op(*args, **kwargs)
+        except BaseException as error:
+            self._failed(child, began, error)
+            # Without its first entry, which is this frame: a bare `raise` adds none, so the
+            # script's traceback is what it would be without us.
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            raise
+        took = perf_counter_ns() - began
+        self._finish(child, args, kwargs, result)
+        self.calls.place = child
+        self._row(node, began, took, scalars)
+        return result
+
+    def _is_at(self, node: Node) -> bool:
+        try:
+            frame = sys._getframe(node.depth + 2)
+        except ValueError:
+            return False
+        return frame.f_lasti == node.lasti and frame.f_code is node.code
+
+    def _finish(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Variables, ranges and shapes of a recognised operation that has run."""
+        node = place.node
+        if type(result) is torch.Tensor and len(node.outputs) == 1:
+            results: Tensors = [result]
+        else:
+            results = results_of(result, node.info.written(args, kwargs))
+        if place.makes:
+            variables = self.values.vars
+            if place.next_var > len(variables):
+                self.values.reserve(place.next_var)
+            for output, variable in place.makes:
+                variables[variable] = weakref.ref(results[output].untyped_storage())
+        if place.leaves:
+            self._leaves(place)
+        if node.ranged:
+            self._look(node, results)
+        if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
+            self.calls.reshape(place.parent)
+        if self.calls.specs is not None:
+            self.calls.specs.extend(spec_of(tensor) for tensor in results)
+
+    def _leaves(self, place: Place) -> None:
+        for _, leaf in place.leaves:
+            if leaf.reshaped:
+                leaf.reshaped = False
+                self.calls.reshape(place.parent)
+            if leaf.rebound:
+                leaf.rebound = False
+                producer = self.calls.producer(leaf.usual())
+                if producer is not None:
+                    self.sink.declare(
+                        Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1])
+                    )
+
+    # ── numbers ──────────────────────────────────────────────────────────────────────────────
+
+    def _look(self, node: Node, results: Tensors) -> None:
+        """Ranges of the outputs into the page, and facts where they are not finite."""
+        slots, sink = self.slots, self.sink
+        slot = sink.slots
+        page_f32 = sink.page.f32
+        for output, how in node.ranged:
+            tensor = results[output]
+            try:
+                if how == "f4":
+                    views = slots.f4
+                    low = 2 * slot
+                    torch.aminmax(tensor, out=(views[low], views[low + 1]))
+                    good = -INF < page_f32[_SLOTS_F32 + low] and page_f32[_SLOTS_F32 + low + 1] < INF
+                    slot += 1
+                else:
+                    good = slots.look(tensor, how, slot)
+                    slot += 2 if how == "f8" else 1
+            except Exception as error:
+                good = self._unlooked(node, tensor, how, slot, error)
+                slot += 2 if how == "f8" else 1
+            if not good:
+                self._fact(node, output, tensor)
+        sink.slots = slot
+
+    def _unlooked(self, node: Node, tensor: torch.Tensor, how: Any, slot: int, error: Exception) -> bool:
+        """`aminmax` refused: an empty or complex tensor is looked at otherwise, any other is a gap."""
+        try:
+            return self.slots.look(tensor, how, slot)
+        except Exception:
+            self.slots.blank(how, slot)
+            self.sink.gap("unreadable", f"{node.info.name}: {type(error).__name__}: {error}"[:200])
+            return True
+
+    def _fact(self, node: Node, output: int, tensor: torch.Tensor) -> None:
+        if self._facts_left <= 0:
+            return
+        self._facts_left -= 1
+        try:
+            found = numerics(tensor)
+        except Exception as error:
+            self.sink.gap("unreadable", f"{node.info.name}: {type(error).__name__}: {error}"[:200])
+            return
+        if self._facts.get((node.id, output)) != found:
+            self._facts[node.id, output] = found
+            self.sink.declare(Unusual(Seq(self.sink.seq), output, found))
+
+    # ── rows ─────────────────────────────────────────────────────────────────────────────────
+
+    def _row(self, node: Node, began: int, took: int, scalars: Any) -> None:
+        """Write the row: it is there for every reader as soon as the count of rows is raised."""
+        sink = self.sink
+        page = sink.page
+        row = sink.rows
+        since = began - self._t0
+        if node.id != self._next_node or sink.seq != self._next_seq or since >= _U32 or row == 0:
+            self._block(node, began)
+            row = sink.rows
+            since = 0
+        u32 = page.u32
+        u32[_ROWS_U32 + 2 * row] = since
+        u32[_ROWS_U32 + 2 * row + 1] = took if took < _TOP else _TOP | min(took // 1000, _TOP - 1)
+        u64 = page.u64
+        if scalars:
+            self._scalars(row, node, scalars)
+        u64[at.SLOTS] = sink.slots
+        u64[at.ROWS] = row + 1
+        sink.rows = row + 1
+        sink.seq += 1
+        self._next_node = node.id + 1
+        self._next_seq = sink.seq
+
+    def _block(self, node: Node, began: int) -> None:
+        sink = self.sink
+        if sink.blocks >= MAX_BLOCKS:
+            # The ranges of this row are already in the page: it must take them along.
+            slots = sink.page.bytes[
+                AT_SLOTS + (sink.slots - node.slots) * 8 : AT_SLOTS + sink.slots * 8
+            ].tobytes()
+            self._flush()
+            sink.page.bytes[AT_SLOTS : AT_SLOTS + len(slots)] = slots
+            sink.slots = node.slots
+        first_slot = sink.slots - node.slots
+        PAGE_BLOCK.pack_into(
+            sink.page.bytes,
+            AT_BLOCKS + sink.blocks * PAGE_BLOCK.size,
+            sink.rows,
+            node.id,
+            began,
+            sink.seq,
+            first_slot,
+        )
+        sink.blocks += 1
+        sink.page.u64[at.BLOCKS] = sink.blocks
+        self._t0 = began
+
+    def _scalars(self, row: int, node: Node, scalars: Any) -> None:
+        sink = self.sink
+        varying = sorted(node.varying)
+        first = varying[0]
+        pairs = list(zip(varying, scalars, strict=False))
+        if (
+            len(pairs) > 1
+            and node.lists[first] == len(pairs) - 1
+            and list(scalars).count(scalars[0]) == len(pairs)
+        ):
+            pairs = [(first | WHOLE_LIST, scalars[0])]
+        for which, value in pairs:
+            if sink.scalars >= MAX_SCALARS:
+                sink.gap("dropped", f"{node.info.name}: some of its {len(pairs)} varying arguments")
+                break
+            try:
+                SCALAR.pack_into(
+                    sink.page.bytes, AT_SCALARS + sink.scalars * SCALAR.size, row, which, float(value)
+                )
+            except OverflowError:
+                sink.gap("dropped", f"{node.info.name}: an integer argument beyond float64")
+                continue
+            sink.scalars += 1
+        sink.page.u64[at.SCALARS] = sink.scalars
+
+    def _flush(self) -> None:
+        self.sink.flush()
+        self._next_node = -1
+
+    # ── the slow side ────────────────────────────────────────────────────────────────────────
+
+    def _between(self, func: Any, place: Place) -> Place:
+        """A call may be over here: look where the script is, and begin the next one if it is."""
+        if self.calls.begun and self.recorder.info(func).closes:
+            return place
+        moment = self._moment()
+        data, sampler = moment.framework("/torch/utils/data/"), moment.framework("/utils/data/sampler.py")
+        if moment.node is None and self.calls.is_over(moment.stack, data, sampler):
+            self.end_call()
+        if not self.calls.begun:
+            self.modules.restart()
+            self.begin_call(moment.stack, sampler)
+        return self.calls.place
+
+    def begin_call(self, stack: list[Any], sampler: bool = False) -> None:
+        """A call begins with what runs next at this stack."""
+        self.calls.begin(stack, sampler)
+        self.values.begin(self.calls.root)
+        self._facts_left = MOST_FACTS
+
+    def end_call(self) -> None:
+        """The call under way is over."""
+        self.calls.end(self.values.vars)
+
+    def _moment(self) -> Moment:
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_globals is globals():
+            outer = frame.f_back
+            if outer is None:
+                break
+            frame = outer
+        moment = Moment(self.recorder.stacks, frame, False)
+        moment.optimizer = self.optimizer_depth is not None and len(moment.stack) <= self.optimizer_depth
+        return moment
+
+    def _slow(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if compat.in_infra_mode():
+            self.sink.gap("untraced", "operations on fake or traced tensors")
+            return func(*args, **kwargs)
+        recorder, calls, sink = self.recorder, self.calls, self.sink
+        info = recorder.info(func)
+        if calls.place.end is None:
+            self._between(func, calls.place)
+        moment = self._moment()
+        self.values.follow(calls.place)
+        form = Form(args, kwargs)
+        variables, values = recorder.reads(form)
+        written = info.written(args, kwargs)
+        where = moment.stack[0] if moment.stack else None
+        sink.page.name_running(
+            f"{info.name}" if where is None else f"{info.name} {where[0].co_filename}:{_line(where)}"
+        )
+        u64 = sink.page.u64
+        u64[at.RUNNING_NODE] = 0
+        u64[at.RUNNING_SEQ] = sink.seq + 1
+        began = perf_counter_ns()
+        u64[at.RUNNING_SINCE] = began
+        error: BaseException | None = None
+        try:
+            result = func(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
+            result = None
+            raised.__traceback__ = raised.__traceback__.tb_next if raised.__traceback__ else None
+            took = perf_counter_ns() - began
+            self._place(info, moment, form, variables, values, [], [], (args, kwargs), began, took, error)
+            raise
+        took = perf_counter_ns() - began
+        results = results_of(result, written)
+        self._place(
+            info, moment, form, variables, values, written, results, (args, kwargs), began, took, None
+        )
+        return result
+
+    def _place(
+        self,
+        info: Any,
+        moment: Moment,
+        form: Form,
+        variables: list[int | None],
+        values: list[Any],
+        written: Tensors,
+        results: Tensors,
+        call: Any,
+        began: int,
+        took: int,
+        error: BaseException | None,
+    ) -> None:
+        recorder, sink = self.recorder, self.sink
+        before = self.calls.place
+        place = recorder.place(info, moment, form, variables, values, written, results, call)
+        node = place.node
+        if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
+            self.calls.reshape(before)
+        if self.calls.specs is not None:
+            self.calls.specs.extend(spec_of(tensor) for tensor in results)
+        if sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS:
+            self._flush()
+        if error is None:
+            self._look(node, results)
+            recorder.await_autograd(results, place)
+        else:
+            sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))
+        self._row(node, began, took, [form.scalars[k] for k in sorted(node.varying)])
+
+    def _failed(self, place: Place, began: int, error: BaseException) -> None:
+        """A recognised operation raised: it has a row, and none of its outputs."""
+        node = place.node
+        for (_, how), _again in zip(node.ranged, range(len(node.ranged)), strict=True):
+            self.slots.blank(how, self.sink.slots)
+            self.sink.slots += 2 if how == "f8" else 1
+        self.values.reserve(place.next_var)
+        self.calls.place = place
+        self.sink.declare(Unusual(Seq(self.sink.seq), -1, error=_words(error)))
+        self._row(node, began, perf_counter_ns() - began, ())
+
+
+def _line(where: Any) -> int:
+    code, lasti = where
+    position = next((p for k, p in enumerate(code.co_positions()) if k == lasti // 2), None)
+    return int(position[0]) if position is not None and position[0] is not None else int(code.co_firstlineno)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:  # the script's own __str__ raised; its type is all that can be said
+        return type(error).__name__

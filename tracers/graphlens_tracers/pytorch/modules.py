@@ -1,0 +1,154 @@
+"""Modules to scopes: which module call an operation runs in, and what parameters are called."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from graphlens_tracers.events import Event, ModuleCallId, ModuleCallSeen, ScopeId, ScopeSeen
+
+
+class ModuleCall:
+    """The nth call of a module inside one call of its caller. One object for all steps.
+
+    Attributes:
+        calls: How often each scope was called from the current run of this call.
+    """
+
+    __slots__ = ("calls", "children", "id", "parent", "scope")
+
+    def __init__(self, id: ModuleCallId | None, scope: ScopeId | None, parent: ModuleCall | None) -> None:
+        self.id = id
+        self.scope = scope
+        self.parent = parent
+        self.children: dict[tuple[ScopeId, int], ModuleCall] = {}
+        self.calls: dict[ScopeId, int] = {}
+
+
+class Names:
+    """What a root module calls its parts, found once a root and again when a part is new."""
+
+    def __init__(self, root: nn.Module, title: str) -> None:
+        self.title = title
+        self._root = weakref.ref(root)
+        self.modules: dict[int, tuple[weakref.ref[nn.Module], str]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the names again: modules may have been added."""
+        root = self._root()
+        if root is None:
+            return
+        self.modules = {
+            id(module): (weakref.ref(module), f"{self.title}.{name}" if name else self.title)
+            for name, module in root.named_modules()
+        }
+
+    def path(self, module: nn.Module) -> str | None:
+        """The dotted path of a part of this root; None when it is not one."""
+        known = self.modules.get(id(module))
+        return known[1] if known is not None and known[0]() is module else None
+
+
+class Modules:
+    """Follows the module calls of the traced thread by torch's global forward hooks."""
+
+    def __init__(self, declare: Callable[[Event], None]) -> None:
+        self._declare = declare
+        self._scopes: dict[tuple[str, ScopeId | None], ScopeId] = {}
+        self._calls = 0
+        self._titles: dict[str, int] = {}
+        self._roots: dict[int, tuple[weakref.ref[nn.Module], Names]] = {}
+        self._known: dict[int, tuple[weakref.ref[nn.Module], ScopeId, ScopeId | None]] = {}
+        self.paths: dict[ScopeId, str] = {}
+        self.top = ModuleCall(None, None, None)
+        self.current = self.top
+        self._stack: list[tuple[ModuleCall, Names | None]] = []
+        self.tensors: dict[int, tuple[weakref.ref[Any], str, str]] = {}
+        """Parameters and buffers by id: (reference, kind, name)."""
+        self.exist = False
+        """Whether the script has made any module with parameters."""
+
+    def enter(self, module: nn.Module) -> None:
+        """A module's forward begins."""
+        names = self._stack[-1][1] if self._stack else None
+        if names is None or not self._stack:
+            names = self._root(module)
+        parent = self.current
+        scope = self._scope(module, names, parent.scope)
+        nth = parent.calls.get(scope, 0)
+        parent.calls[scope] = nth + 1
+        call = parent.children.get((scope, nth))
+        if call is None:
+            call = ModuleCall(ModuleCallId(self._calls), scope, parent)
+            self._calls += 1
+            parent.children[scope, nth] = call
+            assert call.id is not None
+            self._declare(ModuleCallSeen(call.id, parent.id, scope, nth))
+        elif call.calls:
+            call.calls.clear()
+        self._stack.append((parent, names))
+        self.current = call
+
+    def leave(self) -> None:
+        """The innermost module's forward is over, by a result or an exception."""
+        if self._stack:
+            self.current = self._stack.pop()[0]
+
+    def restart(self) -> None:
+        """A step begins: count the calls of root modules from zero."""
+        self.top.calls.clear()
+
+    @property
+    def depth(self) -> int:
+        """How many modules are running."""
+        return len(self._stack)
+
+    def _root(self, module: nn.Module) -> Names:
+        known = self._roots.get(id(module))
+        if known is not None and known[0]() is module:
+            return known[1]
+        title = type(module).__name__
+        count = self._titles[title] = self._titles.get(title, 0) + 1
+        names = Names(module, title if count == 1 else f"{title}#{count}")
+        self._roots[id(module)] = (weakref.ref(module), names)
+        self._name_tensors(module, names.title)
+        return names
+
+    def _name_tensors(self, root: nn.Module, title: str) -> None:
+        for kind, named in (
+            ("parameter", root.named_parameters(remove_duplicate=False)),
+            ("buffer", root.named_buffers(remove_duplicate=False)),
+        ):
+            for name, tensor in named:
+                known = self.tensors.get(id(tensor))
+                if known is None or known[0]() is not tensor:
+                    self.tensors[id(tensor)] = (weakref.ref(tensor), kind, f"{title}.{name}")
+
+    def tensor_name(self, tensor: Any) -> tuple[str, str] | None:
+        """(kind, name) of a parameter or buffer of a module that was called; None for any other tensor."""
+        known = self.tensors.get(id(tensor))
+        return (known[1], known[2]) if known is not None and known[0]() is tensor else None
+
+    def _scope(self, module: nn.Module, names: Names, parent: ScopeId | None) -> ScopeId:
+        known = self._known.get(id(module))
+        if known is not None and known[0]() is module and known[2] == parent:
+            return known[1]
+        path = names.path(module)
+        if path is None:
+            names.refresh()
+            path = names.path(module)
+        if path is None:
+            outer = self.paths[parent] + "." if parent is not None else ""
+            path = f"{outer}{type(module).__name__}"
+        key = (path, parent)
+        scope = self._scopes.get(key)
+        if scope is None:
+            scope = self._scopes[key] = ScopeId(len(self._scopes))
+            self.paths[scope] = path
+            self._declare(ScopeSeen(scope, parent, path, type(module).__name__))
+        self._known[id(module)] = (weakref.ref(module), scope, parent)
+        return scope

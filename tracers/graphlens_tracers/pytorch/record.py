@@ -1,0 +1,480 @@
+"""The slow side: an operation that is not the expected one is named, placed, wired and declared.
+
+A way through a step is a path in a trie of `Place`s. What runs as before costs nothing here; what
+is new is declared once, as a node and as the next place of a graph.
+"""
+
+from __future__ import annotations
+
+import weakref
+from types import FrameType
+from typing import Any
+
+import torch
+
+from graphlens_tracers.events import (
+    Bound,
+    CellId,
+    GraphGrew,
+    LeafSeen,
+    NodeId,
+    NodeSeen,
+    Output,
+    Phase,
+    Rewired,
+    Seq,
+    SiteId,
+    ValueId,
+)
+from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors, collect, home_of, spec_of
+from graphlens_tracers.pytorch.calls import Calls
+from graphlens_tracers.pytorch.modules import Modules
+from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
+from graphlens_tracers.pytorch.plan import Leaf, Node, Place
+from graphlens_tracers.pytorch.values import Values
+from graphlens_tracers.sink import LogSink
+from graphlens_tracers.sites import Sites, Stacks
+
+MOST_RANGED = 1024
+"""Outputs of one operation whose ranges are kept; a list of more tensors is looked at in part."""
+
+
+class Moment:
+    """Where the script is when an operation is about to run: what the slow side asks first.
+
+    Attributes:
+        stack: The user's frames, innermost first; `depth`: Python frames before the first of them.
+        inner: Files of the framework's frames before it.
+    """
+
+    __slots__ = ("depth", "grad", "inner", "node", "optimizer", "stack")
+
+    def __init__(self, stacks: Stacks, frame: FrameType | None, optimizer: bool) -> None:
+        self.stack, self.depth, self.inner = stacks.user(frame)
+        self.node = compat.current_autograd_node() if compat.current_autograd_node is not None else None
+        self.grad = torch.is_grad_enabled()
+        self.optimizer = optimizer
+
+    def framework(self, *parts: str) -> bool:
+        """Whether a framework file on the way to the user's line has one of these in its path."""
+        return any(part in file for file in self.inner for part in parts)
+
+
+class Recorder:
+    """Declares nodes, leaves and graphs, and keeps the trie."""
+
+    def __init__(self, sink: LogSink, modules: Modules, stacks: Stacks, calls: Calls, health: bool) -> None:
+        self.sink = sink
+        self.modules = modules
+        self.stacks = stacks
+        self.calls = calls
+        self.values = Values()
+        self.sites = Sites(sink.declare, sink.run)
+        self._health = health
+        self._infos: dict[int, OpInfo] = {}
+        self._nodes: dict[tuple[Any, ...], list[Node]] = {}
+        self._by_id: list[Node] = []
+        self._next_value = 0
+        self._next_cell = 0
+        self._leaves: dict[Any, Leaf] = {}
+        self._cells: dict[int, Leaf] = {}
+        self.states: dict[int, tuple[weakref.ref[Any], str]] = {}
+        """Optimizer state by storage id, as the optimizers name it."""
+        self.pending: tuple[weakref.ref[torch.Tensor], Place] | None = None
+
+    def info(self, func: Any) -> OpInfo:
+        """What is known of an overload."""
+        known = self._infos.get(id(func))
+        if known is None:
+            known = self._infos[id(func)] = OpInfo(func)
+        return known
+
+    # ── before and after one operation ───────────────────────────────────────────────────────
+
+    def reads(self, form: Form) -> tuple[list[int | None], list[ValueId | None]]:
+        """For each input, its variable (None: first read in this call) and its value."""
+        variables: list[int | None] = []
+        values: list[ValueId | None] = []
+        for tensor in form.tensors:
+            variable = self.values.variable_of(tensor)
+            variables.append(variable)
+            values.append(None if variable is None else self.values.value_of(tensor, variable))
+        return variables, values
+
+    def place(
+        self,
+        info: OpInfo,
+        moment: Moment,
+        form: Form,
+        variables: list[int | None],
+        values: list[ValueId | None],
+        written: Tensors,
+        results: Tensors,
+        call: tuple[tuple[Any, ...], dict[str, Any]],
+    ) -> Place:
+        """The place of an operation that has just run: a known child of the current one, or a new one."""
+        here = self.calls.place
+        phase = self.phase(info, moment, form)
+        twin = self._twin(moment)
+        scope, module_call = self._scope(twin)
+        site = None if phase is Phase.BACKWARD and twin is not None else self.sites.site(moment.stack)
+        nearest = moment.stack[0] if moment.stack else None
+        frame = (id(nearest[0]), nearest[1]) if nearest is not None else None
+        stem = (phase, id(info.func), frame, module_call, twin.id if twin else None, moment.grad)
+        key = (*stem, self.values.counts.get(stem, 0))
+        leaves, reads = self._read_leaves(form, variables, values, key)
+        views, writes, makes, outputs = self._results(results, written, form, reads)
+        node = self._node(
+            key, info, form, phase, site, scope, module_call, twin, values, outputs, views, writes
+        )
+        self._locate(node, moment, phase)
+        place = self._child(here, node, reads, leaves, makes, values)
+        for index, tensor in enumerate(form.tensors):
+            place_ambiguous = (
+                self.values.ambiguous(tensor, reads[index]) if index not in dict(leaves) else None
+            )
+            if place_ambiguous is not None:
+                place.ambiguous[index] = place_ambiguous
+        place.compile(*call)
+        self.values.add(place)
+        self._remember(place, results, form)
+        self.calls.place = place
+        return place
+
+    def resolve(self) -> None:
+        """Read the autograd node that the last operation made: it exists only after dispatch."""
+        pending, self.pending = self.pending, None
+        if pending is None:
+            return
+        tensor = pending[0]()
+        node = compat.node_of(tensor) if tensor is not None else None
+        if node is None:
+            return
+        number = compat.number_of(node) - self.calls.number
+        place = pending[1]
+        place.number, place.autograd = number, node.name()
+        self.values.numbers[number] = place
+
+    def await_autograd(self, results: Tensors, place: Place) -> None:
+        """Remember to look for the autograd node of these results."""
+        if results and torch.is_grad_enabled():
+            self.pending = (weakref.ref(results[0]), place)
+
+    # ── which phase, which module, which forward operation ───────────────────────────────────
+
+    def phase(self, info: OpInfo, moment: Moment, form: Form) -> Phase:
+        """Which part of training an operation belongs to."""
+        if moment.node is not None or moment.framework(
+            "/torch/autograd/__init__.py", "/torch/autograd/graph.py"
+        ):
+            return Phase.BACKWARD  # the latter makes the gradient of the root
+        if moment.framework("/torch/utils/data/"):
+            return Phase.DATA
+        if moment.optimizer or moment.framework("/torch/optim/", "/clip_grad.py", "/amp/grad_scaler.py"):
+            return Phase.OPTIMIZER
+        if info.profiler or info.name.startswith("aten._local_scalar_dense"):
+            return Phase.OTHER
+        if self.modules.depth:
+            return Phase.FORWARD
+        if self.calls.setting_up or self.calls.stepped:
+            return Phase.OTHER
+        if self.values.forward or self.calls.modules_seen or not self.modules.exist:
+            return Phase.FORWARD
+        return Phase.FORWARD if any(tensor.requires_grad for tensor in form.tensors) else Phase.DATA
+
+    def _twin(self, moment: Moment) -> Node | None:
+        if moment.node is None:
+            return None
+        place = self.calls.forward_place(compat.number_of(moment.node), self.values.numbers)
+        if place is None or place.autograd != moment.node.name():
+            return None
+        return place.node
+
+    def _scope(self, twin: Node | None) -> tuple[Any, Any]:
+        if twin is not None:
+            return twin.scope, twin.module_call
+        current = self.modules.current
+        return current.scope, current.id
+
+    # ── inputs ───────────────────────────────────────────────────────────────────────────────
+
+    def _read_leaves(
+        self, form: Form, variables: list[int | None], values: list[ValueId | None], key: tuple[Any, ...]
+    ) -> tuple[list[tuple[int, Leaf]], list[int]]:
+        leaves: list[tuple[int, Leaf]] = []
+        for index, tensor in enumerate(form.tensors):
+            if variables[index] is not None:
+                continue
+            again = self.values.variable_of(tensor)  # the same new tensor twice in one operation
+            if again is not None:
+                variables[index] = again
+                values[index] = next(values[k] for k in range(index) if variables[k] == again)
+                continue
+            leaf = self._leaf(tensor, key, index)
+            variables[index] = self.values.make(tensor)
+            values[index] = leaf.value
+            leaves.append((index, leaf))
+        return leaves, [variable for variable in variables if variable is not None]
+
+    def _leaf(self, tensor: torch.Tensor, key: tuple[Any, ...], index: int) -> Leaf:
+        home = home_of(tensor)
+        known = self._cells.get(id(home))
+        if known is not None and known.usual() is home and known.dtype is tensor.dtype:
+            return known
+        named = self.modules.tensor_name(tensor)
+        where: Any = ("named", *named) if named is not None else ("place", key[:-1], key[-1], index)
+        producer = self.calls.producer(home)
+        leaf = self._leaves.get((where, tensor.dtype))
+        if leaf is None:
+            leaf = self._leaves[where, tensor.dtype] = self._declare_leaf(tensor, home, named, producer)
+        elif leaf.usual() is not home and producer is not None:
+            self.sink.declare(Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1]))
+        leaf.usual = weakref.ref(home)
+        if leaf.shape is None:
+            leaf.dtype, leaf.shape = tensor.dtype, tensor.shape
+        elif leaf.shape != tensor.shape:
+            self.calls.reshape(self.calls.place)
+        if leaf.cell is not None:
+            self._cells[id(home)] = leaf
+        return leaf
+
+    def _declare_leaf(
+        self, tensor: torch.Tensor, home: Any, named: tuple[str, str] | None, producer: tuple[int, int] | None
+    ) -> Leaf:
+        kind, name = named if named is not None else self._kind(tensor, home, producer)
+        cell = None
+        if kind in ("parameter", "buffer", "state", "earlier"):
+            cell = CellId(self._next_cell)
+            self._next_cell += 1
+        leaf = Leaf(self._value(), cell, strict=named is not None)
+        self.sink.declare(LeafSeen(leaf.value, kind, name, spec_of(tensor), cell))  # type: ignore[arg-type]  # kinds above
+        if producer is not None:
+            self.sink.declare(Bound(self.calls.call, leaf.value, cell, Seq(producer[0]), producer[1]))
+        return leaf
+
+    def _kind(self, tensor: torch.Tensor, home: Any, producer: tuple[int, int] | None) -> tuple[str, str]:
+        state = self.states.get(id(home))
+        if state is not None and state[0]() is home:
+            return "state", state[1]
+        if tensor.requires_grad and tensor.is_leaf:
+            return "parameter", ""
+        if producer is not None:
+            return "earlier", ""
+        return ("constant" if tensor.dim() == 0 else "batch"), ""
+
+    # ── outputs ──────────────────────────────────────────────────────────────────────────────
+
+    def _results(
+        self, results: Tensors, written: Tensors, form: Form, reads: list[int]
+    ) -> tuple[
+        tuple[int | None, ...], list[tuple[int, int]], list[tuple[int, int]], list[tuple[torch.Tensor, bool]]
+    ]:
+        """Views, writes and new variables of the results, and which results have memory of their own."""
+        written_at = {
+            reads[k]: k for k, tensor in enumerate(form.tensors) if any(tensor is w for w in written)
+        }
+        read_at: dict[int, int] = {}
+        for k, read in enumerate(reads):
+            read_at.setdefault(read, k)
+        views: list[int | None] = []
+        writes: list[tuple[int, int]] = []
+        makes: list[tuple[int, int]] = []
+        outputs: list[tuple[torch.Tensor, bool]] = []
+        for output, tensor in enumerate(results):
+            variable = self.values.variable_of(tensor)
+            if variable is None:
+                makes.append((output, self.values.make(tensor)))
+                views.append(None)
+                outputs.append((tensor, True))
+            elif variable in written_at:
+                writes.append((written_at[variable], output))
+                views.append(None)
+                outputs.append((tensor, True))
+            else:
+                views.append(read_at.get(variable))
+                outputs.append((tensor, False))
+        return tuple(views), writes, makes, outputs
+
+    def _node(
+        self,
+        key: tuple[Any, ...],
+        info: OpInfo,
+        form: Form,
+        phase: Phase,
+        site: SiteId | None,
+        scope: Any,
+        module_call: Any,
+        twin: Node | None,
+        values: list[ValueId | None],
+        outputs: list[tuple[torch.Tensor, bool]],
+        views: tuple[int | None, ...],
+        writes: list[tuple[int, int]],
+    ) -> Node:
+        shape = (
+            form.skeleton,
+            views,
+            tuple(writes),
+            tuple((tensor.dtype, tensor.device.type, tensor.layout) for tensor, _ in outputs),
+        )
+        for known in self._nodes.setdefault(key, []):
+            if known.form == shape:
+                self._vary(known, form)
+                return known
+        node = Node()
+        node.id = NodeId(len(self._by_id))
+        node.key, node.info, node.phase, node.form = key, info, phase, shape
+        node.scope, node.module_call, node.site, node.twin = (
+            scope,
+            module_call,
+            site,
+            twin.id if twin else None,
+        )
+        node.scalars, node.lists, node.varying = list(form.scalars), form.lists, set()
+        node.inputs, node.views, node.writes = tuple(values), views, tuple(writes)
+        node.grad = bool(key[-2])
+        node.shapes = tuple(tensor.shape for tensor, _ in outputs) if info.dynamic else None
+        node.outputs = tuple(
+            self._output(info, tensor, own, view) for (tensor, own), view in zip(outputs, views, strict=True)
+        )
+        if sum(bool(output.ranged) for output in node.outputs) > MOST_RANGED:
+            self._look_at_some(node)
+        node.ranged = tuple((k, output.ranged) for k, output in enumerate(node.outputs) if output.ranged)
+        node.slots = sum(WIDTH[how] for _, how in node.ranged)
+        self._nodes[key].append(node)
+        self._by_id.append(node)
+        self._declare_node(node, form, key)
+        return node
+
+    def _declare_node(self, node: Node, form: Form, key: tuple[Any, ...]) -> None:
+        words = (
+            node.phase,
+            node.info.name,
+            node.site,
+            node.module_call,
+            node.twin,
+            "grad" if node.grad else "",
+            key[-1],
+        )
+        self.sink.declare(
+            NodeSeen(
+                node.id,
+                "|".join("" if word is None else str(word) for word in words),
+                node.info.name,
+                node.phase,
+                form.text,
+                node.inputs,
+                node.outputs,
+                node.scope,
+                node.module_call,
+                node.site,
+                node.writes,
+                twin=node.twin,
+            )
+        )
+
+    def _look_at_some(self, node: Node) -> None:
+        kept = 0
+        outputs: list[Output] = []
+        for output in node.outputs:
+            kept += bool(output.ranged)
+            outputs.append(output if kept <= MOST_RANGED else Output(output.value, output.spec, output.alias))
+        node.outputs = tuple(outputs)
+        self.sink.gap(
+            "sampled", f"{node.info.name}: only the first {MOST_RANGED} of its outputs are looked at"
+        )
+
+    def _output(self, info: OpInfo, tensor: torch.Tensor, own: bool, view: int | None) -> Output:
+        looks = self._health and info.looks and (own or info.name.startswith("aten.lift_fresh"))
+        return Output(self._value(), spec_of(tensor), view, ranged_as(tensor) if looks else "")
+
+    def _value(self) -> ValueId:
+        self._next_value += 1
+        return ValueId(self._next_value - 1)
+
+    def _vary(self, node: Node, form: Form) -> None:
+        """Arguments that are not what they were: from now on they are written with every row."""
+        differing = [
+            k for k, scalar in enumerate(form.scalars) if scalar != node.scalars[k] or scalar != scalar
+        ]
+        for k in differing:
+            if k not in node.varying:
+                stop = k + form.lists[k] + 1
+                start = k
+                while start > 0 and form.lists[start - 1] == form.lists[start] + 1:
+                    start -= 1
+                node.varying.update(range(start, stop))
+        if node.varying and node.shapes is None:
+            node.shapes = tuple(output.spec.shape for output in node.outputs)
+
+    def _locate(self, node: Node, moment: Moment, phase: Phase) -> None:
+        """How the quick side finds the user's line again: so many frames out."""
+        if phase is Phase.BACKWARD or not moment.stack:
+            node.code, node.lasti, node.depth = None, -1, -1
+        else:
+            (node.code, node.lasti), node.depth = moment.stack[0], moment.depth
+
+    # ── the trie ─────────────────────────────────────────────────────────────────────────────
+
+    def _child(
+        self,
+        here: Place,
+        node: Node,
+        reads: list[int],
+        leaves: list[tuple[int, Leaf]],
+        makes: list[tuple[int, int]],
+        values: list[ValueId | None],
+    ) -> Place:
+        for child in here.children:
+            if (
+                child.node is node
+                and child.reads == tuple(reads)
+                and child.values == tuple(values)
+                and child.makes == tuple(makes)
+                and [(k, leaf.value) for k, leaf in child.leaves] == [(k, leaf.value) for k, leaf in leaves]
+            ):
+                here.children.remove(child)
+                here.children.insert(0, child)
+                return child
+        place = Place(node, here)
+        place.reads, place.leaves, place.makes, place.values = (
+            tuple(reads),
+            leaves,
+            tuple(makes),
+            tuple(values),
+        )
+        place.next_var = self.values.count
+        here.children.insert(0, place)
+        place.graph = self.calls.grow(here, place)
+        rewired = () if place.values == node.inputs else (Rewired(node.id, place.values),)
+        self.sink.declare(GraphGrew(place.graph, (node.id,), rewired))
+        return place
+
+    def _remember(self, place: Place, results: Tensors, form: Form) -> None:
+        node = place.node
+        made = dict(place.makes)
+        written = {output: read for read, output in node.writes}
+        for output, tensor in enumerate(results):
+            if output in made:
+                variable = made[output]
+            elif output in written:
+                variable = place.reads[written[output]]
+            elif node.views[output] is not None:
+                variable = place.reads[node.views[output] or 0]
+            else:
+                continue
+            self.values.remember(tensor, variable, node.outputs[output].value)
+        for index, leaf in place.leaves:
+            if not any(index == read for read, _ in node.writes):
+                self.values.remember(form.tensors[index], place.reads[index], leaf.value)
+
+
+def results_of(result: Any, written: Tensors) -> Tensors:
+    """An operation's results: what it returned, then what it wrote and did not return."""
+    found: Tensors = []
+    collect(result, found)
+    found.extend(tensor for tensor in written if not any(tensor is known for known in found))
+    return found
+
+
+__all__ = ["Moment", "Recorder", "results_of"]

@@ -1,0 +1,263 @@
+"""Where a tracer puts what it saw: the thread's page first, and from there the process's log.
+
+The log is opened, written and closed each time the page is full: no descriptor is held that a
+script could close and reuse. Nothing here raises into the traced program; what could not be
+written is counted and said.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from graphlens_tracers import page as at
+from graphlens_tracers.events import (
+    Bound,
+    CallBegan,
+    CallEnded,
+    CallTurned,
+    Event,
+    Gap,
+    LogFinished,
+    RunStarted,
+    Seq,
+    Unusual,
+    plain,
+)
+from graphlens_tracers.page import Page
+from graphlens_tracers.wire import (
+    AT_TEXT,
+    MAX_TEXT,
+    SEGMENT,
+    TEXT_RECORD,
+    Kind,
+    frame,
+    page_frames,
+)
+
+_CALLS = (CallBegan, CallTurned, CallEnded)
+_FACTS = (Bound, Unusual, Gap, LogFinished)
+_BACKLOG = 64 << 20
+"""Bytes of declarations that are kept in memory while the disk refuses them."""
+
+
+class LogSink:
+    """The log of one process, and the page of its traced thread.
+
+    Attributes:
+        page: What hot code writes into.
+        seq: Sequence number of the next operation.
+        rows, slots, blocks, scalars: How much of the page is used.
+    """
+
+    def __init__(self, run: str, pages: str, argv: list[str]) -> None:
+        self.pid = os.getpid()
+        self.run = run
+        self.name = f"p-{self.pid}-{os.urandom(4).hex()}"
+        self.page = Page(os.path.join(pages, f"{self.name}.0.page"), self.pid, threading.get_native_id(), 0)
+        self.seq = self.rows = self.slots = self.blocks = self.scalars = 0
+        self.dropped = 0
+        self.closed = False
+        self._text = 0
+        self._segment = self._offset = 0
+        self._declared = 0
+        self._backlog: list[bytes] = []
+        self._gaps: dict[tuple[str, str], list[int]] = {}
+        self._lock = threading.RLock()
+        self._said = False
+        rank = os.environ.get("RANK", "0")
+        self.declare(
+            RunStarted(
+                tuple(argv), self.pid, int(rank) if rank.isdigit() else 0, python=sys.version.split()[0]
+            )
+        )
+        if not self.page.shared:
+            self.gap("failed", "no shared page: what is not in the log yet is lost if the process is killed")
+
+    def declare(self, event: Event) -> None:
+        """Record something that is said once; the next row may refer to it."""
+        kind = (
+            Kind.CALLS
+            if isinstance(event, _CALLS)
+            else Kind.FACTS
+            if isinstance(event, _FACTS)
+            else Kind.DECLARATIONS
+        )
+        text = json.dumps([type(event).__name__, event], default=plain, separators=(",", ":")).encode(
+            "utf-8", "surrogatepass"
+        )
+        with self._lock:
+            if self.closed:
+                return
+            size = (len(text) + 3) & ~3
+            if self._text + TEXT_RECORD.size + size > MAX_TEXT:
+                self.flush()
+            if TEXT_RECORD.size + size > MAX_TEXT:
+                self._write_alone(kind, text)
+                return
+            start = AT_TEXT + self._text
+            TEXT_RECORD.pack_into(self.page.bytes, start, len(text), kind)
+            start += TEXT_RECORD.size
+            self.page.bytes[start : start + len(text)] = text
+            self._text += TEXT_RECORD.size + size
+            self.page.u64[at.TEXT] = self._text  # last: a reader never sees half an event
+
+    def gap(self, kind: str, what: str, count: int = 1) -> None:
+        """Count something that was not looked at; said at once the first time, its count at the end."""
+        with self._lock:
+            known = self._gaps.get((kind, what))
+            if known is not None:
+                known[1] += count
+                return
+            self._gaps[kind, what] = [self.seq, count]
+        self.declare(Gap(kind, what, Seq(self.seq), count))  # type: ignore[arg-type]  # kinds are the tracer's literals
+
+    def flush(self) -> None:
+        """Append the page to the log and empty it."""
+        with self._lock:
+            page = self.page
+            page.u64[at.GENERATION] += 1
+            try:
+                frames = page_frames(page.bytes)
+                declarations = sum(f[5] == Kind.DECLARATIONS for f in frames)
+                if not self._append(frames):
+                    self._drop(frames)
+                if declarations:
+                    self._declared += self._count_declarations()
+                page.u64[at.FRAMES] = self._declared
+                page.u64[at.BASE] = self.seq
+                page.u64[at.SEGMENT] = self._segment
+                page.u64[at.DROPPED] = self.dropped
+                for field in (at.ROWS, at.SLOTS, at.BLOCKS, at.SCALARS, at.TEXT):
+                    page.u64[field] = 0
+                self.rows = self.slots = self.blocks = self.scalars = self._text = 0
+            finally:
+                page.u64[at.GENERATION] += 1
+
+    def close(self) -> None:
+        """Say what was missed, end the log, and take the page away. Safe to call twice."""
+        with self._lock:
+            if self.closed:
+                return
+            for (kind, what), (first, count) in self._gaps.items():
+                if count > 1:
+                    self.declare(Gap(kind, what, Seq(first), count))  # type: ignore[arg-type]  # as in gap()
+            self.flush()
+            self.declare(LogFinished(self.dropped))
+            self.flush()
+            self.closed = True
+            if not self._backlog:
+                self.page.remove()
+
+    def forget(self) -> None:
+        """In a forked child: this log and this page are the parent's. Write nothing any more."""
+        self._lock = threading.RLock()
+        self.closed = True
+
+    # ── the log ──────────────────────────────────────────────────────────────────────────────
+
+    def _count_declarations(self) -> int:
+        count, start, stop = 0, AT_TEXT, AT_TEXT + self._text
+        while start < stop:
+            size, kind = TEXT_RECORD.unpack_from(self.page.bytes, start)
+            count += kind == Kind.DECLARATIONS
+            start += TEXT_RECORD.size + ((size + 3) & ~3)
+        return count
+
+    def _write_alone(self, kind: Kind, text: bytes) -> None:
+        """An event larger than the page's text, straight into the log."""
+        self.page.u64[at.GENERATION] += 1
+        try:
+            alone = [frame(kind, b"[" + text + b"]", self.seq, self._declared)]
+            if not self._append(alone):
+                self._drop(alone)
+            if kind is Kind.DECLARATIONS:
+                self._declared += 1
+                self.page.u64[at.FRAMES] = self._declared
+        finally:
+            self.page.u64[at.GENERATION] += 1
+
+    def _append(self, frames: list[bytes]) -> bool:
+        """Write the backlog and these frames; on any failure, leave the log as it was."""
+        data = b"".join(self._backlog + frames)
+        if not data:
+            return True
+        if self._offset and self._offset + len(data) > SEGMENT:
+            self._segment += 1
+            self._offset = 0
+        path = os.path.join(self.run, f"{self.name}.{self._segment:03d}.log")
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            self._say(error)
+            return False
+        try:
+            _write_whole(fd, data, self._offset)
+        except OSError as error:
+            self._say(error)
+            try:
+                os.ftruncate(fd, self._offset)
+            except OSError:
+                # The torn tail can't be taken back: a reader stops there, so go on in a new file.
+                self._segment, self._offset = self._segment + 1, 0
+            return False
+        finally:
+            os.close(fd)
+        self._offset += len(data)
+        self._backlog.clear()
+        return True
+
+    def _drop(self, frames: list[bytes]) -> None:
+        """Rows are lost and counted; what later rows refer to waits for the disk."""
+        for data in frames:
+            if data[5] not in (Kind.ROWS, Kind.RANGES):
+                self._backlog.append(data)
+        self.dropped += self.rows
+        if self.rows:
+            known = self._gaps.setdefault(("dropped", "rows that could not be written"), [self.seq, 0])
+            known[1] += self.rows
+        while sum(map(len, self._backlog)) > _BACKLOG:
+            self._backlog.pop(0)
+
+    def _say(self, error: OSError) -> None:
+        if not self._said:
+            self._said = True
+            reason = errno.errorcode.get(error.errno or 0, "error")
+            complain(f"cannot write to {self.run}: {error.strerror} ({reason}); the script goes on")
+
+
+def _write_whole(fd: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        if written == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        offset += written
+        view = view[written:]
+
+
+def complain(message: str) -> None:
+    """One line of ours on the script's standard error, by descriptor: `sys.stderr` may be anything."""
+    try:
+        os.write(2, f"graphlens: {message}\n".encode("utf-8", "replace"))
+    except OSError:
+        return  # the script closed its standard error: there is nobody to tell
+
+
+_open: list[LogSink] = []
+
+
+def open_sink() -> LogSink:
+    """The one sink of this process, made from the environment that the host prepared.
+
+    Raises:
+        KeyError: Not started by graphlens.
+    """
+    if not _open or _open[0].pid != os.getpid():
+        argv: list[Any] = list(getattr(sys, "orig_argv", sys.argv))
+        _open[:] = [LogSink(os.environ["GRAPHLENS_RUN"], os.environ["GRAPHLENS_PAGES"], argv)]
+    return _open[0]

@@ -1,0 +1,152 @@
+"""Stacks to interned sites, and which frames are the user's.
+
+A frame is identified by `(code object, f_lasti)`: cheap, and exact to the column through
+`co_positions()`. Codes are kept alive so that their ids cannot be reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import sysconfig
+from collections.abc import Callable
+from types import CodeType, FrameType
+
+from graphlens_tracers.events import Event, SiteId, SiteSeen, SourceSeen
+
+Place = tuple[CodeType, int]
+"""A frame's code and the offset of the instruction it is at."""
+
+DEEPEST = 200
+"""Frames looked at, innermost first; deeper recursion is cut."""
+LARGEST_SOURCE = 1 << 20
+"""Larger files are not kept."""
+
+
+class Stacks:
+    """Tells the user's frames from the framework's, Python's and ours."""
+
+    def __init__(self, framework: list[str]) -> None:
+        """`framework`: directories whose code is not the user's."""
+        stdlib = sysconfig.get_paths()["stdlib"]
+        ours = os.path.dirname(os.path.abspath(__file__))
+        self._theirs = tuple(os.path.join(os.path.abspath(path), "") for path in [*framework, ours])
+        self._stdlib = os.path.join(stdlib, "")
+        self._packages = tuple(os.path.join(stdlib, name, "") for name in ("site-packages", "dist-packages"))
+        self._known: dict[int, bool] = {}
+        self._codes: list[CodeType] = []
+
+    def is_user(self, code: CodeType) -> bool:
+        """Whether this code is the user's: a script, a model library, anything but framework and Python."""
+        known = self._known.get(id(code))
+        if known is None:
+            name = code.co_filename
+            known = not (
+                name.startswith(self._theirs)
+                or name.startswith("<frozen ")
+                or (name.startswith(self._stdlib) and not name.startswith(self._packages))
+            )
+            self._known[id(code)] = known
+            self._codes.append(code)
+        return known
+
+    def user(self, frame: FrameType | None) -> tuple[list[Place], int, list[str]]:
+        """The user's frames from `frame` outwards.
+
+        Returns:
+            The places, innermost first; how many frames lie before the first of them; and the
+            files of those, innermost first.
+        """
+        places: list[Place] = []
+        inner: list[str] = []
+        depth = 0
+        while frame is not None and depth < DEEPEST:
+            code = frame.f_code
+            if self.is_user(code):
+                places.append((code, frame.f_lasti))
+            elif not places:
+                inner.append(code.co_filename)
+            frame = frame.f_back
+            depth += 1
+        return places, len(inner), inner
+
+
+class Sites:
+    """Declares each place in the user's source once."""
+
+    def __init__(self, declare: Callable[[Event], None], run: str) -> None:
+        self._declare = declare
+        self._sources = os.path.join(run, "sources")
+        self._ids: dict[tuple[SiteId | None, int, int], SiteId] = {}
+        self._codes: dict[
+            int, tuple[CodeType, list[tuple[int | None, int | None, int | None, int | None]]]
+        ] = {}
+        self._files: set[str] = set()
+        self._directory = os.getcwd()
+
+    def site(self, places: list[Place]) -> SiteId | None:
+        """The site of a stack, innermost place first; None for an empty one."""
+        found: SiteId | None = None
+        for code, lasti in reversed(places):
+            key = (found, id(code), lasti)
+            known = self._ids.get(key)
+            if known is None:
+                known = self._ids[key] = SiteId(len(self._ids))
+                self._declare(self._seen(known, found, code, lasti))
+            found = known
+        return found
+
+    def _seen(self, site: SiteId, outer: SiteId | None, code: CodeType, lasti: int) -> SiteSeen:
+        if id(code) not in self._codes:
+            self._codes[id(code)] = (code, list(code.co_positions()))
+        positions = self._codes[id(code)][1]
+        line, end_line, column, end = (
+            positions[lasti // 2] if 0 <= lasti // 2 < len(positions) else (None,) * 4
+        )
+        file = self._path(code.co_filename)
+        self._keep(file)
+        return SiteSeen(
+            site,
+            outer,
+            file,
+            line if line is not None else code.co_firstlineno,
+            -1 if column is None else column,
+            end_line if end_line is not None else -1,
+            -1 if end is None else end,
+            code.co_qualname,
+        )
+
+    def _path(self, name: str) -> str:
+        if name.startswith("<") or os.path.isabs(name):
+            return name
+        return os.path.normpath(os.path.join(self._directory, name))
+
+    def _keep(self, file: str) -> None:
+        """Copy the file into the run, so that lines stay right after an edit."""
+        if file in self._files:
+            return
+        self._files.add(file)
+        try:
+            with open(file, "rb") as source:
+                text = source.read(LARGEST_SOURCE + 1)
+            if len(text) > LARGEST_SOURCE:
+                return
+            digest = hashlib.sha256(text).hexdigest()
+            os.makedirs(self._sources, mode=0o700, exist_ok=True)
+            kept = os.path.join(self._sources, digest)
+            if not os.path.exists(kept):
+                fd = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                with open(fd, "wb") as copy:
+                    copy.write(text)
+        except OSError:
+            return  # generated code has no file, a deleted script neither: the site still has its line
+        self._declare(SourceSeen(file, digest))
+
+
+def caller(depth: int) -> FrameType | None:
+    """The frame `depth` calls above the caller of this; None when the stack is not so deep."""
+    try:
+        return sys._getframe(depth + 1)
+    except ValueError:
+        return None
