@@ -1,0 +1,63 @@
+"""What a run amounts to, in a few lines, for the end of `record` and `run`."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from graphlens import runs
+
+
+def of(run: Path) -> list[str]:
+    """The lines, without our prefix. Never fails: what can't be read is said instead."""
+    name = runs.name_of(run)
+    try:
+        return list(_lines(run, name))
+    except Exception as error:  # whatever it is: the script's own end is what has to be passed on
+        return [f"{name}: recorded, but it cannot be summed up: {error!r}", f"it is in {run}"]
+
+
+def how_it_ended(code: int | None, number: int | None) -> str:
+    """ "exit code 1", "killed by SIGKILL"."""
+    if number is not None:
+        try:
+            return f"killed by {signal.Signals(number).name}"
+        except ValueError:  # a real-time signal has no name
+            return f"killed by signal {number}"
+    return f"exit code {code}"
+
+
+def _lines(run: Path, name: str) -> Iterator[str]:
+    record = runs.read_record(run)
+    if not any(run.glob("p-*.log")):
+        yield f"{name}: nothing was recorded: {_why_nothing(record)}"
+        yield f"it is in {run}"
+        return
+    import graphlens  # the store takes numpy with it: not before there is something to read
+
+    read = graphlens.load(run)
+    processes = read.processes()
+    ops = sum(process.op_count for process in processes)
+    steps = len({call.step for process in processes for call in process.calls() if call.step is not None})
+    bad = sum(len(process.bad_rows()) for process in processes)
+    health = f"{bad:,} ops made a NaN or an infinity" if bad else "all numbers that were looked at are finite"
+    among = f" in {len(processes)} processes" if len(processes) > 1 else ""
+    yield f"{name}: {ops:,} ops in {steps:,} steps{among}; {health}"
+    gaps: Counter[str] = Counter()
+    for process in processes:
+        for gap in process.gaps:
+            gaps[gap.what] += gap.count
+    for version, count in record.get("untraced", {}).items():
+        gaps[f"Python {version} is too old to be recorded"] += count
+    for what, count in gaps.items():
+        yield f"not looked at: {what}" + (f" ({count:,} times)" if count > 1 else "")
+    yield f"look at it with: graphlens open {name}"
+
+
+def _why_nothing(record: dict[str, object]) -> str:
+    untraced = record.get("untraced")
+    if isinstance(untraced, dict) and untraced:
+        return f"Python {', '.join(untraced)} is too old, 3.11 is needed"
+    return "the script imported no framework that graphlens knows; see: graphlens doctor"

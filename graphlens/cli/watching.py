@@ -1,0 +1,48 @@
+"""Opens the terminal UI on a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from graphlens import runs
+from graphlens_tracers.errors import NoTerminal
+
+
+def need_terminal() -> None:
+    """Refuse now, before anything was started, what could not be shown.
+
+    Raises:
+        NoTerminal: Standard input or output is none, or it can't move its cursor.
+    """
+    for file, name in ((sys.stdin, "input"), (sys.stdout, "output")):
+        if file is None or not file.isatty():
+            raise NoTerminal(
+                f"standard {name} is not a terminal; use `graphlens record` and `graphlens show` instead"
+            )
+    if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
+        raise NoTerminal(
+            f"the terminal says it is {os.environ.get('TERM') or 'none'!r} and cannot be drawn on; "
+            "set TERM, or use `graphlens record` and `graphlens show` instead"
+        )
+
+
+def watch(run: Path) -> None:
+    """Show a run until the person leaves; follow it if it still runs.
+
+    Raises:
+        BadRunFile: It can't be read.
+    """
+    running = runs.state_of(runs.read_record(run)) == "running"
+    # Late: the UI and the store take long to import, and most commands need neither.
+    from graphlens_tui.app import run as show
+
+    from graphlens.live import Live
+    from graphlens.session import Saved
+
+    session = Live(run) if running else Saved(run)
+    try:
+        show(session)
+    finally:
+        session.close()

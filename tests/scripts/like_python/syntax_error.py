@@ -1,0 +1,3 @@
+"""Does not compile: the message is Python's."""
+def broken(:
+    pass
