@@ -143,11 +143,12 @@ class _Window:
         """`size` bytes from `offset` on; fewer when the file ends before."""
         if offset < self.start or offset + size > self.start + len(self.data):
             wanted = max(size, min(CHUNK, self.size - offset))
-            self.start, self.data = offset, memoryview(_read(self.fd, offset, wanted))
+            self.start, self.data = offset, memoryview(read_on(self.fd, offset, wanted))
         return self.data[offset - self.start : offset - self.start + size]
 
 
-def _read(fd: int, offset: int, size: int) -> bytes:
+def read_on(fd: int, offset: int, size: int) -> bytes:
+    """`size` bytes from `offset` on; fewer when the file ends before."""
     data = os.pread(fd, size, offset)
     while len(data) < size and (more := os.pread(fd, size - len(data), offset + len(data))):
         data += more
@@ -160,7 +161,7 @@ def read_body(fd: int, offset: int, size: int, name: str) -> bytes:
     Raises:
         BadRunFile: The file has been cut since.
     """
-    data = _read(fd, offset, size)
+    data = read_on(fd, offset, size)
     if len(data) < size:
         raise BadRunFile(f"{name} was cut short while it was read")
     return data

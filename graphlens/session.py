@@ -71,6 +71,11 @@ def load(run: str | Path) -> Run:
     return Run(run.absolute() if isinstance(run, Path) else runs.resolve(run))
 
 
+def opened(run: Run | Path | str) -> Run:
+    """The run itself, or the one that `load` finds."""
+    return run if isinstance(run, Run) else load(run)
+
+
 def state_of(info: RunInfo) -> RunState:
     """Where the run of this `run.json` stands: what it says, and whether its processes live."""
     record = {"state": info.state, "host": info.host, "pid": info.pid, "host_pid": info.host_pid}
@@ -89,9 +94,9 @@ def everything(run: Run) -> list[Delta]:
 class Saved:
     """A session on a run that does not change any more."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._state = state_of(run.info)
+    def __init__(self, run: Run | Path | str) -> None:
+        self._run = opened(run)
+        self._state = state_of(self._run.info)
 
     @property
     def run(self) -> Run:

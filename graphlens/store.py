@@ -6,6 +6,7 @@ where somebody looks. A run that is still being written and one that is finished
 
 from __future__ import annotations
 
+import os
 import threading
 import tokenize
 from bisect import bisect_left
@@ -20,7 +21,7 @@ import numpy.typing as npt
 
 from graphlens import log
 from graphlens.calls import Call
-from graphlens.decode import RunInfo, read_at_most, run_info
+from graphlens.decode import RunInfo, plain_file, read_at_most, run_info
 from graphlens.follow import LATEST, Delta, Follower, Locks, locked
 from graphlens.index import merged
 from graphlens.ir import Graph
@@ -370,6 +371,7 @@ class Run(Locks):
         self.info = run_info(path)
         self._processes: dict[str, Process] = {}
         self._sources: dict[str, str | None] = {}
+        self._output, self._output_of = b"", -1
         self.refresh()
 
     @locked
@@ -413,14 +415,22 @@ class Run(Locks):
             raise BadRunFile(f"{clean(str(self.path))} has no log: nothing was recorded")
         return max(self._processes.values(), key=lambda process: (process.op_count, -process.id))
 
+    @locked
     def output(self) -> bytes:
-        """What the script printed; b"" when that was not kept."""
+        """What the script printed; b"" when that was not kept. Reads on when asked again."""
         try:
-            return read_at_most(self.path / "output.log", LARGEST_OUTPUT)
+            with plain_file(self.path / "output.log") as fd:
+                found = os.fstat(fd)
+                if found.st_ino != self._output_of or found.st_size < len(self._output):
+                    self._output, self._output_of = b"", found.st_ino  # its middle was cut out
+                wanted = min(found.st_size, LARGEST_OUTPUT) - len(self._output)
+                if wanted > 0:
+                    self._output += log.read_on(fd, len(self._output), wanted)
         except FileNotFoundError:
             return b""
         except OSError as error:
             raise BadRunFile(f"output.log cannot be read: {error.strerror}") from error
+        return self._output
 
     @locked
     def source(self, digest: str) -> str | None:
