@@ -23,6 +23,7 @@ from graphlens.rows import (
     outputs_of,
     range_blocks,
     row_columns,
+    scalars_of,
     spread,
 )
 
@@ -228,6 +229,12 @@ class RowIndex:
             took[where][part],
             None if one else np.repeat(strand, rows)[part],
         )
+
+    def scalars(self, start: int, stop: int) -> list[tuple[int, int, float]]:
+        """(seq, argument, value) of the scalars that differ from the form, in order of `seq`."""
+        frames = np.unique(self._overlapping(start, stop)[self._FRAME])
+        found = [one for body in self.bodies.get(frames.tolist()) for one in scalars_of(memoryview(body))]
+        return sorted(one for one in found if start <= one[0] < stop)
 
 
 class RangeIndex:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,8 @@ class Span:
     again: int = 0
 
 
-class Lines(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Lines:
     """What is left of a graph's order when some spans are folded: a line each, in order.
 
     Attributes:
@@ -89,7 +90,7 @@ class Lines(NamedTuple):
     span: Ints
     line_of: Ints
 
-    def __len__(self) -> int:  # lines, not fields
+    def __len__(self) -> int:
         return len(self.start)
 
 

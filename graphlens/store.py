@@ -293,6 +293,18 @@ class Process(Follower):
         return merged(seqs, flags)
 
     @locked
+    def scalars(self, start: int, stop: int) -> dict[int, list[tuple[int, float]]]:
+        """For operations from `start` up to `stop`, the scalar arguments that differ from the node's form.
+
+        Each is (k-th scalar of the form, its value in this row); with bit 31 of the first set, it
+        holds for all later scalars of the list it stands in.
+        """
+        found: dict[int, list[tuple[int, float]]] = {}
+        for seq, argument, value in self._rows.scalars(start, stop):
+            found.setdefault(seq, []).append((argument, value))
+        return found
+
+    @locked
     def bound(self, call: CallId, leaf: ValueId) -> Bound | None:
         """What a leaf was in a call, where that is not its usual content."""
         return self._bound.get((call, leaf))
