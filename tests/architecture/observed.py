@@ -108,8 +108,8 @@ def command(*words: str, where: Path) -> Observed:
 
 
 def recorded(script: Path, *, options: Iterable[str] = ()) -> Observed:
-    """A script under `graphlens record`."""
-    return observed([sys.executable, "-m", "graphlens", "record", *options, script], script.parent)
+    """A script under `graphlens record`. -P: not even our own process imports what lies beside it."""
+    return observed([sys.executable, "-P", "-m", "graphlens", "record", *options, script], script.parent)
 
 
 def plain(script: Path) -> Observed:
