@@ -70,8 +70,8 @@ def _tracer(spec: TracerSpec) -> Check:
             spec.name,
             False,
             "",
-            f"{spec.trigger} is not installed for {sys.executable}; install it there, or name the interpreter "
-            "that has it with --python",
+            f"{spec.trigger} is not installed for {sys.executable}; install it there, "
+            "or name the interpreter that has it with --python",
         )
     try:
         version = importlib.metadata.version(distribution)

@@ -64,7 +64,7 @@ class Output:
             written = 0
         self._size += written
         self.lost += len(data) - written
-        if self._size > self._middle + 3 * self._half:
+        if self._size > (self._middle or self._half) + 2 * self._half:
             self.shorten()
 
     def shorten(self) -> None:

@@ -26,6 +26,8 @@ class Case:
 
 CASES = {
     "argparse_dashes": Case(("argparse_dashes.py", "-o", "x", "--", "--force", "-m", "--")),
+    "broken_framework": Case(("broken_framework/main.py",)),
+    "strange_framework": Case(("strange_framework/main.py",)),
     "directory": Case(("directory", "-m", "--quiet")),
     "from_stdin": Case(("-", "a", "-b"), stdin=b"import sys\nprint(sys.argv, sys.path[0], __name__)\n"),
     "package": Case(("-m", "train", "--force", "x"), path="package"),
@@ -84,13 +86,14 @@ def test_a_script_does_the_same_recorded(name: str, tmp_path: Path) -> None:
         [sys.executable, "-m", "graphlens", "record"], case, tmp_path / "here", tmp_path / "home"
     )
 
-    assert recorded == plain
+    assert recorded == plain, name
     assert len(list((tmp_path / "home").glob("*.glens"))) == 1
 
 
 def test_the_scripts_do_what_they_are_there_for(tmp_path: Path) -> None:
     """A script that fails for another reason would compare equal, and test nothing."""
     codes = {
+        "broken_framework": 1,
         "killed_by_segfault": -signal.SIGSEGV,
         "killed_by_sigkill": -signal.SIGKILL,
         "killed_by_abort": -signal.SIGABRT,

@@ -87,7 +87,7 @@ def _run(command: str, words: list[str]) -> int:
             commands.add_parser(name, help=does)
     script: list[str] = []
     if chosen is not None and command in STARTING:
-        from graphlens.cli import script as starting  # needed by two commands only
+        from graphlens.cli import _script as starting  # needed by two commands only
 
         at = words.index(command) + 1
         options, script = starting.split(words[at:])

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from graphlens import runs
-from graphlens.cli import watching
+from graphlens.cli import _watching
 
 
 def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subparsers private
@@ -24,6 +24,6 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
 def go(args: argparse.Namespace) -> int:
     """Exit code 0 once the UI was left."""
     path = runs.resolve(args.run)
-    watching.need_terminal()
-    watching.watch(path)
+    _watching.need_terminal()
+    _watching.watch(path)
     return 0

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from graphlens import host
-from graphlens.cli import complain, script, summary
+from graphlens.cli import _script, _summary, complain
 from graphlens.host import Ended, Recording
 from graphlens_tracers.errors import GraphlensError, Usage
 
@@ -27,7 +27,7 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         epilog="Options stand before SCRIPT; everything from SCRIPT on belongs to the script.",
         allow_abbrev=False,
     )
-    script.add_options(parser)
+    _script.add_options(parser)
     # For `graphlens run`, which starts us in the background: the script gets a terminal of its own.
     parser.add_argument("--pty", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--size", default="24x80", help=argparse.SUPPRESS)
@@ -35,8 +35,8 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
 
 def go(args: argparse.Namespace) -> int:
     """Does not return once the script has started: ends as the script ended."""
-    wanted = script.launch(args)
-    recording = script.recording(args, wanted, pty=args.pty)
+    wanted = _script.launch(args)
+    recording = _script.recording(args, wanted, pty=args.pty)
     if args.pty:
         ended = _in_terminal(recording, args.size)
     else:
@@ -46,7 +46,7 @@ def go(args: argparse.Namespace) -> int:
         if recording.trouble:
             complain(recording.trouble)
         if not args.quiet:
-            for line in summary.of(recording.run):
+            for line in _summary.of(recording.run):
                 complain(line)
     except OSError:
         pass  # standard error was closed: the script's end is what matters

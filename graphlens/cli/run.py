@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graphlens import host, runs
-from graphlens.cli import complain, script, summary, watching
+from graphlens.cli import _script, _summary, _watching, complain
 from graphlens.host import Ended
 from graphlens_tracers.errors import CannotStart
 
@@ -28,16 +28,16 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         epilog="Options stand before SCRIPT; everything from SCRIPT on belongs to the script.",
         allow_abbrev=False,
     )
-    script.add_options(parser)
+    _script.add_options(parser)
 
 
 def go(args: argparse.Namespace) -> int:
     """The script's own exit code when it has ended, else 0."""
-    watching.need_terminal()
-    script.launch(args)  # what is wrong with the words is said by us, not by the background
+    _watching.need_terminal()
+    _script.launch(args)  # what is wrong with the words is said by us, not by the background
     recorder = _start(args)
     path = _where(recorder)
-    watching.watch(path)
+    _watching.watch(path)
     return _leave(path, recorder, quiet=args.quiet)
 
 
@@ -91,7 +91,7 @@ def _leave(path: Path, recorder: subprocess.Popen[bytes], *, quiet: bool) -> int
     ended = Ended(record.get("exit_code"), record.get("signal"))
     if not quiet:
         if ended.code or ended.signal is not None:
-            complain(f"the script ended: {summary.how_it_ended(ended.code, ended.signal)}")
-        for line in summary.of(path):
+            complain(f"the script ended: {_summary.how_it_ended(ended.code, ended.signal)}")
+        for line in _summary.of(path):
             complain(line)
     host.end_like(ended)

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphlens import runs, tails
 from graphlens.cli import complain, visible
-from graphlens.cli.summary import how_it_ended
+from graphlens.cli._summary import how_it_ended
 from graphlens.runs import Entry
 
 KEEP = 20

@@ -1,7 +1,7 @@
 """Starts a tracer when its framework has just been imported, and ends it with the process.
 
 Loaded by the bootstrap at the first import of a framework, not before: a script that imports none
-never pays for it. Nothing here raises into the script; the bootstrap guards the calls.
+never pays for it. What `before`, `after` and `finish` raise, the bootstrap says, and goes on.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphlens_tracers import discover
@@ -19,42 +18,41 @@ from graphlens_tracers.sink import LogSink, complain, open_sink
 
 _tracers: dict[str, Tracer] = {}
 """Those that were started, by trigger."""
+_tried: set[str] = set()
 _sink: list[LogSink] = []
 _hooked: list[bool] = []
 
 
 def before(trigger: str) -> None:
     """The framework is about to be imported: set what it reads from the environment meanwhile."""
-    with _unseen():
-        for name, value in _spec(trigger).environment:
-            os.environ.setdefault(name, value)
+    for name, value in _spec(trigger).environment:
+        os.environ.setdefault(name, value)
 
 
 def after(trigger: str) -> None:
     """The framework was imported, whole: start its tracer, once a process."""
-    if trigger in _tracers:
+    if trigger in _tried:
         return
-    with _unseen():
-        sink = open_sink()
-        _sink[:] = [sink]
-        try:
-            spec = _spec(trigger)
-            module, _, factory = spec.factory.partition(":")
-            tracer: Tracer = getattr(importlib.import_module(module), factory)()
-            _tracers[trigger] = tracer
-            _hook_processes()
-            tracer.start(sink, options(os.environ))
-        except Exception as error:
-            sink.gap("failed", f"the tracer of {trigger} could not start: {type(error).__name__}: {error}")
-            raise
+    _tried.add(trigger)
+    sink = open_sink()
+    _sink[:] = [sink]
+    try:
+        spec = _spec(trigger)
+        module, _, factory = spec.factory.partition(":")
+        tracer: Tracer = getattr(importlib.import_module(module), factory)()
+        _tracers[trigger] = tracer
+        _hook_processes()
+        tracer.start(sink, options(os.environ))
+    except Exception as error:
+        sink.gap("failed", f"the tracer of {trigger} could not start: {type(error).__name__}: {error}")
+        raise
 
 
 def finish() -> None:
     """The interpreter exits: stop the tracers and end the log."""
-    with _unseen():
-        _stop()
-        for sink in _sink:
-            sink.close()
+    _stop()
+    for sink in _sink:
+        sink.close()
 
 
 def options(environment: Mapping[str, str]) -> Options:
@@ -86,23 +84,6 @@ def _stop() -> None:
             complain(f"could not end the recording of {trigger}: {type(error).__name__}: {error}")
 
 
-@contextmanager
-def _unseen() -> Iterator[None]:
-    """Keep our own calls out of the script's trace and profile functions."""
-    trace, profile = sys.gettrace(), sys.getprofile()
-    if trace is not None:
-        sys.settrace(None)
-    if profile is not None:
-        sys.setprofile(None)
-    try:
-        yield
-    finally:
-        if profile is not None:
-            sys.setprofile(profile)
-        if trace is not None:
-            sys.settrace(trace)
-
-
 # ── other processes ──────────────────────────────────────────────────────────────────────────
 
 
@@ -124,8 +105,7 @@ def _forked_away() -> None:
     for sink in _sink:
         sink.forget()
     _sink.clear()
-    with _unseen():
-        _stop()
+    _stop()
 
 
 _STARTS = {"subprocess.Popen": (1, 3), "os.exec": (1, 2), "os.posix_spawn": (1, 2)}

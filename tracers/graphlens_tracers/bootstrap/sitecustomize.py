@@ -86,25 +86,35 @@ def _watch(spec, name):
         return
 
     def exec_module(module):
-        _guarded("before", name)
+        _unseen("before", name)
         try:
             execute(module)
         finally:
             loader.__dict__.pop("exec_module", None)
-        _guarded("after", name)
+        _unseen("after", name)
 
     exec_module.__code__ = exec_module.__code__.replace(co_filename=_AS_IMPORTLIB)
     loader.exec_module = exec_module
 
 
-def _guarded(moment, name):
-    """Call `arrival.before(name)` or `arrival.after(name)`; a failure is said, the script goes on."""
+def _unseen(moment, *arguments):
+    """Call `arrival.MOMENT(...)` out of sight of the script's own trace and profile functions."""
+    trace, profile = sys.gettrace(), sys.getprofile()
+    if trace is not None:
+        sys.settrace(None)
+    if profile is not None:
+        sys.setprofile(None)
     try:
         from graphlens_tracers import arrival
 
-        getattr(arrival, moment)(name)
+        getattr(arrival, moment)(*arguments)
     except Exception as error:
-        _complain("not recording %s: %s: %s" % (name, type(error).__name__, error))
+        _complain("the recording is not complete: %s: %s" % (type(error).__name__, error))
+    finally:
+        if profile is not None:
+            sys.setprofile(profile)
+        if trace is not None:
+            sys.settrace(trace)
 
 
 _complained = []
@@ -123,13 +133,8 @@ def _complain(message):
 
 
 def _finish():
-    arrival = sys.modules.get("graphlens_tracers.arrival")
-    if arrival is None:
-        return
-    try:
-        arrival.finish()
-    except Exception as error:
-        _complain("could not end the recording: %s: %s" % (type(error).__name__, error))
+    if "graphlens_tracers.arrival" in sys.modules:
+        _unseen("finish")
 
 
 def _begin(run):
@@ -141,7 +146,7 @@ def _begin(run):
         return
     import atexit
 
-    for function in (_Finder.find_spec, _find_elsewhere):
+    for function in (_Finder.find_spec, _find_elsewhere, _watch, _unseen):
         function.__code__ = function.__code__.replace(co_filename=_AS_IMPORTLIB)
     # First in, last out: operations in the script's own exit functions are still seen.
     atexit.register(_finish)
