@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="stop after that many training steps")
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--width", type=int, default=24, help="channels of the first block")
-    parser.add_argument("--lr", type=float, default=0.003)
+    parser.add_argument("--lr", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--nan", action="store_true", help="plant a bug: a loss that turns into NaN after a while"
@@ -109,7 +109,7 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     images, labels, test_images, test_labels = load()
     model = DigitNet(arguments.width)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.lr, weight_decay=0.01)
+    optimizer = torch.optim.SGD(model.parameters(), lr=arguments.lr)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.95)
 
     step = 0

@@ -51,7 +51,17 @@ class _Known:
 
     @property
     def first(self) -> int:
-        return self.ended.first if self.ended else self.began.first
+        return self.began.first
+
+    @property
+    def step(self) -> int | None:
+        if self.ended is None or self.ended.step is None:
+            return self.began.step
+        return self.ended.step if self.ended.step >= 0 else None
+
+    @property
+    def role(self) -> str:
+        return self.ended.role if self.ended is not None and self.ended.role is not None else self.began.role
 
 
 class CallTable:
@@ -74,11 +84,10 @@ class CallTable:
                 if known is not None and known.ended is None:
                     known.graph = event.graph
             case CallEnded():
-                if known is None:
-                    # Its beginning is in a part that cannot be read; its end says the same again.
-                    began = CallBegan(event.call, event.graph, event.first, event.step, event.role)
-                    known = self._known[event.call] = _Known(began, event.graph)
-                known.ended, known.graph = event, event.graph
+                if known is not None:  # else its beginning is in a part that cannot be read
+                    known.ended = event
+                    if event.graph is not None:
+                        known.graph = event.graph
 
     def lose(self, last_of: dict[int, int]) -> None:
         """A part of the log is missing here: calls that go on may have ended in it.
@@ -109,8 +118,8 @@ class CallTable:
             known.graph,
             Seq(known.first),
             Seq(last),
-            ended.step if ended else began.step,
-            ended.role if ended else began.role,
+            known.step,
+            known.role,
             began.strand,
             ended.shapes if ended else 0,
             ended is not None,

@@ -220,7 +220,7 @@ class Follower(Locks):
 
     def _fold_call(self, event: CallEvent, where: str) -> None:
         sizes: list[tuple[str, int, int]] = [("call", event.call, 1 << 31)]
-        if not isinstance(event, CallTurned):
+        if isinstance(event, CallBegan):
             sizes.append(("first", event.first, LATEST))
         if isinstance(event, CallEnded):
             sizes.append(("last", event.last + 1, LATEST))

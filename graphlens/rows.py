@@ -14,11 +14,13 @@ import numpy.typing as npt
 from graphlens_tracers.events import NodeSeen
 from graphlens_tracers.wire import (
     BLOCK,
+    GAP,
     RANGE_BLOCK,
     RANGES_HEADER,
-    ROW,
     ROWS_HEADER,
     SCALAR,
+    TICK,
+    TOOK,
 )
 
 Ints = npt.NDArray[np.int64]
@@ -34,9 +36,8 @@ _LATEST = 1 << 62
 
 _BLOCK = np.dtype([("row", "<u4"), ("node", "<u4"), ("t0", "<u8"), ("seq", "<u8")])
 _RANGE_BLOCK = np.dtype([("seq", "<u8"), ("node", "<u4"), ("rows", "<u4"), ("slot", "<u4"), ("pad", "<u4")])
-_ROW = np.dtype([("began", "<u4"), ("took", "<u4")])
-_SCALAR = np.dtype([("row", "<u4"), ("argument", "<u4"), ("value", "<f8")])
-assert (_BLOCK.itemsize, _ROW.itemsize, _SCALAR.itemsize) == (BLOCK.size, ROW.size, SCALAR.size)
+_SCALAR = np.dtype([("row", "<u2"), ("argument", "<u2"), ("value", "<f8")])
+assert (_BLOCK.itemsize, _SCALAR.itemsize) == (BLOCK.size, SCALAR.size)
 assert _RANGE_BLOCK.itemsize == RANGE_BLOCK.size
 
 KINDS = {"f2": 0, "b2": 1, "f4": 2, "f8": 3}
@@ -182,7 +183,9 @@ def row_blocks(body: memoryview) -> RowBlocks:
     if len(body) < ROWS_HEADER.size:
         raise Damaged("no header")
     rows, blocks, scalars, strand = ROWS_HEADER.unpack_from(body)
-    if ROWS_HEADER.size + blocks * BLOCK.size + rows * ROW.size + scalars * SCALAR.size != len(body):
+    if ROWS_HEADER.size + blocks * BLOCK.size + rows * (TOOK.size + GAP.size) + scalars * SCALAR.size != len(
+        body
+    ):
         raise Damaged("sizes do not add up")
     table = np.frombuffer(body, _BLOCK, blocks, ROWS_HEADER.size)
     row, seq, t0 = (table[name].astype(np.int64) for name in ("row", "seq", "t0"))
@@ -196,20 +199,28 @@ def row_blocks(body: memoryview) -> RowBlocks:
     return RowBlocks(strand, rows, row, count, table["node"].astype(np.int64), t0, seq)
 
 
-def row_columns(body: bytes, blocks: int, rows: int) -> tuple[npt.NDArray[np.uint32], Ints]:
+def row_columns(body: bytes, blocks: int, rows: int) -> tuple[Ints, Ints]:
     """The columns `began` (ns after the block's t0) and `took` (ns) of a ROWS frame."""
-    table = np.frombuffer(body, _ROW, rows, ROWS_HEADER.size + blocks * BLOCK.size)
-    took = table["took"].astype(np.int64)
+    at = ROWS_HEADER.size
+    first = np.frombuffer(body, _BLOCK, blocks, at)["row"].astype(np.int64)
+    at += blocks * BLOCK.size
+    took = np.frombuffer(body, "<u4", rows, at).astype(np.int64)
+    gap = np.frombuffer(body, "<u2", rows, at + rows * TOOK.size).astype(np.int64) * TICK
     long = took >= 1 << 31
     if long.any():
         took[long] = (took[long] - (1 << 31)) * 1000
-    return table["began"], took
+    began = np.cumsum(gap + took) - took
+    before = np.zeros(rows, np.int64)  # of each row, the end of the row before its block
+    if blocks:
+        ends = np.concatenate([[0], (began + took)[first[1:] - 1]])
+        before = np.repeat(ends, np.diff(first, append=rows))
+    return began - before, took
 
 
 def scalars_of(body: memoryview) -> list[tuple[int, int, float]]:
     """(sequence number, argument, value) of the scalars of a ROWS frame that differ from the form."""
     found = row_blocks(body)
-    start = ROWS_HEADER.size + len(found.row) * BLOCK.size + found.total * ROW.size
+    start = ROWS_HEADER.size + len(found.row) * BLOCK.size + found.total * (TOOK.size + GAP.size)
     table = np.frombuffer(body, _SCALAR, -1, start)
     rows = table["row"].astype(np.int64)
     known = rows < found.total

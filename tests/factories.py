@@ -164,12 +164,18 @@ def rows_body(rows: Sequence[OpRow], seqs: Sequence[int], strand: int = 0) -> by
     blocks = b"".join(
         wire.BLOCK.pack(first, rows[first].node, rows[first].began, seqs[first]) for first, _ in parts
     )
-    columns = b"".join(
-        wire.ROW.pack(row.began - rows[first].began, row.took)
-        for first, stop in parts
-        for row in rows[first:stop]
-    )
-    return wire.ROWS_HEADER.pack(len(rows), len(parts), 0, strand) + blocks + columns
+    took = b"".join(wire.TOOK.pack(row.took) for row in rows)
+    gaps = b"".join(wire.GAP.pack(gap) for first, stop in parts for gap in gaps_of(rows[first:stop]))
+    return wire.ROWS_HEADER.pack(len(rows), len(parts), 0, strand) + blocks + took + gaps
+
+
+def gaps_of(rows: Sequence[OpRow]) -> list[int]:
+    """The GAP column of the rows of one block."""
+    gaps, clock = [], rows[0].began
+    for row in rows:
+        gaps.append(max(row.began - clock, 0) // wire.TICK)
+        clock += gaps[-1] * wire.TICK + row.took
+    return gaps
 
 
 def ranges_body(rows: Sequence[OpRow], seqs: Sequence[int], nodes: dict[int, NodeSeen]) -> bytes:
@@ -291,12 +297,9 @@ class PageWriter:
             )
             body = ranges_body(self.rows[first:stop], seqs[first:stop], nodes)
             slots += body[wire.RANGES_HEADER.size + wire.RANGE_BLOCK.size :]
-            for j in range(first, stop):
-                wire.ROW.pack_into(
-                    page,
-                    wire.AT_ROWS + j * wire.ROW.size,
-                    *(self.rows[j].began - row.began, self.rows[j].took),
-                )
+            for j, gap in zip(range(first, stop), gaps_of(self.rows[first:stop]), strict=True):
+                wire.TOOK.pack_into(page, wire.AT_TOOK + j * wire.TOOK.size, self.rows[j].took)
+                wire.GAP.pack_into(page, wire.AT_GAP + j * wire.GAP.size, gap)
         page[wire.AT_SLOTS : wire.AT_SLOTS + len(slots)] = slots
         text = b""
         for kind, event in self.events:
@@ -377,7 +380,7 @@ def small_run(path: Path, *nodes: NodeSeen, steps: int = 2, **info: Any) -> LogW
         log.calls(CallBegan(CallId(step), GraphId(0), Seq(first), step, "train"))
         log.ran(*[int(node.node) for node in nodes])
         log.calls(
-            CallEnded(CallId(step), GraphId(0), 0, Seq(first), Seq(log.seq - 1), step, "train"),
+            CallEnded(CallId(step), Seq(log.seq - 1)),
         )
     return log
 

@@ -41,6 +41,9 @@ from graphlens_tracers.events import (
 )
 from graphlens_tracers.wire import Kind
 
+PAUSE = 320
+"""Nanoseconds between two operations of a synthetic run; whole ticks."""
+
 SOURCE = '''\
 """A small transformer, trained on noise."""
 
@@ -309,7 +312,7 @@ def write_transformer(path: Path, nodes: int, steps: int, nan_from: int | None, 
     )
     log.calls(CallBegan(CallId(0), GraphId(0), Seq(0), None, "setup"))
     log.ran(*range(len(setup)))
-    log.calls(CallEnded(CallId(0), GraphId(0), 0, Seq(0), Seq(3), None, "setup"))
+    log.calls(CallEnded(CallId(0), Seq(3)))
     born = next(
         k for k, node in enumerate(model.nodes[4:]) if k > len(step_nodes) // 8 and "softmax" in node.op
     )
@@ -337,7 +340,7 @@ class Steps:
         self.start, self.ended, self.begun = self.log.seq, 0, 0
         self.width = np.array([sum(WIDTHS[o.ranged] for o in node.outputs) for node in self.nodes])
         self.took = np.random.default_rng(1).integers(500, 40_000, count)
-        self.began = np.concatenate([[0], np.cumsum(self.took + 300)])[:-1]
+        self.began = np.concatenate([[0], np.cumsum(self.took + PAUSE)])[:-1]
         self.slots_before = np.concatenate([[0], np.cumsum(np.tile(self.width, self.steps))])
 
     def write(self) -> None:
@@ -365,8 +368,7 @@ class Steps:
     def rows(self, where: npt.NDArray[np.int64], blocks: list[tuple[int, int]]) -> bytes:
         """The body of a ROWS frame."""
         k = where % self.count
-        firsts = np.repeat([first for first, _ in blocks], [stop - first for first, stop in blocks])
-        rows = np.column_stack([self.began[k] - self.began[firsts % self.count], self.took[k]]).astype("<u4")
+        gaps = np.where(np.isin(where, [first for first, _ in blocks]), 0, PAUSE // wire.TICK).astype("<u2")
         heads = [
             wire.BLOCK.pack(
                 first - int(where[0]),
@@ -376,7 +378,12 @@ class Steps:
             )
             for first, _ in blocks
         ]
-        return wire.ROWS_HEADER.pack(len(where), len(blocks), 0, 0) + b"".join(heads) + rows.tobytes()
+        return (
+            wire.ROWS_HEADER.pack(len(where), len(blocks), 0, 0)
+            + b"".join(heads)
+            + self.took[k].astype("<u4").tobytes()
+            + gaps.tobytes()
+        )
 
     def ranges(self, where: npt.NDArray[np.int64], blocks: list[tuple[int, int]]) -> bytes:
         """The body of a RANGES frame; empty when nothing has a range."""
@@ -417,11 +424,7 @@ class Steps:
             elif (self.ended + 1) * self.count <= stop:
                 first = self.start + self.ended * self.count
                 last = first + self.count - 1
-                events.append(
-                    CallEnded(
-                        CallId(self.ended + 1), GraphId(1), 0, Seq(first), Seq(last), self.ended, "train"
-                    )
-                )
+                events.append(CallEnded(CallId(self.ended + 1), Seq(last)))
                 self.ended += 1
             else:
                 break

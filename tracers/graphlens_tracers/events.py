@@ -315,16 +315,22 @@ class CallTurned:
 class CallEnded:
     """A call is over; only now is it sure which graph, step and role it was.
 
-    `last` is its last operation (inclusive); `first - 1` when it ran none.
+    What is as `CallBegan` and `CallTurned` said is left out.
+
+    Attributes:
+        last: Its last operation (inclusive); one before its first when it ran none.
+        graph, role: None: as said.
+        step: None: as said; -1: before the first step.
+        shapes: Which `ShapesSeen`; 0: as the nodes declare.
+        error: What ended it, when that was an exception.
     """
 
     call: CallId
-    graph: GraphId
-    shapes: int
-    first: Seq
     last: Seq
-    step: int | None
-    role: Literal["setup", "train", "eval", "other"]
+    graph: GraphId | None = None
+    role: Literal["setup", "train", "eval", "other"] | None = None
+    step: int | None = None
+    shapes: int = 0
     error: str | None = None
 
 

@@ -30,7 +30,7 @@ class Page:
     """One page, as views of the same 64 KiB in the widths its fields have.
 
     Attributes:
-        bytes, u32, u64, f32, f64: The whole page in that type.
+        bytes, u16, u32, u64, f32, f64: The whole page in that type.
         shared: Whether other processes see it; False when no file could be made for it.
     """
 
@@ -44,6 +44,7 @@ class Page:
             self.shared = False
         self._memory = memory
         self.bytes = memoryview(memory).cast("B")
+        self.u16 = self.bytes.cast("H")
         self.u32 = self.bytes.cast("I")
         self.u64 = self.bytes.cast("Q")
         self.f32 = self.bytes.cast("f")

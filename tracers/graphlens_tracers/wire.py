@@ -36,17 +36,21 @@ class Kind(IntEnum):
 
 
 ROWS_HEADER = struct.Struct("<IIII")
-"""Rows, blocks, scalars, strand; then BLOCKs, ROWs, SCALARs."""
+"""Rows, blocks, scalars, strand; then BLOCKs, a TOOK each row, a GAP each row, SCALARs."""
 BLOCK = struct.Struct("<IIQQ")
 """First row (counted in this frame), its node, its t0 (perf_counter_ns), its sequence number. Rows
 of a block have consecutive nodes and consecutive sequence numbers."""
-ROW = struct.Struct("<II")
-"""Began: ns after the block's t0. Took: ns; with the top bit set, microseconds."""
-SCALAR = struct.Struct("<IId")
+TOOK = struct.Struct("<I")
+"""A column: ns that the operation took; with the top bit set, microseconds."""
+GAP = struct.Struct("<H")
+"""A column: time from the end of the row before (the block's t0 for its first row) to this row's
+beginning, in units of TICK ns. Ends are sums of these two columns, so no error builds up."""
+TICK = 64
+SCALAR = struct.Struct("<HHd")
 """Row (counted in this frame), argument (k-th scalar of the node's form), its value in this row.
-Only scalars that differ from the form are written; bit 31 of the argument: this one and all later
-elements of the list it stands in."""
-WHOLE_LIST = 1 << 31
+Written where it is not what this frame said of it last; where this frame has said nothing, it is as
+in the form. Bit 15 of the argument: this one and all later elements of the list it stands in."""
+WHOLE_LIST = 1 << 15
 RANGES_HEADER = struct.Struct("<II")
 """Blocks, 8-byte slots; then RANGE_BLOCKs, then the slots."""
 RANGE_BLOCK = struct.Struct("<QIII4x")
@@ -141,16 +145,18 @@ PAGE_BLOCK = struct.Struct("<IIQQI4x")
 """A BLOCK, and the first slot of its ranges."""
 
 AT_BLOCKS, MAX_BLOCKS = 512, 208  # PAGE_BLOCK
-AT_SCALARS, MAX_SCALARS = 7168, 256  # SCALAR
-AT_ROWS, MAX_ROWS = 11264, 2048  # ROW
-AT_SLOTS, MAX_SLOTS = 27648, 2688  # 8 bytes
+AT_SCALARS, MAX_SCALARS = 7168, 340  # SCALAR
+AT_TOOK, MAX_ROWS = 11264, 2048  # TOOK
+AT_GAP = 19456  # GAP
+AT_SLOTS, MAX_SLOTS = 23552, 3200  # 8 bytes
 AT_TEXT, MAX_TEXT = 49152, PAGE - 49152
 """Text: records of (u32 length, u32 kind, JSON of one event, padding to 4), kind as in `Kind`."""
 TEXT_RECORD = struct.Struct("<II")
 
 assert AT_BLOCKS + MAX_BLOCKS * PAGE_BLOCK.size <= AT_SCALARS
-assert AT_SCALARS + MAX_SCALARS * SCALAR.size <= AT_ROWS
-assert AT_ROWS + MAX_ROWS * ROW.size <= AT_SLOTS
+assert AT_SCALARS + MAX_SCALARS * SCALAR.size <= AT_TOOK
+assert AT_TOOK + MAX_ROWS * TOOK.size <= AT_GAP
+assert AT_GAP + MAX_ROWS * GAP.size <= AT_SLOTS
 assert AT_SLOTS + MAX_SLOTS * 8 <= AT_TEXT
 
 
@@ -202,7 +208,8 @@ def page_frames(page: bytes | memoryview) -> list[bytes]:
             Kind.ROWS,
             ROWS_HEADER.pack(rows, len(blocks), scalars, field[At.STRAND] & 0xFFFFFFFF)
             + b"".join(BLOCK.pack(row, node, t0, seq) for row, node, t0, seq, _ in blocks)
-            + bytes(page[AT_ROWS : AT_ROWS + rows * ROW.size])
+            + bytes(page[AT_TOOK : AT_TOOK + rows * TOOK.size])
+            + bytes(page[AT_GAP : AT_GAP + rows * GAP.size])
             + bytes(page[AT_SCALARS : AT_SCALARS + scalars * SCALAR.size]),
         )
     if slots:

@@ -67,8 +67,9 @@ class Calls:
         self._tip: Place | None = None
         self._new: GraphId | None = None
         self._names: dict[str, int] = {}
-        self._roles: dict[GraphId, Role] = {}
         self._escaped: dict[int, tuple[weakref.ref[Any], int, int]] = {}
+        self._said: tuple[Role, int | None] = ("setup", None)
+        self._last: dict[int, tuple[GraphId, Role]] = {}  # by loop: what its calls were
         self._history: list[tuple[int, Place, dict[int, Place]]] = []
 
     # ── beginning and end ────────────────────────────────────────────────────────────────────
@@ -99,16 +100,16 @@ class Calls:
         self.place = self.root
         self._tip = self._new = None
         self.steps.begin([] if sampler else stack)
-        guess = self.root.children[0].graph if self.root.children else self._declare_graph(None, 0)
-        if not self.root.children:
-            self._new = guess
+        role: Role
+        last = self._last.get(id(self.steps.loop))
+        if last is not None:
+            guess, role = last
+        else:
+            guess = self._new = self._declare_graph(None, 0)
+            role = "setup" if self.setting_up else "train" if in_training_loop(stack) else "other"
         self.graph = guess
-        role = self._roles.get(guess, "other")
-        if self.setting_up:
-            role = "setup"
-        elif role == "setup":
-            role = "train" if in_training_loop(stack) else "other"
         step = self.trained if role == "train" else self._step()
+        self._said = (role, step)
         self._sink.declare(CallBegan(self.call, guess, Seq(self.first), step, role))
 
     def end(self, variables: Vars) -> None:
@@ -126,21 +127,21 @@ class Calls:
             else:
                 graph = self._declare_graph(place.graph, place.depth + 1)
             place.end = End(graph, place)
-            self._roles[graph] = role
             self._name(graph, role)
         step = self.trained if role == "train" else self._step()
         self.trained += role == "train"
+        graph = place.end.graph
         self._sink.declare(
             CallEnded(
                 self.call,
-                place.end.graph,
-                self._shapes_id(place.end),
-                Seq(self.first),
                 Seq(self.first + place.depth),
-                step,
-                role,
+                None if graph == self.graph else graph,
+                None if role == self._said[0] else role,
+                None if step == self._said[1] else -1 if step is None else step,
+                self._shapes_id(place.end),
             )
         )
+        self._last[id(self.steps.loop)] = (graph, role)
         self._keep(place.end, variables)
         self._history.append((self.number, place, {}))
         del self._history[:-_HISTORY]
@@ -192,12 +193,12 @@ class Calls:
     def _shapes_id(self, end: End) -> int:
         if self.specs is None:
             return 0
-        specs = tuple(self.specs)
-        known = end.shapes.get(specs)
+        shapes = tuple(spec.shape for spec in self.specs)
+        known = end.shapes.get(shapes)
         if known is None:
             self._shapes += 1
-            known = end.shapes[specs] = self._shapes
-            self._sink.declare(ShapesSeen(known, end.graph, specs))
+            known = end.shapes[shapes] = self._shapes
+            self._sink.declare(ShapesSeen(known, end.graph, tuple(self.specs)))
         return known
 
     # ── what outlives a call ─────────────────────────────────────────────────────────────────

@@ -26,22 +26,26 @@ from graphlens_tracers.pytorch.record import Moment, Recorder, results_of
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.wire import (
     AT_BLOCKS,
-    AT_ROWS,
+    AT_GAP,
     AT_SCALARS,
     AT_SLOTS,
+    AT_TOOK,
     MAX_BLOCKS,
     MAX_ROWS,
     MAX_SCALARS,
     MAX_SLOTS,
     PAGE_BLOCK,
     SCALAR,
+    TICK,
     WHOLE_LIST,
 )
 
 INF = float("inf")
-_ROWS_U32 = AT_ROWS // 4
+_TOOK_U32 = AT_TOOK // 4
+_GAP_U16 = AT_GAP // 2
 _SLOTS_F32 = AT_SLOTS // 4
-_U32 = 1 << 32
+_U16 = 1 << 16
+assert TICK == 1 << 6
 _TOP = 1 << 31
 MOST_FACTS = 16
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
@@ -71,7 +75,8 @@ class Dispatch(TorchDispatchMode):
         """How many user frames there are while `Optimizer.step` runs; None outside of it."""
         self._next_node = -1
         self._next_seq = -1
-        self._t0 = 0
+        self._clock = 0
+        self._said: dict[int, Any] = {}  # by node: its varying arguments, as this page has them
         self._facts: dict[tuple[int, int], Any] = {}
         self._facts_left = MOST_FACTS
         self._unreadable: set[str] = set()
@@ -102,6 +107,8 @@ class Dispatch(TorchDispatchMode):
                 if node.depth < 0 or (node.module_call == module_call and self._is_at(node)):
                     try:
                         scalars = known.check(variables, args, kwargs)
+                        if scalars is None and node.scalars:
+                            scalars = known.vary(variables, args, kwargs)
                     except (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError):
                         scalars = None  # not even the kinds of arguments are the expected ones
                     if scalars is not None and node.grad is torch.is_grad_enabled():
@@ -233,14 +240,19 @@ class Dispatch(TorchDispatchMode):
         sink = self.sink
         page = sink.page
         row = sink.rows
-        since = began - self._t0
-        if node.id != self._next_node or sink.seq != self._next_seq or since >= _U32 or row == 0:
+        gap = (began - self._clock) >> 6
+        if node.id != self._next_node or sink.seq != self._next_seq or not 0 <= gap < _U16 or row == 0:
             self._block(node, began)
             row = sink.rows
-            since = 0
-        u32 = page.u32
-        u32[_ROWS_U32 + 2 * row] = since
-        u32[_ROWS_U32 + 2 * row + 1] = took if took < _TOP else _TOP | min(took // 1000, _TOP - 1)
+            gap = 0
+        page.u16[_GAP_U16 + row] = gap
+        if took < _TOP:
+            page.u32[_TOOK_U32 + row] = took
+            self._clock += (gap << 6) + took
+        else:
+            long = min(took // 1000, _TOP - 1)
+            page.u32[_TOOK_U32 + row] = _TOP | long
+            self._clock += (gap << 6) + long * 1000
         u64 = page.u64
         if scalars:
             self._scalars(row, node, scalars)
@@ -273,9 +285,12 @@ class Dispatch(TorchDispatchMode):
         )
         sink.blocks += 1
         sink.page.u64[at.BLOCKS] = sink.blocks
-        self._t0 = began
+        self._clock = began
 
     def _scalars(self, row: int, node: Node, scalars: Any) -> None:
+        if self._said.get(node.id) == scalars:
+            return
+        self._said[node.id] = scalars
         sink = self.sink
         varying = sorted(node.varying)
         first = varying[0]
@@ -287,7 +302,7 @@ class Dispatch(TorchDispatchMode):
         ):
             pairs = [(first | WHOLE_LIST, scalars[0])]
         for which, value in pairs:
-            if sink.scalars >= MAX_SCALARS:
+            if sink.scalars >= MAX_SCALARS or which & ~WHOLE_LIST >= WHOLE_LIST:
                 sink.gap("dropped", f"{node.info.name}: some of its {len(pairs)} varying arguments")
                 break
             try:
@@ -302,6 +317,7 @@ class Dispatch(TorchDispatchMode):
 
     def _flush(self) -> None:
         self.sink.flush()
+        self._said.clear()
         self._next_node = -1
 
     # ── the slow side ────────────────────────────────────────────────────────────────────────

@@ -25,7 +25,7 @@ from graphlens_tracers.events import (
     SiteId,
     ValueId,
 )
-from graphlens_tracers.pytorch.arguments import OpInfo
+from graphlens_tracers.pytorch.arguments import OpInfo, scalars_of
 
 Vars = list[Any]
 """By number: a callable that gives the storage, or None when it is gone."""
@@ -74,6 +74,22 @@ class Node:
         self.depth: int
         self.grad: bool
 
+    def let_vary(self, numbers: Sequence[float]) -> None:
+        """Numbers that are not what they were: from now on they are written with the rows.
+
+        A list of numbers varies as a whole.
+        """
+        for k, number in enumerate(numbers):
+            if number == self.scalars[k] or k in self.varying:
+                continue
+            start = k
+            while start > 0 and self.lists[start - 1] == self.lists[start] + 1:
+                start -= 1
+            self.varying.update(range(start, k + self.lists[k] + 1))
+        if self.varying and self.shapes is None:
+            # A slice of another length, a view of another shape: look at what comes out.
+            self.shapes = tuple(output.spec.shape for output in self.outputs)
+
 
 class Leaf:
     """A value that comes from outside a call.
@@ -84,7 +100,7 @@ class Leaf:
         rebound: Set when `accept` took another storage than the usual one.
     """
 
-    __slots__ = ("cell", "dtype", "rebound", "reshaped", "shape", "strict", "usual", "value")
+    __slots__ = ("cell", "dtype", "geometry", "rebound", "reshaped", "shape", "strict", "usual", "value")
 
     def __init__(self, value: ValueId, cell: CellId | None, strict: bool) -> None:
         self.value = value
@@ -93,6 +109,7 @@ class Leaf:
         self.usual: Any = gone
         self.dtype: torch.dtype | None = None
         self.shape: Any = None
+        self.geometry: Any = None
         self.rebound = False
         self.reshaped = False
 
@@ -161,7 +178,20 @@ class Place:
 
     def compile(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Make `check` from the arguments of a call that is right."""
-        self.check = _Compiler(self, args, kwargs).check()
+        self.check = _Compiler(self, args, kwargs, self.node.varying).check()
+
+    def vary(self, variables: Vars, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[float] | None:
+        """Whether a call that `check` refused differs in numbers only; from then on they may vary."""
+        node = self.node
+        numbers = scalars_of(args, kwargs)
+        if numbers == node.scalars or len(numbers) != len(node.scalars):
+            return None
+        every = _Compiler(self, args, kwargs, set(range(len(numbers)))).check()
+        if every(variables, args, kwargs) is None:
+            return None
+        node.let_vary(numbers)
+        self.compile(args, kwargs)
+        return self.check(variables, args, kwargs)
 
 
 class End:
@@ -194,14 +224,17 @@ class _Compiler:
 
     _made: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], varying: set[int]
+    ) -> None:
         self.place = place
         self.node = place.node
         self.lines: list[str] = []
         self.constants: list[Any] = []
         self.tensor = 0
         self.scalar = 0
-        self.varies = bool(self.node.varying)
+        self.varying = varying
+        self.varies = bool(varying)
         self.leaves = dict(place.leaves)
         self.names = 0
         if self.varies:
@@ -270,7 +303,7 @@ class _Compiler:
 
     def one_number(self, arg: float, at: str) -> None:
         kind = "int" if type(arg) is int else "float"
-        if self.scalar in self.node.varying:
+        if self.scalar in self.varying:
             self.fail_if(f"type({at}) is not {kind}")
             self.lines.append(f"out.append({at})")
         else:
@@ -305,8 +338,7 @@ class _Compiler:
     def many_numbers(self, count: int, name: str) -> None:
         indices = range(self.scalar, self.scalar + count)
         self.scalar += count
-        if any(k in self.node.varying for k in indices):
-            self.node.varying.update(indices)  # lists vary as a whole
+        if any(k in self.varying for k in indices):
             self.lines.append(f"out.extend({name})")
         else:
             self.fail_if(f"list({name}) != {self.constant([self.node.scalars[k] for k in indices])}")

@@ -26,13 +26,14 @@ from graphlens_tracers.events import (
     SiteId,
     ValueId,
 )
+from graphlens_tracers.loops import innermost_loop
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors, collect, home_of, spec_of
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
 from graphlens_tracers.pytorch.plan import Leaf, Node, Place
-from graphlens_tracers.pytorch.values import Values
+from graphlens_tracers.pytorch.values import Values, geometry_of
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Sites, Stacks
 
@@ -177,7 +178,7 @@ class Recorder:
             return Phase.OTHER
         if self.modules.depth:
             return Phase.FORWARD
-        if self.calls.setting_up or self.calls.stepped:
+        if self.calls.setting_up or self.calls.stepped or innermost_loop(moment.stack) is None:
             return Phase.OTHER
         if self.values.forward or self.calls.modules_seen or not self.modules.exist:
             return Phase.FORWARD
@@ -219,11 +220,14 @@ class Recorder:
 
     def _leaf(self, tensor: torch.Tensor, key: tuple[Any, ...], index: int) -> Leaf:
         home = home_of(tensor)
+        geometry = geometry_of(tensor)
         known = self._cells.get(id(home))
-        if known is not None and known.usual() is home and known.dtype is tensor.dtype:
-            return known
+        if known is not None and known.usual() is home:
+            if known.geometry == geometry:
+                return known
+            return self._view_of(known, tensor, home, geometry)
         named = self.modules.tensor_name(tensor)
-        where: Any = ("named", *named) if named is not None else ("place", key[:-1], key[-1], index)
+        where: Any = ("named", *named) if named is not None else ("place", key, index)
         producer = self.calls.producer(home)
         leaf = self._leaves.get((where, tensor.dtype))
         if leaf is None:
@@ -232,11 +236,22 @@ class Recorder:
             self.sink.declare(Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1]))
         leaf.usual = weakref.ref(home)
         if leaf.shape is None:
-            leaf.dtype, leaf.shape = tensor.dtype, tensor.shape
+            leaf.dtype, leaf.shape, leaf.geometry = tensor.dtype, tensor.shape, geometry
         elif leaf.shape != tensor.shape:
             self.calls.reshape(self.calls.place)
         if leaf.cell is not None:
             self._cells[id(home)] = leaf
+        return leaf
+
+    def _view_of(self, whole: Leaf, tensor: torch.Tensor, home: Any, geometry: Any) -> Leaf:
+        """A part of a storage that outlives a call, read where another part is known already."""
+        where = ("view", whole.value, geometry)
+        leaf = self._leaves.get((where, tensor.dtype))
+        if leaf is None:
+            leaf = self._leaves[where, tensor.dtype] = Leaf(self._value(), whole.cell, whole.strict)
+            leaf.dtype, leaf.shape, leaf.geometry = tensor.dtype, tensor.shape, geometry
+            self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_of(tensor), whole.cell))
+        leaf.usual = weakref.ref(home)
         return leaf
 
     def _declare_leaf(
@@ -319,7 +334,7 @@ class Recorder:
         )
         for known in self._nodes.setdefault(key, []):
             if known.form == shape:
-                self._vary(known, form)
+                known.let_vary(form.scalars)
                 return known
         node = Node()
         node.id = NodeId(len(self._by_id))
@@ -391,21 +406,6 @@ class Recorder:
     def _value(self) -> ValueId:
         self._next_value += 1
         return ValueId(self._next_value - 1)
-
-    def _vary(self, node: Node, form: Form) -> None:
-        """Arguments that are not what they were: from now on they are written with every row."""
-        differing = [
-            k for k, scalar in enumerate(form.scalars) if scalar != node.scalars[k] or scalar != scalar
-        ]
-        for k in differing:
-            if k not in node.varying:
-                stop = k + form.lists[k] + 1
-                start = k
-                while start > 0 and form.lists[start - 1] == form.lists[start] + 1:
-                    start -= 1
-                node.varying.update(range(start, stop))
-        if node.varying and node.shapes is None:
-            node.shapes = tuple(output.spec.shape for output in node.outputs)
 
     def _locate(self, node: Node, moment: Moment, phase: Phase) -> None:
         """How the quick side finds the user's line again: so many frames out."""
