@@ -63,7 +63,10 @@ def sweep(run: Path, pages: Path) -> dict[str, Running]:
         if match is None or page is None or is_alive(_field(page, At.PID)):
             continue
         log = match["log"]
-        _append(run, log, page)
+        try:
+            _append(run, log, page)
+        except (ValueError, struct.error):
+            continue  # the process wrote over its own memory before it died: what it says is nonsense
         if (now := running_in(page)) is not None:
             running[log] = now
         path.unlink()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,12 @@ def record_of(run: Path) -> dict[str, Any]:
     """What run.json says."""
     read: dict[str, Any] = json.loads((run / "run.json").read_text())
     return read
+
+
+def tidy(run: Path) -> None:
+    """Take away the pages of a run whose host was killed."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(record_of(run)["pages"])
 
 
 class OnTerminal:
@@ -125,5 +132,6 @@ def background(run: Path, *words: str, options: tuple[str, ...] = ()) -> Iterato
                 os.killpg(record_of(run)["pid"], signal.SIGKILL)
         host.kill()
         host.wait()
+        tidy(run)
         assert host.stdout is not None
         host.stdout.close()

@@ -42,9 +42,11 @@ def _lines(run: Path, name: str) -> Iterator[str]:
     ops = sum(process.op_count for process in processes)
     steps = len({call.step for process in processes for call in process.calls() if call.step is not None})
     bad = sum(len(process.bad_rows()) for process in processes)
-    health = f"{bad:,} ops made a NaN or an infinity" if bad else "all numbers that were looked at are finite"
+    health = f"{_many(bad, 'op')} made a NaN or an infinity" if bad else "all numbers looked at are finite"
     among = f" in {len(processes)} processes" if len(processes) > 1 else ""
-    yield f"{name}: {ops:,} ops in {steps:,} steps{among}; {health}"
+    yield f"{name}: {_many(ops, 'op')} in {_many(steps, 'step')}{among}; {health}"
+    for was in filter(None, (process.running() for process in processes)):
+        yield f"it ended in the middle of op {was.seq}: {was.name}"
     gaps: Counter[str] = Counter()
     for process in processes:
         for gap in process.gaps:
@@ -54,6 +56,10 @@ def _lines(run: Path, name: str) -> Iterator[str]:
     for what, count in gaps.items():
         yield f"not looked at: {what}" + (f" ({count:,} times)" if count > 1 else "")
     yield f"look at it with: graphlens open {name}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def _why_nothing(record: dict[str, object]) -> str:

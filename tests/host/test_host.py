@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from graphlens import host
+from graphlens import host, runs, tails
 from graphlens_tracers.errors import CannotStart
 from host_processes import RECORD, on_terminal, record_of, script, until
 
@@ -208,6 +208,9 @@ def test_host_killed_leaves_the_script_running_and_the_run_lost(tmp_path: Path) 
 
     assert process.stdout.read() == b"ended\n"
     assert record_of(tmp_path / "run")["state"] == "running"
+    assert runs.entry(tmp_path / "run").state == "lost"
+    tails.settle(runs.entry(tmp_path / "run"))
+    assert not Path(record_of(tmp_path / "run")["pages"]).exists()
 
 
 def test_pages_lie_where_only_this_user_can_look(tmp_path: Path) -> None:

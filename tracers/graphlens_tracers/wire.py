@@ -212,7 +212,7 @@ def page_frames(page: bytes | memoryview) -> list[bytes]:
             + bytes(page[AT_GAP : AT_GAP + rows * GAP.size])
             + bytes(page[AT_SCALARS : AT_SCALARS + scalars * SCALAR.size]),
         )
-    if slots:
+    if slots and blocks:  # a process can die between the stores of SLOTS and ROWS
         stops = [block[0] for block in blocks[1:]] + [rows]
         put(
             Kind.RANGES,
