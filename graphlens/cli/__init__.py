@@ -92,6 +92,9 @@ def _run(command: str, words: list[str]) -> int:
         at = words.index(command) + 1
         options, script = starting.split(words[at:])
         words = words[:at] + options
+    elif command == "export" and "--" in words:  # it may start one: what follows belongs to the script
+        at = words.index("--")
+        words, script = words[:at], words[at + 1 :]
     args = parser.parse_args(words)
     if args.version:
         import graphlens  # costs nothing now; kept here beside its only use
@@ -101,8 +104,7 @@ def _run(command: str, words: list[str]) -> int:
     if chosen is None:
         parser.print_help()
         return 0
-    if command in STARTING:
-        args.words = script
+    args.words = script
     code: int = chosen.go(args)
     return code
 

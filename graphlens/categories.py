@@ -1,0 +1,139 @@
+"""What kind of work an operation does, read from its name; the same words for every framework."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+
+
+class Category(StrEnum):
+    """The families that a reader tells apart at a glance."""
+
+    MATMUL = "matmul"
+    ATTENTION = "attention"
+    NORM = "norm"
+    ACTIVATION = "activation"
+    ELEMENTWISE = "elementwise"
+    VIEW = "view"
+    REDUCTION = "reduction"
+    GATHER = "gather"
+    RANDOM = "random"
+    CAST = "cast"
+    COLLECTIVE = "collective"
+    FLOW = "flow"
+    OPTIMIZER = "optimizer"
+    ENDPOINT = "endpoint"  # where data comes in and results go out
+    MODULE = "module"  # a box that stands for several operations
+
+
+SAID: dict[Category, str] = {
+    Category.MATMUL: "matmul / conv",
+    Category.ATTENTION: "attention",
+    Category.NORM: "normalisation",
+    Category.ACTIVATION: "activation",
+    Category.ELEMENTWISE: "element-wise",
+    Category.VIEW: "view / copy",
+    Category.REDUCTION: "reduction / loss",
+    Category.GATHER: "gather / mask",
+    Category.RANDOM: "random",
+    Category.CAST: "view / copy",
+    Category.COLLECTIVE: "collective",
+    Category.FLOW: "control flow",
+    Category.OPTIMIZER: "optimizer",
+    Category.ENDPOINT: "input / output",
+    Category.MODULE: "collapsed module",
+}
+"""Each category as the legend says it."""
+
+PLUMBING = frozenset({Category.VIEW, Category.CAST})
+"""Operations that move or relabel numbers and compute none."""
+
+WEIGHT: dict[Category, int] = {
+    Category.ATTENTION: 9, Category.MATMUL: 8, Category.NORM: 7, Category.GATHER: 6,
+    Category.ACTIVATION: 6, Category.REDUCTION: 5, Category.RANDOM: 4, Category.FLOW: 4,
+    Category.COLLECTIVE: 4, Category.OPTIMIZER: 3, Category.ELEMENTWISE: 2, Category.CAST: 1,
+    Category.VIEW: 0,
+}  # fmt: skip
+"""Which operation of a library module gives its card the colour: the one that matters most."""
+
+VIEWS = frozenset(
+    "view reshape transpose t permute expand expanddims squeeze unsqueeze slice stridedslice select split"
+    " splitv splitwithsizes chunk unbind asstrided alias detach flatten unflatten narrow pack unpack"
+    " broadcastto shape identity identityn readvariableop liftfresh unsafeview unsafesplit movedim"
+    " reshapealias viewascomplex viewasreal real imag diagonal unfold swapaxes mt adjoint".split()
+)
+CASTS = frozenset("tocopy to cast typeas copy clone contiguous quantize dequantize bitcast".split())
+MATMULS = frozenset(
+    "addmm mm bmm baddbmm addbmm matmul batchmatmul batchmatmulv2 linear einsum dot outer mv addmv addr"
+    " scaledmm tensordot bilinear cdist".split()
+)
+MADE = frozenset("masked_fill where full full_like fill_ new_full scalar_tensor masked_fill_ fill".split())
+"""Short names of operations that put a constant somewhere: an infinity they make was asked for."""
+
+_RULES: tuple[tuple[Category, re.Pattern[str]], ...] = tuple(
+    (category, re.compile(pattern))
+    for category, pattern in (
+        (Category.ATTENTION, r"scaled_?dot_?product|flash_?attention|efficient_?attention|multihead"),
+        (Category.MATMUL, r"conv(?!ert)|^_?int_mm|gru$|lstm$|^_?thnn_fused|mkldnn_rnn|_rnn\b"),
+        (Category.NORM, r"norm(?!al)"),
+        (Category.OPTIMIZER, r"adam|sgd|^_foreach|^resource_?apply|^assign|adagrad|rmsprop"),
+        (Category.RANDOM, r"dropout|rand|bernoulli|normal_?$|multinomial|uniform|exponential_"),
+        (Category.COLLECTIVE, r"all_?reduce|all_?gather|reduce_?scatter|c10d|nccl|collective|all_?to_?all"),
+        (
+            Category.ACTIVATION,
+            r"relu|gelu|silu|sigmoid|tanh|softmax|^elu|threshold|hardswish|mish|softplus|glu",
+        ),
+        (
+            Category.REDUCTION,
+            r"loss|cross_?entropy|nll|pool|^(mean|sum|amax|amin|max|min|prod|std|var|arg(max|min)|all|any)"
+            r"|cumsum|logsumexp|topk|sort|count_nonzero",
+        ),
+        (
+            Category.GATHER,
+            r"embedding|gather|scatter|index|^take|one_?hot|^where|masked_|tril|triu|^cat$|stack|concat|^pad"
+            r"|_pad|repeat|roll|flip|resource_?gather",
+        ),
+        (Category.FLOW, r"^(stateless)?(while|if|case)$|^cond|switch|merge|scan|partitioned_?call|map_fn"),
+    )
+)
+
+
+def short(op: str) -> str:
+    """The name a person uses: "aten._softmax.default" is "_softmax", "MatMul" stays."""
+    parts = op.split(".")
+    if len(parts) < 2:
+        return op
+    return parts[1] if len(parts) <= 3 else ".".join(parts[1:-1])
+
+
+@lru_cache(maxsize=4096)
+def category(op: str) -> Category:
+    """The family of an operation, by its framework's own name; unknown ones are element-wise."""
+    name = short(op)
+    bare = re.sub(r"_(backward|forward)(_data|_input|_params)?$|_copy$|_$", "", name).lower()
+    flat = bare.replace("_", "")
+    if name in ("_to_copy", "lift_fresh_copy") or flat in CASTS:
+        return Category.CAST
+    if flat in VIEWS:
+        return Category.VIEW
+    if flat in MATMULS:
+        return Category.MATMUL
+    for found, pattern in _RULES:
+        if pattern.search(bare):
+            return found
+    return Category.ELEMENTWISE
+
+
+LIBRARY = frozenset(
+    "Linear LazyLinear Bilinear Identity Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d "
+    "ConvTranspose3d Conv1D Dropout Dropout1d Dropout2d Dropout3d AlphaDropout ReLU ReLU6 LeakyReLU PReLU "
+    "ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softmax LogSoftmax Softmin Softplus Softsign Hardswish "
+    "Hardsigmoid Hardtanh GLU Threshold BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LayerNorm "
+    "GroupNorm RMSNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d LocalResponseNorm Embedding "
+    "EmbeddingBag MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d "
+    "AdaptiveAvgPool2d AdaptiveMaxPool2d Flatten Unflatten Upsample PixelShuffle ZeroPad2d ConstantPad2d "
+    "ReflectionPad2d LSTM GRU RNN LSTMCell GRUCell RNNCell CrossEntropyLoss MSELoss L1Loss NLLLoss "
+    "BCELoss BCEWithLogitsLoss KLDivLoss SmoothL1Loss HuberLoss CosineSimilarity Dense Activation".split()
+)
+"""Leaf modules that readers know by name: one card, whatever they are made of."""

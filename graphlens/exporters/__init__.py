@@ -1,0 +1,79 @@
+"""One format a file: each module exports `EXPORTER`. Same run, same options, same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+
+from graphlens_tracers.errors import UnknownName
+
+if TYPE_CHECKING:
+    from graphlens.store import Run
+
+PhaseChoice = Literal["auto", "forward", "backward", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to write of a run.
+
+    Attributes:
+        graph: A graph's number or name; None: the training step that ran most, else the largest graph.
+        step: The training step whose graph and health is shown.
+        phase: Which half of a training step is drawn; "auto": both where they are readable.
+        depth: Levels of modules to open; None: as many as are readable.
+        full: Open everything, fold and hide as little as possible.
+        unlimited: With `full`, also beyond 2,000 boxes.
+        theme: Colours of a picture; "auto" follows the reader's.
+    """
+
+    graph: str | None = None
+    step: int | None = None
+    phase: PhaseChoice = "auto"
+    depth: int | None = None
+    full: bool = False
+    unlimited: bool = False
+    theme: Literal["auto", "light", "dark"] = "auto"
+
+
+class Exporter(Protocol):
+    """Writes a run in one format."""
+
+    name: str
+    suffix: str
+
+    def export(self, run: Run, out: BinaryIO, options: Options) -> None:
+        """Write the graph that `options` chooses.
+
+        Raises:
+            UnknownName: The run has no such graph or step.
+        """
+
+
+def exporters() -> list[Exporter]:
+    """Every exporter of this installation, by name."""
+    from graphlens_tracers.discover import drop_ins
+
+    return sorted(drop_ins("graphlens.exporters", "EXPORTER", Exporter), key=lambda one: one.name)
+
+
+def exporter_for(file: str, name: str | None = None) -> Exporter:
+    """The exporter called `name`, else the one that the file's suffix means.
+
+    Raises:
+        UnknownName: There is none; the message lists those there are.
+    """
+    found = exporters()
+    have = ", ".join(one.name for one in found)
+    if name is not None:
+        for one in found:
+            if name.lower() in (one.name, one.suffix.removeprefix(".")):
+                return one
+        raise UnknownName(f"no exporter named {name!r}; this installation has: {have}")
+    suffix = PurePath(file).suffix.lower()
+    for one in found:
+        if suffix == one.suffix:
+            return one
+    what = f"no exporter for {suffix!r}" if suffix else f"{file!r} has no suffix to say which format is meant"
+    raise UnknownName(f"{what}; choose one with --format: {have}")

@@ -1,0 +1,144 @@
+"""Which graph of a run a file is about, and how one call of it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from graphlens.exporters import Options
+from graphlens.view.subject import Illness, Subject
+from graphlens_tracers.errors import UnknownName
+from graphlens_tracers.events import GraphSeen, NodeId, ValueId
+
+if TYPE_CHECKING:
+    from graphlens.store import Call, Process, Run
+
+NAN, INF = 1, 2
+"""Flags of a row."""
+
+
+class Chosen(NamedTuple):
+    """A graph, and the call of it that is shown; None when it never ran."""
+
+    process: Process
+    seen: GraphSeen
+    call: Call | None
+
+
+def chosen(run: Run, options: Options) -> Chosen:
+    """The graph that `options` means.
+
+    Raises:
+        UnknownName: The run has no such graph or step, or no graph at all.
+    """
+    processes = run.processes()
+    if not processes or not any(process.graphs() for process in processes):
+        raise UnknownName(f"{run.path.name} has no graph: no operation was recorded")
+    process = run.main
+    graphs = list(process.graphs())
+    if options.graph is not None:
+        graphs = [seen for seen in graphs if options.graph in (str(seen.graph), seen.name)]
+        if not graphs:
+            names = ", ".join(f"{seen.graph} ({seen.name})" for seen in list(process.graphs())[:12])
+            raise UnknownName(f"no graph {options.graph!r}; this run has: {names}")
+    if options.step is not None:
+        return _of_step(process, graphs, options.step)
+
+    def weight(seen: GraphSeen) -> tuple[int, int, int]:
+        calls = sum(1 for call in process.calls(seen.graph) if call.role == "train")
+        return (calls, len(process.order(seen.graph)), -seen.graph)
+
+    seen = max(graphs, key=weight)
+    return Chosen(process, seen, _telling(process, list(process.calls(seen.graph))))
+
+
+def _of_step(process: Process, graphs: list[GraphSeen], step: int) -> Chosen:
+    """The graph and call of a training step; of another call in that step where there is none."""
+    by_id = {seen.graph: seen for seen in graphs}
+    found = [call for call in process.calls() if call.step == step and call.graph in by_id]
+    if not found:
+        known = sorted({call.step for call in process.calls() if call.step is not None})
+        have = f"it has {known[0]} to {known[-1]}" if known else "it has none"
+        raise UnknownName(f"no step {step} in this run; {have}")
+    call = max(found, key=lambda call: (call.role == "train", call.last - call.first))
+    return Chosen(process, by_id[call.graph], call)
+
+
+def _telling(process: Process, calls: list[Call]) -> Call | None:
+    """The first call in which a NaN was made, else the last one that ended well, else the last."""
+    bad = process.bad_rows()
+    for call in calls:
+        inside = bad[np.searchsorted(bad, call.first) : np.searchsorted(bad, call.last, "right")]
+        if len(inside):
+            rows = process.rows(call.first, call.last + 1)
+            if np.any((rows.flags & NAN > 0) & (rows.call == call.call)):
+                return call
+    ended = [call for call in calls if call.ended and call.error is None]
+    return (ended or calls)[-1] if calls else None
+
+
+def subject_of(picked: Chosen) -> Subject:
+    """What a picture of the chosen graph is made from."""
+    process, seen, call = picked
+    graph = process.graph(seen.graph)
+    nodes = [graph.node(node) for node in graph.order]
+    return Subject(
+        name=seen.name,
+        nodes=nodes,
+        inputs={node: tuple(v for v in graph.reads(node) if v is not None) for node in graph.order},
+        leaves={leaf.value: leaf for leaf in graph.leaves()},
+        scopes=process.scopes,
+        module_calls=process.module_calls,
+        sites=process.sites,
+        ill=_ill(process, call, {node.node: node.outputs for node in nodes}) if call is not None else {},
+        said=_said(picked),
+        missing=tuple(_missing(process)),
+    )
+
+
+def _ill(process: Process, call: Call, outputs: dict[NodeId, tuple]) -> dict[ValueId, Illness]:  # type: ignore[type-arg]
+    """Values with a NaN or an infinity in this call, from the range of every output."""
+    rows = process.rows(call.first, call.last + 1)
+    mine = np.flatnonzero((rows.call == call.call) & (rows.flags & (NAN | INF) > 0))
+    if not len(mine):
+        return {}
+    ranges = process.ranges(call.first, call.last + 1)
+    found: dict[ValueId, Illness] = {}
+    for k in mine.tolist():
+        made = outputs.get(NodeId(int(rows.node[k])), ())
+        for at in range(int(ranges.offsets[k]), int(ranges.offsets[k + 1])):
+            low, high, slot = float(ranges.low[at]), float(ranges.high[at]), int(ranges.slot[at])
+            if slot >= len(made) or low > high:  # low > high: nothing was looked at
+                continue
+            if np.isnan(low) or np.isnan(high):
+                found[made[slot].value] = "nan"
+            elif np.isinf(low) or np.isinf(high):
+                found[made[slot].value] = "inf"
+    return found
+
+
+def _said(picked: Chosen) -> tuple[str, ...]:
+    process, seen, call = picked
+    said: list[str] = []
+    if call is None or call.step is None:
+        said.append(seen.name)
+    else:
+        role = {"train": "training step", "eval": "evaluation in step"}.get(call.role, "step")
+        said.append(f"{role} {call.step}")
+    said += [f"{one.tracer} {one.framework_version}".strip() for one in process.tracers]
+    if process.rank:
+        said.append(f"rank {process.rank}")
+    return tuple(said)
+
+
+def _missing(process: Process) -> list[str]:
+    """What was not captured, a sentence a kind."""
+    counts: Counter[str] = Counter()
+    for gap in process.gaps:
+        counts[gap.kind] += gap.count
+    said = [f"{count:,} {kind}" for kind, count in sorted(counts.items())]
+    if process.dropped:
+        said.append(f"{process.dropped:,} rows dropped")
+    return said

@@ -1,0 +1,376 @@
+"""The operations of a picture as a tree: calls of modules, with repeats and overlong lists recognised.
+
+Everything here is linear in the number of operations (times the depth of the modules).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from graphlens.view.subject import Forward, Illness, Subject
+from graphlens_tracers.events import ModuleCallId
+
+ROOT = 0
+PART = 30
+"""An overlong list of operations is cut into parts of about so many."""
+PARTS = 40
+"""And parts into parts, when there are more of them than this."""
+
+
+@dataclass
+class Group:
+    """A call of a module, or a part of an overlong list.
+
+    Attributes:
+        parent: Its group; -1 for the root.
+        name: Below its parent: "h.0", "attn", "part 2 of 5".
+        path: The module's full path; empty for the root and for parts of it.
+        kind: The module's class name; empty for the root and for parts.
+        items: What it holds, in execution order: an operation's index, or `~group`.
+        first, last: The first and the last operation in it.
+        size: How many operations are in it, those of inner groups included.
+    """
+
+    parent: int
+    name: str
+    path: str
+    kind: str
+    items: list[int] = field(default_factory=list)
+    first: int = -1
+    last: int = -1
+    size: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Nothing else ran between its operations."""
+        return self.last - self.first + 1 == self.size
+
+
+@dataclass
+class Tree:
+    """Groups, parents before children; `of` is the innermost group of each operation.
+
+    Attributes:
+        copies: For each representative of a repeat, all its copies in order, itself first.
+        stands_for: For each other copy, its representative.
+    """
+
+    groups: list[Group]
+    of: list[int]
+    copies: dict[int, list[int]] = field(default_factory=dict)
+    stands_for: dict[int, int] = field(default_factory=dict)
+
+    def inner(self, group: int) -> Iterator[int]:
+        """The groups directly in a group."""
+        return (~item for item in self.groups[group].items if item < 0)
+
+    def depth(self, group: int) -> int:
+        """How many groups there are around it; 0 for the root."""
+        depth = 0
+        while group > ROOT:
+            group = self.groups[group].parent
+            depth += 1
+        return depth
+
+    def around(self, group: int) -> list[int]:
+        """The group and all around it, innermost first, without the root."""
+        found: list[int] = []
+        while group > ROOT:
+            found.append(group)
+            group = self.groups[group].parent
+        return found
+
+
+def tree_of(subject: Subject, forward: Forward) -> Tree:
+    """Group operations by the call of the module they ran in."""
+    groups = [Group(-1, "", "", "")]
+    known: dict[ModuleCallId, int] = {}
+    of: list[int] = []
+    for i, node in enumerate(forward.nodes):
+        group = _group_of(subject, groups, known, node.module_call)
+        of.append(group)
+        groups[group].items.append(i)
+        at = group
+        while at >= 0:
+            inside = groups[at]
+            inside.first = i if inside.first < 0 else inside.first
+            inside.last = i
+            inside.size += 1
+            at = inside.parent
+    for number in range(1, len(groups)):
+        groups[groups[number].parent].items.append(~number)
+    for inside in groups:
+        inside.items.sort(key=lambda item: item if item >= 0 else groups[~item].first)
+    tree = Tree(groups, of)
+    _unwrap(tree)
+    return tree
+
+
+def _group_of(
+    subject: Subject, groups: list[Group], known: dict[ModuleCallId, int], call: ModuleCallId | None
+) -> int:
+    """The group of a module call, made now if it is new; a call nobody declared is the root."""
+    new: list[ModuleCallId] = []
+    while call is not None and call not in known and call in subject.module_calls:
+        new.append(call)
+        call = subject.module_calls[call].parent
+    group = known.get(call, ROOT) if call is not None else ROOT
+    for one in reversed(new):
+        said = subject.module_calls[one]
+        scope = subject.scopes.get(said.scope)
+        path, kind = (scope.path, scope.kind) if scope is not None else ("?", "")
+        outer = groups[group].path
+        name = path[len(outer) + 1 :] if outer and path.startswith(f"{outer}.") else path
+        if not name:  # a module that calls itself
+            name = path.rpartition(".")[2]
+        groups.append(Group(group, f"{name} #{said.nth + 1}" if said.nth else name, path, kind))
+        group = known[one] = len(groups) - 1
+    return group
+
+
+def _unwrap(tree: Tree) -> None:
+    """Take away frames that say nothing: around the whole model, and around a single other one."""
+    groups = tree.groups
+    for number in range(1, len(groups)):
+        outer = groups[number]
+        if len(outer.items) == 1 and outer.items[0] < 0:
+            inner = groups[~outer.items[0]]
+            inner.name = f"{outer.name}.{inner.name}"
+            _put_in_place(tree, number)
+    tops = list(tree.inner(ROOT))
+    if len(tops) == 1 and 2 * groups[tops[0]].size > groups[ROOT].size and len(groups[tops[0]].items) > 1:
+        _put_in_place(tree, tops[0])
+
+
+def _put_in_place(tree: Tree, number: int) -> None:
+    """Put what a group holds into its parent, where the group was."""
+    group = tree.groups[number]
+    parent = tree.groups[group.parent]
+    at = parent.items.index(~number)
+    parent.items[at : at + 1] = group.items
+    for item in group.items:
+        if item < 0:
+            tree.groups[~item].parent = group.parent
+        else:
+            tree.of[item] = group.parent
+    group.items = []
+    group.size = 0
+
+
+# ── repeats ──────────────────────────────────────────────────────────────────────────────────
+
+
+def fold(tree: Tree, subject: Subject, forward: Forward, ill: Mapping[int, Illness]) -> None:
+    """Recognise neighbouring groups of equal structure, wiring and health as copies of the first.
+
+    Copies follow each other without an operation between them, and each is fed by the one before
+    in the same way (a chain), or all are fed and read alike (branches).
+    """
+    marks = _marks(tree, subject, forward, ill)
+    results = set(forward.results)
+    for group in tree.groups:
+        items = group.items
+        at = 0
+        while at < len(items):
+            stop = at + 1
+            if items[at] < 0 and tree.groups[~items[at]].size > 1:
+                stop = _run(tree, subject, forward, marks, results, items, at)
+            if stop - at > 1:
+                numbers = [~item for item in items[at:stop]]
+                tree.copies[numbers[0]] = numbers
+                tree.stands_for.update(dict.fromkeys(numbers[1:], numbers[0]))
+            at = stop
+    for number in range(1, len(tree.groups)):  # a frame around nothing but copies says nothing
+        group = tree.groups[number]
+        if (
+            group.items
+            and group.items[0] < 0
+            and len(tree.copies.get(~group.items[0], ())) == len(group.items)
+        ):
+            for item in group.items:
+                tree.groups[~item].name = f"{group.name}.{tree.groups[~item].name}"
+            if number not in tree.copies and number not in tree.stands_for:
+                _put_in_place(tree, number)
+
+
+def _marks(tree: Tree, subject: Subject, forward: Forward, ill: Mapping[int, Illness]) -> list[int]:
+    """A number for each group; equal numbers mean equal structure, shapes and health."""
+    interned: dict[object, int] = {}
+
+    def number(what: object) -> int:
+        return interned.setdefault(what, len(interned))
+
+    edges: list[list[tuple[int, int, int, int]]] = [[] for _ in tree.groups]
+    depth = [0] * len(tree.groups)
+    for at in range(1, len(tree.groups)):
+        depth[at] = depth[tree.groups[at].parent] + 1
+    own: list[int] = []
+    for i, node in enumerate(forward.nodes):
+        leaves: list[object] = []
+        for k, read in enumerate(forward.reads[i]):
+            if read.maker >= 0:
+                common = _common(tree, depth, tree.of[i], tree.of[read.maker])
+                start = tree.groups[common].first
+                edges[common].append((i - start, k, read.maker - start, read.slot))
+            leaf = subject.leaves.get(read.value) if read.maker < 0 else None
+            shown = leaf is not None and leaf.kind in ("parameter", "buffer")
+            leaves.append((leaf.kind, leaf.spec.shape) if leaf is not None and shown else None)
+        outputs = tuple((output.spec.shape, output.spec.dtype) for output in node.outputs)
+        own.append(number((node.op, outputs, tuple(leaves), ill.get(i))))
+    marks = [0] * len(tree.groups)
+    for at in range(len(tree.groups) - 1, -1, -1):
+        group = tree.groups[at]
+        inside = tuple(own[item] if item >= 0 else ~marks[~item] for item in group.items)
+        marks[at] = number((group.kind, inside, tuple(edges[at])) if group.whole else ("alone", at))
+    return marks
+
+
+def _common(tree: Tree, depth: list[int], a: int, b: int) -> int:
+    """The innermost group around both."""
+    while a != b:
+        if depth[a] >= depth[b]:
+            a = tree.groups[a].parent
+        else:
+            b = tree.groups[b].parent
+    return a
+
+
+def _run(
+    tree: Tree,
+    subject: Subject,
+    forward: Forward,
+    marks: list[int],
+    results: set[int],
+    items: list[int],
+    at: int,
+) -> int:
+    """Where the run of copies that begins at `items[at]` ends (exclusive)."""
+    groups = tree.groups
+    base: tuple[object, ...] | None = None
+    chained = False
+    stop = at + 1
+    while stop < len(items) and items[stop] < 0 and marks[~items[stop]] == marks[~items[at]]:
+        before, this = groups[~items[stop - 1]], groups[~items[stop]]
+        if this.first != before.last + 1:
+            break
+        fed = _fed(subject, forward, this, before)
+        if base is None:
+            chained = any(source[0] == "before" for *_, source in fed)
+            base = fed
+            if not chained and _fed(subject, forward, before, None) != fed:
+                break
+        elif fed != base:
+            break
+        if not _read_alike(forward, results, before, this, chained):
+            break
+        stop += 1
+    return stop
+
+
+def _fed(
+    subject: Subject, forward: Forward, group: Group, before: Group | None
+) -> tuple[tuple[int, int, tuple[str, int, int]], ...]:
+    """What a copy reads from outside: from the copy before it, or from fixed others."""
+    found: list[tuple[int, int, tuple[str, int, int]]] = []
+    for i in range(group.first, group.last + 1):
+        for k, read in enumerate(forward.reads[i]):
+            if read.maker >= group.first:
+                continue
+            if read.maker < 0:
+                leaf = subject.leaves.get(read.value)
+                if leaf is None or leaf.kind in ("parameter", "buffer", "constant"):
+                    continue
+                found.append((i - group.first, k, ("leaf", read.value, 0)))
+            elif before is not None and before.first <= read.maker <= before.last:
+                found.append((i - group.first, k, ("before", read.maker - before.first, read.slot)))
+            else:
+                found.append((i - group.first, k, ("other", read.maker, read.slot)))
+    return tuple(found)
+
+
+def _read_alike(forward: Forward, results: set[int], before: Group, this: Group, chained: bool) -> bool:
+    """Nothing but the next copy reads from a copy of a chain; branches are read by the same others."""
+    for i in range(before.first, before.last + 1):
+        beyond = {user for user in forward.users[i] if user > before.last}
+        if i in results:
+            return False
+        if chained and any(user > this.last for user in beyond):
+            return False
+        if not chained and beyond != {
+            u for u in forward.users[i - before.first + this.first] if u > this.last
+        }:
+            return False
+    return True
+
+
+# ── parts ────────────────────────────────────────────────────────────────────────────────────
+
+
+def cut(tree: Tree, forward: Forward, most: int) -> None:
+    """Cut lists of more than `most` items into parts, where the fewest tensors cross.
+
+    The outermost list must be shown, so it is cut earlier: it is not all that there is to see.
+    """
+
+    def shown(number: int) -> list[int]:
+        return [item for item in tree.groups[number].items if ~item not in tree.stands_for]
+
+    for number in range(len(tree.groups)):
+        while len(items := shown(number)) > (most * 2 // 3 if number == ROOT else most):
+            _cut_one(tree, forward, number, items)
+
+
+def _cut_one(tree: Tree, forward: Forward, number: int, shown: list[int]) -> None:
+    """Replace the items of one group by parts of it."""
+    group = tree.groups[number]
+    per = max(PART, -(-len(shown) // PARTS)) if len(shown) <= PART * PARTS else PART
+    crossing = _crossing(tree, forward, group, shown)
+    cuts = [0]
+    while len(shown) - cuts[-1] > per * 5 // 4:
+        low, high = cuts[-1] + per * 3 // 4, cuts[-1] + per * 5 // 4
+        cuts.append(min(range(low, high), key=lambda at: (crossing[at], abs(at - low - per // 4))))
+    cuts.append(len(shown))
+    copies = {item: [~copy for copy in tree.copies.get(~item, ())][1:] for item in shown if item < 0}
+    parts: list[int] = []
+    for k, (start, stop) in enumerate(itertools.pairwise(cuts)):
+        part = Group(number, f"part {k + 1} of {len(cuts) - 1}", group.path, "")
+        for item in shown[start:stop]:
+            part.items += [item, *copies.get(item, ())]
+        at = len(tree.groups)
+        tree.groups.append(part)
+        for item in part.items:
+            if item >= 0:
+                tree.of[item] = at
+            else:
+                tree.groups[~item].parent = at
+        first, last = part.items[0], part.items[-1]
+        part.first = first if first >= 0 else tree.groups[~first].first
+        part.last = last if last >= 0 else tree.groups[~last].last
+        part.size = sum(1 if item >= 0 else tree.groups[~item].size for item in part.items)
+        parts.append(~at)
+    group.items = parts
+
+
+def _crossing(tree: Tree, forward: Forward, group: Group, shown: list[int]) -> list[int]:
+    """For each position in the list, how many operations before it are read behind it."""
+    place: dict[int, int] = {}
+    starts = [item if item >= 0 else tree.groups[~item].first for item in shown]
+    at = 0
+    for i in range(group.first, group.last + 1):
+        while at + 1 < len(starts) and starts[at + 1] <= i:
+            at += 1
+        place[i] = at
+    change = [0] * (len(shown) + 1)
+    for i, here in place.items():
+        furthest = max((place[user] for user in forward.users[i] if user in place), default=here)
+        if furthest > here:
+            change[here + 1] += 1
+            change[furthest + 1] -= 1
+    total = 0
+    crossing: list[int] = []
+    for step in change:
+        total += step
+        crossing.append(total)
+    return crossing
