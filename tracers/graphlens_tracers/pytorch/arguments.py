@@ -34,10 +34,11 @@ class OpInfo:
         dynamic: Its output shapes depend on numbers.
     """
 
-    __slots__ = ("closes", "dynamic", "func", "looks", "name", "norm", "profiler", "writes")
+    __slots__ = ("closes", "dynamic", "func", "looks", "name", "norm", "profiler", "run", "writes")
 
     def __init__(self, func: Any) -> None:  # Any: an OpOverload or a higher-order operator
         self.func = func
+        self.run = getattr(func, "_op", func)  # what an overload's own `__call__` calls
         self.name = str(func)
         schema = getattr(func, "_schema", None)
         arguments = schema.arguments if schema is not None else ()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Sequence
+from dataclasses import replace
 from threading import get_ident
 from time import perf_counter_ns
 from typing import Any
@@ -22,8 +24,8 @@ from graphlens_tracers.pytorch.arguments import Form, Tensors, spec_of
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import Slots, numerics
 from graphlens_tracers.pytorch.plan import Node, Place
-from graphlens_tracers.pytorch.record import Moment, Recorder, results_of
-from graphlens_tracers.sink import LogSink
+from graphlens_tracers.pytorch.record import Before, Moment, Recorder, results_of
+from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.wire import (
     AT_BLOCKS,
     AT_GAP,
@@ -71,6 +73,8 @@ class Dispatch(TorchDispatchMode):
         self.values = recorder.values
         self.modules = recorder.modules
         self.thread = get_ident()
+        self.idle = False
+        """Nothing is recorded: outside of the chosen steps, or since we failed."""
         self.optimizer_depth: int | None = None
         """How many user frames there are while `Optimizer.step` runs; None outside of it."""
         self._next_node = -1
@@ -79,76 +83,113 @@ class Dispatch(TorchDispatchMode):
         self._said: dict[int, Any] = {}  # by node: its varying arguments, as this page has them
         self._facts: dict[tuple[int, int], Any] = {}
         self._facts_left = MOST_FACTS
-        self._unreadable: set[str] = set()
 
-    # ── the quick side ───────────────────────────────────────────────────────────────────────
+    # ── one operation ────────────────────────────────────────────────────────────────────────
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if kwargs is None:
             kwargs = {}
-        if get_ident() != self.thread:
-            self.sink.gap("thread", "operations on another thread")
-            return func(*args, **kwargs)
+        seen = not self.idle and get_ident() == self.thread
+        run, place, before, scalars = func, None, None, None
+        if seen:
+            try:
+                place, scalars = self._recognise(func, args, kwargs)
+                if place is not None:
+                    run = place.node.info.run
+                    self._announce(place.node, scalars)
+                else:
+                    before = self._look_around(func, args, kwargs)
+            except Exception as error:
+                self._could_not(func, error)
+                place = before = None
+        began = perf_counter_ns()
+        try:
+            result = run(*args, **kwargs)
+        except BaseException as error:
+            if seen:
+                self._raised(place, before, began, error)
+            # Without its first entry, which is this frame: a bare `raise` adds none, so the
+            # script's traceback is what it would be without us.
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            raise
+        took = perf_counter_ns() - began
+        if seen:
+            try:
+                if place is not None:
+                    self._finish(place, args, kwargs, result)
+                    self.calls.place = place
+                    self._row(place.node, began, took, scalars)
+                elif before is not None:
+                    self._place(before, results_of(result, before.written), began, took)
+            except Exception as error:
+                self._could_not(func, error)
+        elif not self.idle:
+            self.sink.gap("thread", "operations on other threads")
+        return result
+
+    def _could_not(self, func: Any, error: Exception) -> None:
+        """We failed. The script never notices: this operation is not recorded, or none is any more."""
+        if isinstance(error, (RecursionError, MemoryError)):
+            self.sink.gap("failed", f"{type(error).__name__}: operations that were not recorded")
+            return
+        self.idle = True
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else ""
+        self.sink.gap("failed", f"the tracer stopped at {func}: {_words(error)}{place}")
+        complain(f"cannot trace {func}, the script goes on untraced: {_words(error)}{place}")
+
+    # ── the quick side ───────────────────────────────────────────────────────────────────────
+
+    def _recognise(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Place | None, Sequence[float]]:
+        """The known place that this operation is, and its varying arguments; None when it is new."""
         recorder = self.recorder
         if recorder.pending is not None:
             recorder.resolve()
         place = self.calls.place
         if place.end is not None or not self.calls.begun:
             place = self._between(func, place)
-        variables = self.values.vars
-        child: Place | None = None
-        scalars: Any = ()
         module_call = self.modules.current.id
         for known in place.children:
-            if known.func is func:
-                node = known.node
-                if node.depth < 0 or (node.module_call == module_call and self._is_at(node)):
-                    try:
-                        scalars = known.check(variables, args, kwargs)
-                        if scalars is None and node.scalars:
-                            scalars = known.vary(variables, args, kwargs)
-                    except (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError):
-                        scalars = None  # not even the kinds of arguments are the expected ones
-                    if scalars is not None and node.grad is torch.is_grad_enabled():
-                        child = known
-                        break
-        if child is None:
-            return self._slow(func, args, kwargs)
-        node = child.node
+            if known.func is not func:
+                continue
+            node = known.node
+            if node.depth >= 0 and (node.module_call != module_call or not self._is_at(node)):
+                continue
+            if node.grad is not torch.is_grad_enabled():
+                continue
+            try:
+                scalars = known.check(self.values.vars, args, kwargs)
+                if scalars is None and node.scalars:
+                    scalars = known.vary(self.values.vars, args, kwargs)
+            except (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError, IndexError):
+                scalars = None  # not even the kinds of arguments are the expected ones
+            if scalars is not None:
+                return known, scalars
+        return None, ()
+
+    def _is_at(self, node: Node) -> bool:
+        try:
+            frame = sys._getframe(node.depth + 3)
+        except ValueError:
+            return False
+        return frame.f_lasti == node.lasti and frame.f_code is node.code
+
+    def _announce(self, node: Node, scalars: Sequence[float]) -> None:
+        """Make room in the page, and say what runs now."""
         sink = self.sink
-        if (
-            sink.rows >= MAX_ROWS
-            or sink.slots + node.slots > MAX_SLOTS
-            or sink.scalars + len(scalars) > MAX_SCALARS
-        ):
+        full = sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS
+        if full or sink.scalars + len(scalars) > MAX_SCALARS:
             self._flush()
         u64 = sink.page.u64
         u64[at.RUNNING_NODE] = node.id + 1
         u64[at.RUNNING_SEQ] = sink.seq + 1
-        began = perf_counter_ns()
-        u64[at.RUNNING_SINCE] = began
-        try:
-            result = func._op(*args, **kwargs)
-        except BaseException as error:
-            self._failed(child, began, error)
-            # Without its first entry, which is this frame: a bare `raise` adds none, so the
-            # script's traceback is what it would be without us.
-            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
-            raise
-        took = perf_counter_ns() - began
-        self._finish(child, args, kwargs, result)
-        self.calls.place = child
-        self._row(node, began, took, scalars)
-        return result
-
-    def _is_at(self, node: Node) -> bool:
-        try:
-            frame = sys._getframe(node.depth + 2)
-        except ValueError:
-            return False
-        return frame.f_lasti == node.lasti and frame.f_code is node.code
+        u64[at.RUNNING_SINCE] = perf_counter_ns()
 
     def _finish(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """Variables, ranges and shapes of a recognised operation that has run."""
@@ -356,10 +397,11 @@ class Dispatch(TorchDispatchMode):
         moment.optimizer = self.optimizer_depth is not None and len(moment.stack) <= self.optimizer_depth
         return moment
 
-    def _slow(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _look_around(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Before | None:
+        """What can only be known before an operation runs; None for one that has no numbers."""
         if compat.in_infra_mode():
             self.sink.gap("untraced", "operations on fake or traced tensors")
-            return func(*args, **kwargs)
+            return None
         recorder, calls, sink = self.recorder, self.calls, self.sink
         info = recorder.info(func)
         if calls.place.end is None:
@@ -368,53 +410,26 @@ class Dispatch(TorchDispatchMode):
         self.values.follow(calls.place)
         form = Form(args, kwargs)
         variables, values = recorder.reads(form)
-        written = info.written(args, kwargs)
         where = moment.stack[0] if moment.stack else None
         sink.page.name_running(
-            f"{info.name}" if where is None else f"{info.name} {where[0].co_filename}:{_line(where)}"
+            info.name if where is None else f"{info.name} {where[0].co_filename}:{_line(where)}"
         )
         u64 = sink.page.u64
         u64[at.RUNNING_NODE] = 0
         u64[at.RUNNING_SEQ] = sink.seq + 1
-        began = perf_counter_ns()
-        u64[at.RUNNING_SINCE] = began
-        error: BaseException | None = None
-        try:
-            result = func(*args, **kwargs)
-        except BaseException as raised:
-            error = raised
-            result = None
-            raised.__traceback__ = raised.__traceback__.tb_next if raised.__traceback__ else None
-            took = perf_counter_ns() - began
-            self._place(info, moment, form, variables, values, [], [], (args, kwargs), began, took, error)
-            raise
-        took = perf_counter_ns() - began
-        results = results_of(result, written)
-        self._place(
-            info, moment, form, variables, values, written, results, (args, kwargs), began, took, None
-        )
-        return result
+        u64[at.RUNNING_SINCE] = perf_counter_ns()
+        return Before(info, moment, form, variables, values, info.written(args, kwargs), (args, kwargs))
 
     def _place(
-        self,
-        info: Any,
-        moment: Moment,
-        form: Form,
-        variables: list[int | None],
-        values: list[Any],
-        written: Tensors,
-        results: Tensors,
-        call: Any,
-        began: int,
-        took: int,
-        error: BaseException | None,
+        self, before: Before, results: Tensors, began: int, took: int, error: BaseException | None = None
     ) -> None:
+        """Declare what has run, and write its row."""
         recorder, sink = self.recorder, self.sink
-        before = self.calls.place
-        place = recorder.place(info, moment, form, variables, values, written, results, call)
+        last = self.calls.place
+        place = recorder.place(before, results)
         node = place.node
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
-            self.calls.reshape(before)
+            self.calls.reshape(last)
         if self.calls.specs is not None:
             self.calls.specs.extend(spec_of(tensor) for tensor in results)
         if sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS:
@@ -424,18 +439,24 @@ class Dispatch(TorchDispatchMode):
             recorder.await_autograd(results, place)
         else:
             sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))
-        self._row(node, began, took, [form.scalars[k] for k in sorted(node.varying)])
+        self._row(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
 
-    def _failed(self, place: Place, began: int, error: BaseException) -> None:
-        """A recognised operation raised: it has a row, and none of its outputs."""
-        node = place.node
-        for (_, how), _again in zip(node.ranged, range(len(node.ranged)), strict=True):
-            self.slots.blank(how, self.sink.slots)
-            self.sink.slots += 2 if how == "f8" else 1
-        self.values.reserve(place.next_var)
-        self.calls.place = place
-        self.sink.declare(Unusual(Seq(self.sink.seq), -1, error=_words(error)))
-        self._row(node, began, perf_counter_ns() - began, ())
+    def _raised(self, place: Place | None, before: Before | None, began: int, error: BaseException) -> None:
+        """The operation raised: it has a row, and none of its outputs."""
+        took = perf_counter_ns() - began
+        try:
+            if before is not None:
+                self._place(replace(before, written=[]), [], began, took, error)
+            elif place is not None:
+                for _, how in place.node.ranged:
+                    self.slots.blank(how, self.sink.slots)
+                    self.sink.slots += 2 if how == "f8" else 1
+                self.values.reserve(place.next_var)
+                self.calls.place = place
+                self.sink.declare(Unusual(Seq(self.sink.seq), -1, error=_words(error)))
+                self._row(place.node, began, took, ())
+        except Exception as ours:
+            self._could_not(place.func if place is not None else "an operation that raised", ours)
 
 
 def _line(where: Any) -> int:

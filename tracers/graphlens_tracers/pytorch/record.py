@@ -7,8 +7,9 @@ is new is declared once, as a node and as the next place of a graph.
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -62,6 +63,35 @@ class Moment:
         return any(part in file for file in self.inner for part in parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of an operation before it runs.
+
+    Attributes:
+        variables: For each input, its variable; None where its storage is new to this call.
+        values: For each input, its value; None as above.
+        written: The inputs it will change in place.
+        call: Its arguments, for the check that is made of them; never kept.
+    """
+
+    info: OpInfo
+    moment: Moment
+    form: Form
+    variables: list[int | None]
+    values: list[ValueId | None]
+    written: Tensors
+    call: tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Made(NamedTuple):
+    """What an operation made: `views` is, for each result, the input it is a view of."""
+
+    results: Tensors
+    views: tuple[int | None, ...]
+    writes: tuple[tuple[int, int], ...]
+    makes: tuple[tuple[int, int], ...]
+
+
 class Recorder:
     """Declares nodes, leaves and graphs, and keeps the trie."""
 
@@ -103,18 +133,9 @@ class Recorder:
             values.append(None if variable is None else self.values.value_of(tensor, variable))
         return variables, values
 
-    def place(
-        self,
-        info: OpInfo,
-        moment: Moment,
-        form: Form,
-        variables: list[int | None],
-        values: list[ValueId | None],
-        written: Tensors,
-        results: Tensors,
-        call: tuple[tuple[Any, ...], dict[str, Any]],
-    ) -> Place:
-        """The place of an operation that has just run: a known child of the current one, or a new one."""
+    def place(self, before: Before, results: Tensors) -> Place:
+        """The place of an operation that has run: a known child of the current one, or a new one."""
+        info, moment, form, values = before.info, before.moment, before.form, before.values
         here = self.calls.place
         phase = self.phase(info, moment, form)
         twin = self._twin(moment)
@@ -124,20 +145,17 @@ class Recorder:
         frame = (id(nearest[0]), nearest[1]) if nearest is not None else None
         stem = (phase, id(info.func), frame, module_call, twin.id if twin else None, moment.grad)
         key = (*stem, self.values.counts.get(stem, 0))
-        leaves, reads = self._read_leaves(form, variables, values, key)
-        views, writes, makes, outputs = self._results(results, written, form, reads)
-        node = self._node(
-            key, info, form, phase, site, scope, module_call, twin, values, outputs, views, writes
-        )
+        leaves, reads = self._read_leaves(form, before.variables, values, key)
+        made = self._results(results, before.written, form, reads)
+        node = self._node(key, before, site, scope, module_call, twin, made)
         self._locate(node, moment, phase)
-        place = self._child(here, node, reads, leaves, makes, values)
+        place = self._child(here, node, reads, leaves, made.makes, values)
+        new = {index for index, _ in leaves}
         for index, tensor in enumerate(form.tensors):
-            place_ambiguous = (
-                self.values.ambiguous(tensor, reads[index]) if index not in dict(leaves) else None
-            )
-            if place_ambiguous is not None:
-                place.ambiguous[index] = place_ambiguous
-        place.compile(*call)
+            where = self.values.ambiguous(tensor, reads[index]) if index not in new else None
+            if where is not None:
+                place.ambiguous[index] = where
+        place.compile(*before.call)
         self.values.add(place)
         self._remember(place, results, form)
         self.calls.place = place
@@ -280,12 +298,8 @@ class Recorder:
 
     # ── outputs ──────────────────────────────────────────────────────────────────────────────
 
-    def _results(
-        self, results: Tensors, written: Tensors, form: Form, reads: list[int]
-    ) -> tuple[
-        tuple[int | None, ...], list[tuple[int, int]], list[tuple[int, int]], list[tuple[torch.Tensor, bool]]
-    ]:
-        """Views, writes and new variables of the results, and which results have memory of their own."""
+    def _results(self, results: Tensors, written: Tensors, form: Form, reads: list[int]) -> Made:
+        """Which results are views, which were written in place, and which have memory of their own."""
         written_at = {
             reads[k]: k for k, tensor in enumerate(form.tensors) if any(tensor is w for w in written)
         }
@@ -295,50 +309,37 @@ class Recorder:
         views: list[int | None] = []
         writes: list[tuple[int, int]] = []
         makes: list[tuple[int, int]] = []
-        outputs: list[tuple[torch.Tensor, bool]] = []
         for output, tensor in enumerate(results):
             variable = self.values.variable_of(tensor)
+            views.append(None)
             if variable is None:
                 makes.append((output, self.values.make(tensor)))
-                views.append(None)
-                outputs.append((tensor, True))
             elif variable in written_at:
                 writes.append((written_at[variable], output))
-                views.append(None)
-                outputs.append((tensor, True))
             else:
-                views.append(read_at.get(variable))
-                outputs.append((tensor, False))
-        return tuple(views), writes, makes, outputs
+                views[-1] = read_at.get(variable)
+        return Made(results, tuple(views), tuple(writes), tuple(makes))
 
     def _node(
         self,
         key: tuple[Any, ...],
-        info: OpInfo,
-        form: Form,
-        phase: Phase,
+        before: Before,
         site: SiteId | None,
         scope: Any,
         module_call: Any,
         twin: Node | None,
-        values: list[ValueId | None],
-        outputs: list[tuple[torch.Tensor, bool]],
-        views: tuple[int | None, ...],
-        writes: list[tuple[int, int]],
+        made: Made,
     ) -> Node:
-        shape = (
-            form.skeleton,
-            views,
-            tuple(writes),
-            tuple((tensor.dtype, tensor.device.type, tensor.layout) for tensor, _ in outputs),
-        )
+        info, form = before.info, before.form
+        kinds = tuple((tensor.dtype, tensor.device.type, tensor.layout) for tensor in made.results)
+        shape = (form.skeleton, made.views, made.writes, kinds)
         for known in self._nodes.setdefault(key, []):
             if known.form == shape:
                 known.let_vary(form.scalars)
                 return known
         node = Node()
         node.id = NodeId(len(self._by_id))
-        node.key, node.info, node.phase, node.form = key, info, phase, shape
+        node.key, node.info, node.phase, node.form = key, info, key[0], shape
         node.scope, node.module_call, node.site, node.twin = (
             scope,
             module_call,
@@ -346,11 +347,11 @@ class Recorder:
             twin.id if twin else None,
         )
         node.scalars, node.lists, node.varying = list(form.scalars), form.lists, set()
-        node.inputs, node.views, node.writes = tuple(values), views, tuple(writes)
-        node.grad = bool(key[-2])
-        node.shapes = tuple(tensor.shape for tensor, _ in outputs) if info.dynamic else None
+        node.inputs, node.views, node.writes = tuple(before.values), made.views, made.writes
+        node.grad = before.moment.grad
+        node.shapes = tuple(tensor.shape for tensor in made.results) if info.dynamic else None
         node.outputs = tuple(
-            self._output(info, tensor, own, view) for (tensor, own), view in zip(outputs, views, strict=True)
+            self._output(info, tensor, view) for tensor, view in zip(made.results, made.views, strict=True)
         )
         if sum(bool(output.ranged) for output in node.outputs) > MOST_RANGED:
             self._look_at_some(node)
@@ -399,8 +400,9 @@ class Recorder:
             "sampled", f"{node.info.name}: only the first {MOST_RANGED} of its outputs are looked at"
         )
 
-    def _output(self, info: OpInfo, tensor: torch.Tensor, own: bool, view: int | None) -> Output:
-        looks = self._health and info.looks and (own or info.name.startswith("aten.lift_fresh"))
+    def _output(self, info: OpInfo, tensor: torch.Tensor, view: int | None) -> Output:
+        own = view is None or info.name.startswith("aten.lift_fresh")  # where data from outside is first seen
+        looks = self._health and info.looks and own
         return Output(self._value(), spec_of(tensor), view, ranged_as(tensor) if looks else "")
 
     def _value(self) -> ValueId:
@@ -422,7 +424,7 @@ class Recorder:
         node: Node,
         reads: list[int],
         leaves: list[tuple[int, Leaf]],
-        makes: list[tuple[int, int]],
+        makes: tuple[tuple[int, int], ...],
         values: list[ValueId | None],
     ) -> Place:
         for child in here.children:
@@ -430,7 +432,7 @@ class Recorder:
                 child.node is node
                 and child.reads == tuple(reads)
                 and child.values == tuple(values)
-                and child.makes == tuple(makes)
+                and child.makes == makes
                 and [(k, leaf.value) for k, leaf in child.leaves] == [(k, leaf.value) for k, leaf in leaves]
             ):
                 here.children.remove(child)
@@ -475,6 +477,3 @@ def results_of(result: Any, written: Tensors) -> Tensors:
     collect(result, found)
     found.extend(tensor for tensor in written if not any(tensor is known for known in found))
     return found
-
-
-__all__ = ["Moment", "Recorder", "results_of"]
