@@ -146,7 +146,7 @@ class Follower(Locks):
                 self._calls.lose({strand: seq - 1 for strand, seq in self._rows.next.items()})
             if found.presupposed > self._declarations:
                 missing = found.presupposed - self._declarations
-                self._unreadable(f"{found.where}: {missing} declarations before it are missing", 1)
+                self._unreadable(f"{found.where}: {missing} declarations before it are missing")
                 self._stopped = True
             if self._stopped:
                 continue
@@ -172,7 +172,7 @@ class Follower(Locks):
                     self._declarations += len(said)
                 self._fold(said, found.where)
         except Damaged as error:
-            self._unreadable(f"{found.where}: {error}", 1)
+            self._unreadable(f"{found.file}: {error}")
 
     def _read_page(self, page: log.Page) -> None:
         """What a page holds: rows and ranges until the next look, events for good."""
@@ -193,7 +193,7 @@ class Follower(Locks):
                 else:
                     self._fold(events(frame.body, where), where)
         except (Damaged, BadRunFile) as error:
-            self._unreadable(f"{where}: {clean(str(error))}", 1)
+            self._unreadable(f"{where}: {clean(str(error))}")
         self._dropped = max(self._dropped, page.field(At.DROPPED))
 
     def _fold(self, said: Sequence[Event], where: str) -> None:
@@ -229,5 +229,8 @@ class Follower(Locks):
                 raise BadRunFile(f"{where}: {type(event).__name__}.{name}: out of range")
         self._calls.fold(event)
 
-    def _unreadable(self, what: str, count: int) -> None:
-        self._gaps["unreadable", what] = Gap("unreadable", what, Seq(self._rows.stop), count)
+    def _unreadable(self, what: str) -> None:
+        key = ("unreadable", what)
+        before = self._gaps.get(key)
+        first, count = (Seq(self._rows.stop), 0) if before is None else (before.first, before.count)
+        self._gaps[key] = Gap("unreadable", what, first, count + 1)

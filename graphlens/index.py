@@ -203,6 +203,12 @@ class RowIndex:
         low, high = np.searchsorted(seqs, (start, stop))
         return seqs[low:high], nodes[low:high]
 
+    def strands(self, start: int, stop: int) -> Ints:
+        """The strand of each row from `start` to before `stop`; from the index alone."""
+        seq, rows, *_, strand = self._overlapping(start, stop)
+        low, high = np.searchsorted(spread(seq, rows), (start, stop))
+        return np.repeat(strand, rows)[low:high]
+
     def rows(self, start: int, stop: int) -> Located:
         """The rows from `start` to before `stop`."""
         seq, rows, node, t0, frame, row, strand = self._overlapping(start, stop)
@@ -230,11 +236,29 @@ class RowIndex:
             None if one else np.repeat(strand, rows)[part],
         )
 
-    def scalars(self, start: int, stop: int) -> list[tuple[int, int, float]]:
-        """(seq, argument, value) of the scalars that differ from the form, in order of `seq`."""
-        frames = np.unique(self._overlapping(start, stop)[self._FRAME])
-        found = [one for body in self.bodies.get(frames.tolist()) for one in scalars_of(memoryview(body))]
-        return sorted(one for one in found if start <= one[0] < stop)
+    def scalars(self, start: int, stop: int) -> dict[int, dict[int, float]]:
+        """For each row from `start` to before `stop`, the arguments that are not as in its node's form.
+
+        A frame says an argument when it changes, and what it said last holds to its end.
+        """
+        seq, rows, node, _, frame, *_ = self._overlapping(start, stop)
+        found: dict[int, dict[int, float]] = {}
+        for number in np.unique(frame).tolist():
+            said = scalars_of(memoryview(self.bodies.get([number])[0]))
+            if not len(said.seq):
+                continue
+            here = frame == number
+            seqs, nodes = spread(seq[here], rows[here]), spread(node[here], rows[here])
+            asked = (seqs >= start) & (seqs < stop) & np.isin(nodes, said.node)
+            for one, its in zip(seqs[asked].tolist(), nodes[asked].tolist(), strict=True):
+                before = (said.node == its) & (said.seq <= one)
+                now: dict[int, float] = {}
+                for k, value in zip(said.argument[before].tolist(), said.value[before].tolist(), strict=True):
+                    now.pop(k, None)  # what is said last comes last: a whole list covers what was said before
+                    now[k] = value
+                if now:
+                    found[one] = now
+        return found
 
 
 class RangeIndex:

@@ -29,7 +29,7 @@ class Found(NamedTuple):
     """A whole frame: its body, and where in the log it lies.
 
     Attributes:
-        where: File and number of the frame in it, for messages.
+        file, where: The file, and the number of the frame in it too, for messages.
         segment: Number of the segment file.
         offset: Of the body in the segment file.
         skipped: Something before this frame could not be read.
@@ -39,6 +39,7 @@ class Found(NamedTuple):
     base: int
     presupposed: int
     body: memoryview
+    file: str
     where: str
     segment: int
     offset: int
@@ -118,7 +119,9 @@ class Log:
             where = f"{self._name()}: frame {self.frame}"
             skipped, self._skipped = self._skipped, False
             self.offset, self.frame = offset + length, self.frame + 1
-            yield Found(Kind(kind), base, presupposed, body, where, self.segment, offset, skipped)
+            yield Found(
+                Kind(kind), base, presupposed, body, self._name(), where, self.segment, offset, skipped
+            )
 
     def _sound(self, body: memoryview, crc: int, kind: int, version: int) -> bool:
         if zlib.crc32(body) != crc:

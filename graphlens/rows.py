@@ -183,9 +183,8 @@ def row_blocks(body: memoryview) -> RowBlocks:
     if len(body) < ROWS_HEADER.size:
         raise Damaged("no header")
     rows, blocks, scalars, strand = ROWS_HEADER.unpack_from(body)
-    if ROWS_HEADER.size + blocks * BLOCK.size + rows * (TOOK.size + GAP.size) + scalars * SCALAR.size != len(
-        body
-    ):
+    columns = rows * (TOOK.size + GAP.size) + scalars * SCALAR.size
+    if ROWS_HEADER.size + blocks * BLOCK.size + columns != len(body):
         raise Damaged("sizes do not add up")
     table = np.frombuffer(body, _BLOCK, blocks, ROWS_HEADER.size)
     row, seq, t0 = (table[name].astype(np.int64) for name in ("row", "seq", "t0"))
@@ -217,18 +216,29 @@ def row_columns(body: bytes, blocks: int, rows: int) -> tuple[Ints, Ints]:
     return began - before, took
 
 
-def scalars_of(body: memoryview) -> list[tuple[int, int, float]]:
-    """(sequence number, argument, value) of the scalars of a ROWS frame that differ from the form."""
+class Scalars(NamedTuple):
+    """The scalars that a ROWS frame says, in order: row by row."""
+
+    seq: Ints
+    node: Ints
+    argument: Ints
+    value: Floats
+
+
+def scalars_of(body: memoryview) -> Scalars:
+    """What a ROWS frame says of arguments that are not as in the form."""
     found = row_blocks(body)
     start = ROWS_HEADER.size + len(found.row) * BLOCK.size + found.total * (TOOK.size + GAP.size)
     table = np.frombuffer(body, _SCALAR, -1, start)
+    table = table[table["row"] < found.total]
     rows = table["row"].astype(np.int64)
-    known = rows < found.total
-    rows = rows[known]
     block = np.searchsorted(found.row, rows, "right") - 1
-    seqs = found.seq[block] + rows - found.row[block]
-    return list(
-        zip(seqs.tolist(), table["argument"][known].tolist(), table["value"][known].tolist(), strict=True)
+    within = rows - found.row[block]
+    return Scalars(
+        found.seq[block] + within,
+        found.node[block] + within,
+        table["argument"].astype(np.int64),
+        table["value"].astype(np.float64),
     )
 
 

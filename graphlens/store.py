@@ -268,12 +268,26 @@ class Process(Follower):
         return Ranges(offsets, found.slot, found.low, found.high)
 
     @locked
+    def strands(self, start: int, stop: int) -> int | Ints:
+        """The thread of each operation that `rows(start, stop)` has; one number when there is but one."""
+        if len(self._rows.next) <= 1:
+            return next(iter(self._rows.next), 0)
+        return self._rows.strands(start, stop)
+
+    @locked
     def bad_rows(self) -> Ints:
         """The operations with an output that is not finite, sorted."""
+        return self.bad_flags()[0]
+
+    @locked
+    def bad_flags(self) -> tuple[Ints, npt.NDArray[np.uint8]]:
+        """`bad_rows`, and the NAN and INF bits of each."""
         seqs, flags = self._ranges.bad(0, LATEST)
         more, bits = self._fact_flags()
         unhappy = bits & (NAN | INF) != 0
-        return merged(np.concatenate([seqs, more[unhappy]]), np.concatenate([flags, bits[unhappy]]))[0]
+        return merged(
+            np.concatenate([seqs, more[unhappy]]), np.concatenate([flags, bits[unhappy] & (NAN | INF)])
+        )
 
     @locked
     def unusual(self, start: int, stop: int) -> Sequence[Unusual]:
@@ -293,16 +307,13 @@ class Process(Follower):
         return merged(seqs, flags)
 
     @locked
-    def scalars(self, start: int, stop: int) -> dict[int, list[tuple[int, float]]]:
-        """For operations from `start` up to `stop`, the scalar arguments that differ from the node's form.
+    def scalars(self, start: int, stop: int) -> dict[int, dict[int, float]]:
+        """For operations from `start` up to `stop`, the scalar arguments that are not as in the form.
 
-        Each is (k-th scalar of the form, its value in this row); with bit 31 of the first set, it
-        holds for all later scalars of the list it stands in.
+        By the number of the scalar in the form; with bit 15 set in it, the value is that of all
+        later scalars of the same list too. In the order in which they were said: a later one wins.
         """
-        found: dict[int, list[tuple[int, float]]] = {}
-        for seq, argument, value in self._rows.scalars(start, stop):
-            found.setdefault(seq, []).append((argument, value))
-        return found
+        return self._rows.scalars(start, stop)
 
     @locked
     def bound(self, call: CallId, leaf: ValueId) -> Bound | None:

@@ -1,0 +1,362 @@
+"""What `graphlens show` has to say, as plain data: the JSON is this, and the text is made from it.
+
+Field names are a contract: they are only ever added to, at the end.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphlens import runs
+from graphlens.rows import INF, NAN, Ints
+from graphlens.session import Process, Run, state_of
+from graphlens.text import clean
+from graphlens_tracers.errors import UnknownName
+from graphlens_tracers.events import Gap, NodeId, NodeSeen, SiteSeen, Spec
+
+Answer = dict[str, Any]  # Any: JSON
+AT_ONCE = 1 << 16
+"""Operations that are looked at together: memory stays bounded for any run."""
+
+
+def number(value: float | None) -> float | str | None:
+    """A number as JSON has it: what is not finite becomes "nan", "inf" or "-inf"."""
+    if value is None or math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def shown_path(file: str, cwd: str) -> str:
+    """A file relative to the directory the script was started in when below it, else as it is."""
+    if cwd and file.startswith(cwd.rstrip(os.sep) + os.sep):
+        return os.path.relpath(file, cwd)
+    return file
+
+
+def tensor(spec: Spec) -> str:
+    """ "float32[8, 16]"."""
+    if spec.shape is None:
+        return f"{spec.dtype}[…]"
+    return f"{spec.dtype}[{', '.join('?' if n is None else str(n) for n in spec.shape)}]"
+
+
+# ── the run ──────────────────────────────────────────────────────────────────────────────────
+
+
+def run_answer(run: Run) -> Answer:
+    """How the run stands, what it did, and what was not seen of it."""
+    info, processes = run.info, run.processes()
+    phases: dict[str, int] = {}
+    frameworks: dict[str, str] = {}
+    bad = nan = inf = 0
+    first_bad = None
+    for process in processes:
+        frameworks.update({one.tracer: one.framework_version for one in process.tracers})
+        for phase, count in phases_of(process).items():
+            phases[phase] = phases.get(phase, 0) + count
+        seqs, flags = process.bad_flags()
+        bad += len(seqs)
+        nan += int(np.count_nonzero(flags & NAN))
+        inf += int(np.count_nonzero(flags & INF))
+        if len(seqs) and first_bad is None:
+            first_bad = {"seq": int(seqs[0]), "rank": process.rank}
+    steps = {
+        (process.id, call.step) for process in processes for call in process.calls() if call.step is not None
+    }
+    gaps = [gap_answer(gap) for process in processes for gap in process.gaps]
+    gaps += [
+        {
+            "kind": "untraced",
+            "what": f"Python {version} is too old to be recorded",
+            "first": 0,
+            "count": count,
+        }
+        for version, count in info.untraced.items()
+    ]
+    return {
+        "schema": "graphlens/run/1",
+        "name": runs.name_of(run.path),
+        "script": shown_path(info.script, info.cwd),
+        "argv": list(info.argv),
+        "cwd": info.cwd,
+        "python": info.python,
+        "level": info.level,
+        "state": str(state_of(info)),
+        "exit_code": info.exit_code,
+        "signal": info.signal,
+        "started": info.started,
+        "ended": info.ended,
+        "frameworks": [{"name": name, "version": version} for name, version in frameworks.items()],
+        "processes": [process_answer(process, info.cwd) for process in processes],
+        "ops": sum(process.op_count for process in processes),
+        "steps": len(steps),
+        "graphs": sum(len(process.graphs()) for process in processes),
+        "phases": phases,
+        "non_finite": {"ops": bad, "nan": nan, "inf": inf, "first": first_bad},
+        "coverage": {"complete": not gaps and all(not one.dropped for one in processes), "gaps": gaps},
+        "size_bytes": sum(found.stat().st_size for found in Path(run.path).rglob("*") if found.is_file()),
+    }
+
+
+def gap_answer(gap: Gap) -> Answer:
+    """Something that was not looked at."""
+    return {"kind": gap.kind, "what": gap.what, "first": gap.first, "count": gap.count}
+
+
+def process_answer(process: Process, cwd: str) -> Answer:
+    """One process, and what it was doing when it was last seen."""
+    running = process.running()
+    doing = None
+    if running is not None:
+        node = None if running.node is None else process.nodes.get(running.node)
+        doing = {"seq": running.seq, "op": running.name, **place(process, node, cwd)}
+    return {
+        "id": process.id,
+        "pid": process.pid,
+        "rank": process.rank,
+        "ops": process.op_count,
+        "dropped": process.dropped,
+        "finished": process.finished,
+        "running": doing,
+    }
+
+
+def place(process: Process, node: NodeSeen | None, cwd: str) -> Answer:
+    """The module and the user's line of a node; for a backward one those of its forward twin."""
+    if node is None:
+        return {"module": "", "file": None, "line": None}
+    site = site_of(process, node)
+    return {
+        "module": inside(process.scope_path(node)),
+        "file": None if site is None else shown_path(site.file, cwd),
+        "line": None if site is None else site.line,
+    }
+
+
+def site_of(process: Process, node: NodeSeen) -> SiteSeen | None:
+    """The innermost user frame of a node; for a backward one that of its forward twin."""
+    twin = None if node.twin is None else process.nodes.get(node.twin)
+    frames = process.frames(twin.site if twin is not None else node.site)
+    return frames[0] if frames else None
+
+
+def inside(path: str) -> str:
+    """A module's path as the user's model knows it: without the root's class name."""
+    root, _, rest = path.partition(".")
+    return rest or root
+
+
+def phases_of(process: Process) -> dict[str, int]:
+    """How many operations ran in each phase."""
+    phases: dict[str, int] = {}
+    for node, count in zip(*(column.tolist() for column in node_counts(process)), strict=True):
+        seen = process.nodes.get(NodeId(node))
+        phase = str(seen.phase) if seen else "other"
+        phases[phase] = phases.get(phase, 0) + count
+    return phases
+
+
+def node_counts(process: Process) -> tuple[Ints, Ints]:
+    """(node, how often it ran) from the index alone."""
+    found: dict[int, int] = {}
+    for start in range(0, process.end, AT_ONCE):
+        _, nodes = process.nodes_of(start, start + AT_ONCE)
+        ids, counts = np.unique(nodes, return_counts=True)
+        for node, count in zip(ids.tolist(), counts.tolist(), strict=True):
+            found[node] = found.get(node, 0) + count
+    order = sorted(found)
+    return np.array(order, np.int64), np.array([found[node] for node in order], np.int64)
+
+
+# ── sums over all rows ───────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Sums:
+    """For each node how often it ran, how long it took in all, and how often it was not finite."""
+
+    ops: dict[int, int]
+    took_ns: dict[int, int]
+    nan: dict[int, int]
+    inf: dict[int, int]
+
+
+def sums_of(process: Process, start: int = 0, stop: int | None = None) -> Sums:
+    """Sums by node over a part of the operations."""
+    sums = Sums({}, {}, {}, {})
+    end = process.end if stop is None else min(stop, process.end)
+    for at in range(start, end, AT_ONCE):
+        rows = process.rows(at, min(at + AT_ONCE, end))
+        nodes, where = np.unique(rows.node, return_inverse=True)
+        columns: list[tuple[dict[int, int], npt.NDArray[Any]]] = [
+            (sums.ops, np.ones(len(where))),
+            (sums.took_ns, rows.took),
+            (sums.nan, rows.flags & NAN != 0),
+            (sums.inf, rows.flags & INF != 0),
+        ]
+        for total, column in columns:
+            part = np.bincount(where, column, len(nodes))
+            for node, value in zip(nodes.tolist(), part.tolist(), strict=True):
+                if value:
+                    total[node] = total.get(node, 0) + int(value)
+    return sums
+
+
+def modules_answer(run: Run) -> Answer:
+    """Every module of every model: what ran in it, its inner modules included."""
+    found: dict[tuple[int, str], Answer] = {}
+    for process in run.processes():
+        sums = sums_of(process)
+        for scope in process.scopes.values():
+            parent = None if scope.parent is None else process.scopes.get(scope.parent)
+            found.setdefault(
+                (process.rank, scope.path),
+                {
+                    "path": scope.path,
+                    "kind": scope.kind,
+                    "parent": parent.path if parent else None,
+                    "rank": process.rank,
+                    "nodes": 0,
+                    "ops": 0,
+                    "forward": 0,
+                    "backward": 0,
+                    "nan": 0,
+                    "inf": 0,
+                    "took_ns": 0,
+                },
+            )
+        for node, seen in process.nodes.items():
+            for path in around(process.scope_path(seen)):
+                answer = found.get((process.rank, path))
+                if answer is None:
+                    continue
+                answer["nodes"] += 1
+                answer["ops"] += sums.ops.get(node, 0)
+                if seen.phase in ("forward", "backward"):
+                    answer[str(seen.phase)] += sums.ops.get(node, 0)
+                answer["nan"] += sums.nan.get(node, 0)
+                answer["inf"] += sums.inf.get(node, 0)
+                answer["took_ns"] += sums.took_ns.get(node, 0)
+    return {"schema": "graphlens/modules/1", "modules": list(found.values())}
+
+
+def around(path: str) -> Iterator[str]:
+    """A module's path, and those of the modules around it."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def steps_answer(run: Run) -> Answer:
+    """Every call, in order: which step it was, which way it took, and whether it was ill."""
+    calls: list[Answer] = []
+    for process in run.processes():
+        names = {seen.graph: seen.name for seen in process.graphs()}
+        seqs, flags = process.bad_flags()
+        for call in process.calls():
+            low, high = np.searchsorted(seqs, (call.first, call.last + 1))
+            bad = flags[low:high]
+            calls.append(
+                {
+                    "call": call.call,
+                    "step": call.step,
+                    "role": call.role,
+                    "graph": call.graph,
+                    "graph_name": names.get(call.graph, ""),
+                    "first": call.first,
+                    "last": call.last,
+                    "ops": max(0, call.last - call.first + 1),
+                    "nan": int(np.count_nonzero(bad & NAN)),
+                    "inf": int(np.count_nonzero(bad & INF)),
+                    "first_bad": int(seqs[low]) if len(bad) else None,
+                    "ended": call.ended,
+                    "error": call.error,
+                    "thread": call.strand,
+                    "rank": process.rank,
+                }
+            )
+    return {"schema": "graphlens/steps/1", "calls": calls}
+
+
+def graphs_answer(run: Run) -> Answer:
+    """Every way through a step that was taken."""
+    graphs: list[Answer] = []
+    for process in run.processes():
+        calls: dict[int, int] = {}
+        for call in process.calls():
+            calls[call.graph] = calls.get(call.graph, 0) + 1
+        for seen in process.graphs():
+            graphs.append(
+                {
+                    "graph": seen.graph,
+                    "name": seen.name,
+                    "kind": seen.kind,
+                    "order": seen.order,
+                    "nodes": len(process.order(seen.graph)),
+                    "base": seen.base,
+                    "keep": seen.keep,
+                    "calls": calls.get(seen.graph, 0),
+                    "family": seen.family,
+                    "rank": process.rank,
+                }
+            )
+    return {"schema": "graphlens/graphs/1", "graphs": graphs}
+
+
+# ── the source ───────────────────────────────────────────────────────────────────────────────
+
+
+def source_answer(run: Run, wanted: str) -> Answer:
+    """A source file as it was, with what each line computed.
+
+    Args:
+        wanted: Its path, or the end of it.
+
+    Raises:
+        UnknownName: No file of that name was kept, or more than one.
+    """
+    cwd = run.info.cwd
+    files = {file: process for process in run.processes() for file in process.sources}
+    exact = [file for file in files if wanted in (file, shown_path(file, cwd))]
+    ends = [file for file in files if file.endswith(os.sep + wanted.lstrip(os.sep))]
+    matching = exact or ends
+    if len(matching) != 1:
+        have = ", ".join(clean(shown_path(file, cwd)) for file in sorted(matching or files)) or "none"
+        many = "more than one source file ends" if matching else "no source file"
+        raise UnknownName(f"{many} in {clean(wanted)!r}; this run has: {have}")
+    process = files[matching[0]]
+    text = process.source(matching[0]) or ""
+    sums = sums_of(process)
+    lines = [
+        {"line": k, "code": code, "nodes": 0, "ops": 0, "nan": 0, "inf": 0, "took_ns": 0}
+        for k, code in enumerate(text.splitlines(), 1)
+    ]
+    for node, seen in process.nodes.items():
+        site = site_of(process, seen)
+        if site is None or site.file != matching[0] or not 1 <= site.line <= len(lines):
+            continue
+        line: Answer = lines[site.line - 1]
+        line["nodes"] += 1
+        line["ops"] += sums.ops.get(node, 0)
+        line["nan"] += sums.nan.get(node, 0)
+        line["inf"] += sums.inf.get(node, 0)
+        line["took_ns"] += sums.took_ns.get(node, 0)
+    return {
+        "schema": "graphlens/source/1",
+        "file": shown_path(matching[0], cwd),
+        "digest": process.sources[matching[0]],
+        "lines": lines,
+    }
+
+
+def address(process: Process, seq: int, processes: Sequence[Process]) -> str:
+    """An operation as people type it: N, or RANK:N in a run of several processes."""
+    return str(seq) if len(processes) == 1 else f"{process.rank}:{seq}"

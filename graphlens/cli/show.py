@@ -1,0 +1,272 @@
+"""`graphlens show`: what was recorded, as text or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from graphlens import runs
+from graphlens.cli._summary import how_it_ended
+from graphlens.text import clean, clean_line
+from graphlens_tracers.errors import Usage
+
+Answer = dict[str, Any]  # Any: JSON
+WHAT = ("ops", "op", "modules", "steps", "graphs", "source")
+
+
+def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subparsers private
+    """Add the command's parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "show",
+        help="print what was recorded, as text or JSON",
+        description="Print what was recorded. Without WHAT: what ran, how it ended, what was not seen.",
+        epilog="ops: every operation in execution order; op N: one of them in full (RANK:N in a run of "
+        "several processes); modules: what ran in each; steps: every call, and where it was ill; graphs: "
+        "every way through a step; source FILE: a file as it was, with what each line computed.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("run", metavar="RUN", help="a path, a name that `graphlens runs` prints, or `last`")
+    parser.add_argument("what", metavar="WHAT", nargs="?", help=" | ".join(WHAT))
+    parser.add_argument("which", metavar="N|FILE", nargs="?", help="which op, which file")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON; with `ops`, an object a line")
+    form.add_argument("--plain", action="store_true", help="text, which is the default")
+
+
+def go(args: argparse.Namespace) -> int:
+    """Exit code 0; errors are raised."""
+    _check(args)
+    path = runs.resolve(args.run)
+    from graphlens.cli import _answers, _operations  # numpy and the store: not before the words are right
+    from graphlens.session import load
+
+    run = load(path)
+    match args.what:
+        case None:
+            _print(_answers.run_answer(run), _run_text, args.json)
+        case "ops":
+            found = _operations.op_answers(run)
+            several = len(run.processes()) > 1
+            _write(map(_operations.line_of, found) if args.json else (op_line(one, several) for one in found))
+        case "op":
+            _print(_operations.op_answer(run, args.which), _op_text, args.json)
+        case "modules":
+            _print(_answers.modules_answer(run), _modules_text, args.json)
+        case "steps":
+            _print(_answers.steps_answer(run), _steps_text, args.json)
+        case "graphs":
+            _print(_answers.graphs_answer(run), _graphs_text, args.json)
+        case "source":
+            _print(_answers.source_answer(run, args.which), _source_text, args.json)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.what is not None and args.what not in WHAT:
+        raise Usage(f"there is no {clean(args.what)!r} to show; one of: {', '.join(WHAT)}")
+    needs = {"op": "the number of an op", "source": "a file"}.get(args.what)
+    if needs and args.which is None:
+        raise Usage(f"`show RUN {args.what}` needs {needs}")
+    if not needs and args.which is not None:
+        raise Usage(f"`show RUN {args.what}` takes nothing more: {clean(args.which)!r}")
+
+
+def _print(answer: Answer, text: Any, as_json: bool) -> None:  # Any: Answer to lines
+    import json  # `--json` alone needs it
+
+    _write([json.dumps(answer, indent=1)] if as_json else text(answer))
+
+
+def _write(lines: Iterable[str]) -> None:
+    """Lines to standard output, in large pieces."""
+    part: list[str] = []
+    for line in lines:
+        part.append(line)
+        if len(part) == 512:
+            sys.stdout.write("\n".join(part) + "\n")
+            part.clear()
+    if part:
+        sys.stdout.write("\n".join(part) + "\n")
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def duration(ns: float) -> str:
+    """ "21.5 µs"."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def size(count: float) -> str:
+    """ "1.5 MB"."""
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= step:
+            return f"{count / step:.3g} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def value(number: float | str | None) -> str:
+    """A minimum or maximum in few characters."""
+    return "-" if number is None else number if isinstance(number, str) else f"{number:.4g}"
+
+
+def shape_of(answer: Answer) -> str:
+    """ "float32[8, 16]"."""
+    shape = answer["shape"]
+    inside = "…" if shape is None else ", ".join("?" if n is None else str(n) for n in shape)
+    return clean(f"{answer['dtype']}[{inside}]")
+
+
+def health(output: Answer) -> str:
+    """What the numbers of an output were, in a few words."""
+    if output["min"] is None and output["nan"] is None:
+        return "not looked at"
+    parts = [f"{value(output['min'])} … {value(output['max'])}"] if output["min"] is not None else ["empty"]
+    for key, name in (("nan", "NaN"), ("pos_inf", "+inf"), ("neg_inf", "-inf")):
+        if output[key]:
+            parts.append(f"{output[key]:,} {name}")
+    return ", ".join(parts)
+
+
+def where(answer: Answer) -> str:
+    """ "train.py:12", or "" without a line."""
+    return clean(f"{answer['file']}:{answer['line']}") if answer.get("file") else ""
+
+
+def _run_text(answer: Answer) -> Iterator[str]:
+    yield clean(f"{answer['name']}   {' '.join(answer['argv'])}", 500)
+    yield from _how(answer)
+    frameworks = [clean(f"{one['name']} {one['version']}") for one in answer["frameworks"]]
+    processes = answer["processes"]
+    several = f"{len(processes)} processes" if len(processes) != 1 else "1 process"
+    yield ", ".join([*(frameworks or ["no framework"]), f"level {clean(answer['level'])}", several])
+    counts = f"{answer['ops']:,} ops in {answer['steps']:,} steps and {answer['graphs']:,} graphs"
+    yield f"{counts}, {size(answer['size_bytes'])}"
+    if answer["phases"]:
+        yield "  " + ", ".join(f"{phase} {count:,}" for phase, count in answer["phases"].items())
+    bad = answer["non_finite"]
+    if bad["ops"]:
+        first = bad["first"]
+        at = f"{first['rank']}:{first['seq']}" if len(processes) > 1 else first["seq"]
+        kinds = f"{bad['nan']:,} with NaN, {bad['inf']:,} with infinity"
+        yield f"not finite: {bad['ops']:,} ops ({kinds}), op {at} first"
+    elif answer["ops"]:
+        yield "not finite: none of the numbers that were looked at"
+    for process in processes:
+        if len(processes) > 1:
+            yield f"  rank {process['rank']}, process {process['pid']}: {process['ops']:,} ops"
+        if process["running"] is not None:
+            yield _was_running(process["running"], answer["state"] == "running")
+        if process["dropped"]:
+            yield f"dropped: {process['dropped']:,} ops could not be written"
+    for gap in answer["coverage"]["gaps"]:
+        times = f" ({gap['count']:,} times)" if gap["count"] > 1 else ""
+        yield f"not looked at: {clean(gap['kind'])}: {clean(gap['what'], 500)}{times}"
+
+
+def _how(answer: Answer) -> Iterator[str]:
+    state, ended = answer["state"], answer["ended"]
+    if state == "running":
+        yield f"running for {duration(max(0.0, time.time() - answer['started']) * 1e9)}"
+    elif state == "lost":
+        yield "lost: the script and its host are gone, and nobody noted how it ended"
+    else:
+        took = "" if ended is None else f", after {duration((ended - answer['started']) * 1e9)}"
+        yield f"finished: {how_it_ended(answer['exit_code'], answer['signal'])}{took}"
+
+
+def _was_running(running: Answer, still: bool) -> str:
+    place = " in " + clean(running["module"]) if running["module"] else ""
+    line = f" ({where(running)})" if where(running) else ""
+    when = "running now" if still else "running when it ended"
+    return f"{when}: op {running['seq']} {clean(running['op'])}{place}{line}"
+
+
+def op_line(answer: Answer, several: bool = False) -> str:
+    """One operation as a line of text: number, step, phase, op, outputs, module, place."""
+    seq = f"{answer['rank']}:{answer['seq']}" if several else str(answer["seq"])
+    step = "" if answer["step"] is None else str(answer["step"])
+    outputs = "; ".join(f"{shape_of(one)} {health(one)}" for one in answer["outputs"]) or "-"
+    parts = [
+        f"{seq:>7} {step:>5} {answer['phase']:<9} {clean(answer['op']):<32} {outputs}",
+        clean(answer["module"]),
+        where(answer),
+        clean(answer["error"] or ""),
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _op_text(answer: Answer) -> Iterator[str]:
+    yield f"op {answer['seq']}  {clean(answer['op'])}  {answer['phase']}, took {duration(answer['took_ns'])}"
+    if answer["error"]:
+        yield f"raised: {clean(answer['error'], 500)}"
+    step = "before the first step" if answer["step"] is None else f"step {answer['step']}"
+    yield f"{step}, graph {answer['graph']}, call {answer['call']} ({answer['role']}), node {answer['node']}"
+    if answer["module_path"]:
+        yield f"in {clean(answer['module_path'])}"
+    if answer["file"]:
+        yield f"at {where(answer)}   {clean(answer['code'] or '', 120)}"
+    for frame in answer["frames"][1:]:
+        yield f"   called from {where(frame)} {clean(frame['function'])}"
+    if answer["forward"] is not None:
+        forward = answer["forward"]
+        yield f"backward of op {forward['seq']} {clean(forward['op'])} {where(forward)}"
+    for k, one in enumerate(answer["arguments"]):
+        made = "" if one["maker"] is None else f", made by op {one['maker']}"
+        name = "nothing" if one["value"] is None else f"{clean(one['name'] or '')} {shape_of(one)}"
+        kind = "" if one["kind"] in (None, "made") else f", {one['kind']}"
+        yield f"input {k}: {name}{kind}{made}"
+    for k, (one, places) in enumerate(zip(answer["outputs"], answer["where"], strict=True)):
+        written = [i for i, slot in answer["writes"] if slot == k]
+        note = f", written into input {written[0]}" if written else ""
+        at = f", at {places[0]}" if places else ""
+        yield f"output {k}: {shape_of(one)} {health(one)}{at}{note}"
+    yield f"arguments: {clean(answer['form'], 500)}"
+
+
+def _modules_text(answer: Answer) -> Iterator[str]:
+    yield f"{'ops':>9} {'time':>8} {'NaN':>7} {'inf':>7}  module"
+    for one in answer["modules"]:
+        depth = one["path"].count(".")
+        name = one["path"].rpartition(".")[2] if one["parent"] else one["path"]
+        yield (
+            f"{one['ops']:>9,} {duration(one['took_ns']):>8} {one['nan']:>7,} {one['inf']:>7,}  "
+            f"{'  ' * min(depth, 40)}{clean(name)} ({clean(one['kind'])})"
+        )
+
+
+def _steps_text(answer: Answer) -> Iterator[str]:
+    yield f"{'step':>6} {'role':<6} {'graph':>5} {'ops':>18} {'NaN':>7} {'inf':>7}  first bad op"
+    for one in answer["calls"]:
+        step = "" if one["step"] is None else one["step"]
+        ops = f"{one['first']}–{one['last']}" if one["ops"] else "none"
+        first = "" if one["first_bad"] is None else one["first_bad"]
+        how = "" if one["ended"] else "not ended"
+        line = (
+            f"{step:>6} {one['role']:<6} {one['graph']:>5} {ops:>18} {one['nan']:>7,} {one['inf']:>7,}  "
+            f"{first} {how} {clean(one['error'] or '')}"
+        )
+        yield line.rstrip()
+
+
+def _graphs_text(answer: Answer) -> Iterator[str]:
+    yield f"{'graph':>5} {'nodes':>7} {'calls':>7}  name"
+    for one in answer["graphs"]:
+        base = "" if one["base"] is None else f", as graph {one['base']} up to node {one['keep']}"
+        counts = f"{one['graph']:>5} {one['nodes']:>7,} {one['calls']:>7,}"
+        yield f"{counts}  {clean(one['name'])} ({one['kind']}{base})"
+
+
+def _source_text(answer: Answer) -> Iterator[str]:
+    yield clean(answer["file"], 500)
+    for one in answer["lines"]:
+        ops = f"{one['ops']:,}" if one["ops"] else ""
+        time_ = duration(one["took_ns"]) if one["ops"] else ""
+        mark = "NaN" if one["nan"] else "inf" if one["inf"] else ""
+        yield f"{ops:>9} {time_:>8} {mark:>3} {one['line']:>5}  {clean_line(one['code'])}".rstrip()
