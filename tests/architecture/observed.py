@@ -82,9 +82,10 @@ def observed(command: Iterable[str | Path], where: Path) -> Observed:
     """
     report = where / "report.json"
     report.unlink(missing_ok=True)
+    own = {"REPORT": str(report), "GRAPHLENS_HOME": str(where / "graphlens-home"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [str(word) for word in command],
-        env={**os.environ, "REPORT": str(report)},
+        env={**os.environ, **own},
         cwd=where,
         stdin=subprocess.DEVNULL,
         capture_output=True,

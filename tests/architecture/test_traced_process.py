@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from architecture.observed import OURS, REPORT, intruders, left_open, plain, recorded
+from architecture.observed import OURS, REPORT, Observed, intruders, left_open, plain, recorded
 
 TRAINING = """
 import torch
@@ -29,29 +29,31 @@ def script(where: Path, body: str, name: str = "train.py") -> Path:
 
 
 @pytest.fixture(scope="module")
-def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return script(tmp_path_factory.mktemp("training"), TRAINING)
+def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[Observed, Observed]:
+    """One training script, traced and alone."""
+    path = script(tmp_path_factory.mktemp("training"), TRAINING)
+    return recorded(path), plain(path)
 
 
-def test_traced_training_holds_one_package_of_ours(training: Path) -> None:
+def test_traced_training_holds_one_package_of_ours(training: tuple[Observed, Observed]) -> None:
     """No numpy, msgspec or Textual that the script did not load itself, and no other code of ours."""
-    traced = recorded(training)
+    traced, alone = training
 
-    assert intruders(traced, plain(training)) == set()
+    assert intruders(traced, alone) == set()
     assert traced.packages & set(OURS) == {"graphlens_tracers"}
     assert "sitecustomize" not in traced.modules or "graphlens" not in traced.modules["sitecustomize"]
 
 
-def test_traced_training_has_no_thread_of_ours(training: Path) -> None:
+def test_traced_training_has_no_thread_of_ours(training: tuple[Observed, Observed]) -> None:
     """A thread would share the script's GIL, its signals and its fork."""
-    traced, alone = recorded(training), plain(training)
+    traced, alone = training
 
     assert (traced.threads, traced.tasks) == (alone.threads, alone.tasks)
 
 
-def test_traced_training_has_no_descriptor_of_ours(training: Path) -> None:
+def test_traced_training_has_no_descriptor_of_ours(training: tuple[Observed, Observed]) -> None:
     """Scripts close every descriptor and reuse the numbers; what we held open would be overwritten."""
-    assert left_open(recorded(training), plain(training)) == set()
+    assert left_open(*training) == set()
 
 
 def test_script_without_a_framework_gets_next_to_nothing(tmp_path: Path) -> None:
