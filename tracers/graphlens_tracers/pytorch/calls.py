@@ -91,7 +91,8 @@ class Calls:
         was_first = not self.begun and self.call == -1
         self.call = CallId(self.call + 1)
         self.begun = True
-        self.setting_up = was_first and not in_training_loop(stack)
+        # When recording begins with a later step, the steps before it have left their anchors.
+        self.setting_up = was_first and not self.trained and not in_training_loop(stack)
         self.must_cut = False
         self.first = self._sink.seq
         self.number = compat.sequence_number() if compat.sequence_number is not None else 0

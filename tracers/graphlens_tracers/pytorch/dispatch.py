@@ -53,6 +53,30 @@ MOST_FACTS = 16
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
 
+class Counting(TorchDispatchMode):
+    """On threads that are not recorded: how much is missed."""
+
+    supports_higher_order_operators = True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __init__(self, sink: LogSink) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
+        self._sink = sink
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self._sink.gap("thread", "operations on other threads")
+        try:
+            return func(*args, **(kwargs or {}))
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            raise
+
+
 class Dispatch(TorchDispatchMode):
     """The one dispatch mode, for the one traced thread."""
 
@@ -75,6 +99,10 @@ class Dispatch(TorchDispatchMode):
         self.thread = get_ident()
         self.idle = False
         """Nothing is recorded: outside of the chosen steps, or since we failed."""
+        self.waiting = False
+        """Idle until the step after the one under way begins."""
+        self.last_step = False
+        """Idle when the call under way is over."""
         self.optimizer_depth: int | None = None
         """How many user frames there are while `Optimizer.step` runs; None outside of it."""
         self._next_node = -1
@@ -92,6 +120,8 @@ class Dispatch(TorchDispatchMode):
         if kwargs is None:
             kwargs = {}
         seen = not self.idle and get_ident() == self.thread
+        if self.waiting and self._step_begins(func):
+            seen = True
         run, place, before, scalars = func, None, None, None
         if seen:
             try:
@@ -125,16 +155,30 @@ class Dispatch(TorchDispatchMode):
                     self._place(before, results_of(result, before.written), began, took)
             except Exception as error:
                 self._could_not(func, error)
-        elif not self.idle:
+        elif get_ident() != self.thread:
             self.sink.gap("thread", "operations on other threads")
         return result
+
+    def _step_begins(self, func: Any) -> bool:
+        """Whether this operation is the first of the first step that was chosen."""
+        try:
+            if self.recorder.info(func).closes:
+                return False
+            moment = self._moment()
+            if get_ident() != self.thread or not self.calls.steps.is_new(moment.stack):
+                return False
+        except Exception as error:
+            self._could_not("the steps before the chosen ones", error)
+            return False
+        self.idle = self.waiting = False
+        return True
 
     def _could_not(self, func: Any, error: Exception) -> None:
         """We failed. The script never notices: this operation is not recorded, or none is any more."""
         if isinstance(error, (RecursionError, MemoryError)):
             self.sink.gap("failed", f"{type(error).__name__}: operations that were not recorded")
             return
-        self.idle = True
+        self.idle, self.waiting = True, False
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
             where = where.tb_next
@@ -154,6 +198,8 @@ class Dispatch(TorchDispatchMode):
         place = self.calls.place
         if place.end is not None or not self.calls.begun:
             place = self._between(func, place)
+            if self.idle:
+                return None, ()
         module_call = self.modules.current.id
         for known in place.children:
             if known.func is not func:
@@ -371,6 +417,9 @@ class Dispatch(TorchDispatchMode):
         data, sampler = moment.framework("/torch/utils/data/"), moment.framework("/utils/data/sampler.py")
         if moment.node is None and self.calls.is_over(moment.stack, data, sampler):
             self.end_call()
+            if self.last_step:
+                self.idle = True
+                return self.calls.place
         if not self.calls.begun:
             self.modules.restart()
             self.begin_call(moment.stack, sampler)
@@ -399,6 +448,8 @@ class Dispatch(TorchDispatchMode):
 
     def _look_around(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Before | None:
         """What can only be known before an operation runs; None for one that has no numbers."""
+        if self.idle:
+            return None
         if compat.in_infra_mode():
             self.sink.gap("untraced", "operations on fake or traced tensors")
             return None
@@ -406,6 +457,8 @@ class Dispatch(TorchDispatchMode):
         info = recorder.info(func)
         if calls.place.end is None:
             self._between(func, calls.place)
+            if self.idle:
+                return None
         moment = self._moment()
         self.values.follow(calls.place)
         form = Form(args, kwargs)

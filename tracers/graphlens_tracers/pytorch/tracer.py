@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import weakref
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from threading import get_ident
 from typing import Any
 
@@ -23,11 +24,11 @@ from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.calls import Calls
-from graphlens_tracers.pytorch.dispatch import Dispatch
+from graphlens_tracers.pytorch.dispatch import Counting, Dispatch
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.record import Recorder
 from graphlens_tracers.sink import LogSink
-from graphlens_tracers.sites import Stacks
+from graphlens_tracers.sites import Place, Stacks
 
 
 class PyTorchTracer:
@@ -63,8 +64,14 @@ class PyTorchTracer:
         self._hook_modules()
         self._hook_optimizers()
         self._wrap_engine()
-        self._dispatch.__enter__()  # type: ignore[no-untyped-call]  # torch's is not typed
-        self._undo.append(self._leave_dispatch)
+        self._count_threads()
+        self._note_compilation()
+        self._first, self._stop = options.steps
+        self._calls.trained = 0
+        self._seen = False
+        self._undo.append(self._leave)
+        if self._first <= 0:
+            self._see()
 
     def stop(self) -> None:
         """Undo everything `start` did. Safe to call twice, and from a forked child."""
@@ -77,14 +84,75 @@ class PyTorchTracer:
         while self._undo:
             self._undo.pop()()
 
+    # ── which steps ──────────────────────────────────────────────────────────────────────────
+
+    def _see(self) -> None:
+        self._seen = True
+        self._dispatch.__enter__()  # type: ignore[no-untyped-call]  # torch's is not typed
+
+    def _leave(self) -> None:
+        if self._seen:
+            self._seen = False
+            self._dispatch.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # torch's is not typed
+
+    def _step_ended(self, stack: list[Place]) -> None:
+        """A step has done its work at this place: see the next one or not, as was chosen."""
+        calls, dispatch = self._calls, self._dispatch
+        if self._seen and not dispatch.idle:
+            calls.steps.anchor(stack)
+            dispatch.last_step = self._stop is not None and calls.trained + 1 >= self._stop
+            return
+        # With nothing recorded, an anchor that is not after the one before is the next step's.
+        same = calls.steps.anchored and not calls.steps.is_new(stack)
+        calls.steps.anchor(stack)
+        if same:
+            return
+        self._sink.gap(
+            "untraced", f"training steps outside of {self._first}:{'' if self._stop is None else self._stop}"
+        )
+        if self._seen:
+            self._leave()
+        elif calls.trained < self._first:
+            calls.trained += 1
+            if calls.trained == self._first:
+                dispatch.idle = dispatch.waiting = True
+                self._see()
+
+    # ── what is only counted ─────────────────────────────────────────────────────────────────
+
+    def _count_threads(self) -> None:
+        """Operations of other threads are counted, not recorded."""
+        original = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]  # the one place all threads pass
+        sink = self._sink
+
+        def counted(thread: threading.Thread) -> None:
+            with Counting(sink):
+                original(thread)
+
+        threading.Thread._bootstrap_inner = counted  # type: ignore[attr-defined]  # as above
+        self._undo.append(partial(setattr, threading.Thread, "_bootstrap_inner", original))
+
+    def _note_compilation(self) -> None:
+        """`torch.compile` does not compile while we look: say so where it is called."""
+        original, sink = torch.compile, self._sink
+
+        @wraps(original)
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            sink.gap(
+                "compiled", "regions given to torch.compile run uncompiled, so that their operations are seen"
+            )
+            return original(*args, **kwargs)
+
+        torch.compile = noted
+        self._undo.append(partial(setattr, torch, "compile", original))
+
     # ── modules ──────────────────────────────────────────────────────────────────────────────
 
     def _hook_modules(self) -> None:
         modules, calls, thread = self._modules, self._calls, self._dispatch.thread
 
         def entered(module: nn.Module, _args: Any) -> None:
-            if get_ident() != thread:
-                self._sink.gap("thread", f"modules called on another thread ({type(module).__name__})")
+            if get_ident() != thread or not self._seen:
                 return
             if not modules.depth:
                 if calls.setting_up:
@@ -95,7 +163,7 @@ class PyTorchTracer:
             modules.enter(module)
 
         def left(_module: nn.Module, _args: Any, _result: Any) -> None:
-            if get_ident() != thread:
+            if get_ident() != thread or not self._seen:
                 return
             modules.leave()
             if not modules.depth:
@@ -148,8 +216,10 @@ class PyTorchTracer:
             if get_ident() == thread:
                 dispatch.optimizer_depth = None
                 calls.stepped = True
-                self._anchor()
-                if calls.place.end is None:
+                stack, _, _ = self._stacks.user(sys._getframe(1))
+                if stack:
+                    self._step_ended(stack)
+                if self._seen and calls.place.end is None:
                     self._name_state(optimizer)
 
         self._undo += [
@@ -191,9 +261,6 @@ class PyTorchTracer:
             setattr(holder, compat.ENGINE_ENTRY, wrapped)
             self._undo.append(partial(setattr, holder, compat.ENGINE_ENTRY, original))
 
-    def _leave_dispatch(self) -> None:
-        self._dispatch.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # torch's is not typed
-
     def _backward_begins(self) -> None:
         if get_ident() != self._dispatch.thread:
             self._sink.gap("thread", "a backward on another thread")
@@ -212,7 +279,7 @@ class PyTorchTracer:
             if not self._has_optimizer():
                 stack, _, _ = self._stacks.user(sys._getframe(1))
                 if stack:
-                    self._calls.steps.anchor(stack)
+                    self._step_ended(stack)
 
     def _has_optimizer(self) -> bool:
         """Whether the script made an optimizer: then the end of a backward is not the end of a step."""
