@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +42,7 @@ def go(args: argparse.Namespace) -> int:
 
 def _start(args: argparse.Namespace) -> subprocess.Popen[bytes]:
     """`graphlens record` in a session of its own: it goes on when this terminal is closed."""
-    size = shutil.get_terminal_size()
+    size = os.get_terminal_size(sys.stdout.fileno())
     options = ["--pty", f"--size={size.lines}x{size.columns}", "--quiet"]
     options += [f"--level={args.level}", f"--framework={args.framework}", f"--python={args.python}"]
     options += [f"--steps={args.steps}"] if args.steps else []
