@@ -286,7 +286,8 @@ class Process(Follower):
         more, bits = self._fact_flags()
         unhappy = bits & (NAN | INF) != 0
         return merged(
-            np.concatenate([seqs, more[unhappy]]), np.concatenate([flags, bits[unhappy] & (NAN | INF)])
+            np.concatenate([seqs, more[unhappy]]),
+            np.concatenate([flags, bits[unhappy] & np.uint8(NAN | INF)]),
         )
 
     @locked

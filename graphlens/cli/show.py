@@ -67,7 +67,7 @@ def go(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.what is not None and args.what not in WHAT:
         raise Usage(f"there is no {clean(args.what)!r} to show; one of: {', '.join(WHAT)}")
-    needs = {"op": "the number of an op", "source": "a file"}.get(args.what)
+    needs = {"op": "the number of an op", "source": "a file"}.get(args.what or "")
     if needs and args.which is None:
         raise Usage(f"`show RUN {args.what}` needs {needs}")
     if not needs and args.which is not None:
@@ -232,12 +232,14 @@ def _op_text(answer: Answer) -> Iterator[str]:
 
 def _modules_text(answer: Answer) -> Iterator[str]:
     yield f"{'ops':>9} {'time':>8} {'NaN':>7} {'inf':>7}  module"
+    depths: dict[str | None, int] = {None: -1}
     for one in answer["modules"]:
-        depth = one["path"].count(".")
-        name = one["path"].rpartition(".")[2] if one["parent"] else one["path"]
+        path, parent = one["path"], one["parent"]
+        depths[path] = min(depths.get(parent, -1) + 1, 40)
+        name = path[len(parent) + 1 :] if parent and path.startswith(f"{parent}.") else path
         yield (
             f"{one['ops']:>9,} {duration(one['took_ns']):>8} {one['nan']:>7,} {one['inf']:>7,}  "
-            f"{'  ' * min(depth, 40)}{clean(name)} ({clean(one['kind'])})"
+            f"{'  ' * depths[path]}{clean(name)} ({clean(one['kind'])})"
         )
 
 
