@@ -216,13 +216,12 @@ class Recording:
             session: Make it the leader of a new session.
 
         Raises:
-            CannotStart: The interpreter can't be executed, or run.json not be written.
+            CannotStart: The interpreter can't be executed, or run.json not be written; see `abandon`.
         """
         inner = environment(self.launch, self.run, self.pages)
         try:
             runs.write_record(self.run, self.record)
         except OSError as error:
-            self.abandon()
             raise CannotStart(f"cannot write into {self.run}: {error.strerror}") from error
         try:
             self.pid = os.posix_spawn(
@@ -236,7 +235,6 @@ class Recording:
                 setsid=session,
             )
         except OSError as error:
-            self.abandon()
             raise CannotStart(f"cannot run {self.launch.python!r}: {error.strerror}") from error
         self.record["pid"] = self.pid
         try:
@@ -248,7 +246,8 @@ class Recording:
         """Nothing was started: leave nothing behind."""
         shutil.rmtree(self.pages, ignore_errors=True)
         with contextlib.suppress(OSError):  # what can't be removed now, `graphlens runs` shows as lost
-            (self.run / runs.RECORD).unlink(missing_ok=True)
+            for name in (runs.RECORD, "output.log"):
+                (self.run / name).unlink(missing_ok=True)
             self.run.rmdir()
 
     def finish(self, ended: Ended) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from graphlens import runs
+from graphlens import runs, tails
 from graphlens.cli import _watching
 
 
@@ -25,5 +25,6 @@ def go(args: argparse.Namespace) -> int:
     """Exit code 0 once the UI was left."""
     path = runs.resolve(args.run)
     _watching.need_terminal()
+    tails.settle(runs.entry(path))  # its host may have been killed
     _watching.watch(path)
     return 0

@@ -12,7 +12,7 @@ from typing import Any
 from graphlens import host
 from graphlens.cli import _script, _summary, complain
 from graphlens.host import Ended, Recording
-from graphlens_tracers.errors import GraphlensError, Usage
+from graphlens_tracers.errors import Usage
 
 
 def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subparsers private
@@ -37,10 +37,12 @@ def go(args: argparse.Namespace) -> int:
     """Does not return once the script has started: ends as the script ended."""
     wanted = _script.launch(args)
     recording = _script.recording(args, wanted, pty=args.pty)
-    if args.pty:
-        ended = _in_terminal(recording, args.size)
-    else:
-        ended = host.wait(recording)
+    try:
+        ended = _in_terminal(recording, args.size) if args.pty else host.wait(recording)
+    except BaseException:  # Ctrl-C before the script has started, too
+        if not recording.pid:
+            recording.abandon()
+        raise
     recording.finish(ended)
     try:
         if recording.trouble:
@@ -56,15 +58,11 @@ def go(args: argparse.Namespace) -> int:
 def _in_terminal(recording: Recording, size: str) -> Ended:
     from graphlens.terminal import Terminal  # sockets and terminals, which a plain record needs not
 
-    try:
-        match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", size)
-        if match is None:
-            raise Usage(f"--size {size!r} is not of the form ROWSxCOLUMNS")
-        terminal = Terminal(recording, int(match[1]), int(match[2]))
-        terminal.start()
-    except GraphlensError:
-        recording.abandon()
-        raise
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", size)
+    if match is None:
+        raise Usage(f"--size {size!r} is not of the form ROWSxCOLUMNS")
+    terminal = Terminal(recording, int(match[1]), int(match[2]))
+    terminal.start()
     # Whoever started us learns where the run is, and needs not listen any longer.
     print(json.dumps({"run": str(recording.run)}), flush=True)
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -208,7 +208,7 @@ def test_host_killed_leaves_the_script_running_and_the_run_lost(tmp_path: Path) 
 
     assert process.stdout.read() == b"ended\n"
     assert record_of(tmp_path / "run")["state"] == "running"
-    assert runs.entry(tmp_path / "run").state == "lost"
+    until(lambda: runs.entry(tmp_path / "run").state == "lost")
     tails.settle(runs.entry(tmp_path / "run"))
     assert not Path(record_of(tmp_path / "run")["pages"]).exists()
 
