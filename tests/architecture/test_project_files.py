@@ -39,8 +39,8 @@ def tracked(root: Path) -> Iterator[tuple[str, str]]:
     for name in filter(None, listing.stdout.split("\0")):
         try:
             yield name, (root / name).read_text(encoding="utf-8")
-        except (UnicodeDecodeError, FileNotFoundError):
-            continue  # a picture; or a file that was just deleted
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+            continue  # a picture; a file that was just deleted; a link to a folder
 
 
 def private_names(text: str, root: Path) -> list[str]:
