@@ -82,8 +82,12 @@ def _map(path: str) -> ctypes.Array[ctypes.c_char]:
     ]
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        os.ftruncate(fd, PAGE)
+        # Taken now, not when it is first written: where memory has run out, that would be a SIGBUS.
+        os.posix_fallocate(fd, 0, PAGE)
         address = libc.mmap(None, PAGE, _PROT_READ_WRITE, _MAP_SHARED, fd, 0)
+    except OSError:
+        os.unlink(path)
+        raise
     finally:
         os.close(fd)
     if address is None or address == ctypes.c_void_p(-1).value:
