@@ -63,6 +63,9 @@ class Graph:
         user, graph, made = node.node, self.nx, self._made
         if user in self._reads:
             return
+        for value in inputs:  # before their user, so that the nodes of `nx` are in topological order
+            if value is not None and value not in made and value in leaves:
+                graph.add_node(leaf_key(value), leaf=leaves[value])
         graph.add_node(user, node=node)
         for slot, value in enumerate(inputs):
             if value is None:
@@ -71,10 +74,7 @@ class Graph:
                 maker, out = made[value]
                 graph.add_edge(maker, user, (out, slot), use=ValueUse(value, slot))
             elif value in leaves:
-                key = leaf_key(value)
-                if key not in graph:
-                    graph.add_node(key, leaf=leaves[value])
-                graph.add_edge(key, user, (0, slot), use=ValueUse(value, slot))
+                graph.add_edge(leaf_key(value), user, (0, slot), use=ValueUse(value, slot))
         for before in node.controls:
             if before in self._reads:
                 graph.add_edge(before, user, CONTROL, control=True)
