@@ -96,7 +96,7 @@ class Pen:
             gap = 6.0 if spans else 0.0
             if not piece.text or room < gap + 8:
                 continue
-            shown = elide(clean(piece.text), room - gap, piece.size, bold=piece.bold, mono=piece.mono)
+            shown = elide(clean(piece.text, 400), room - gap, piece.size, bold=piece.bold, mono=piece.mono)
             room -= gap + width(shown, piece.size, bold=piece.bold, mono=piece.mono)
             shown_width = whole - room
             style = ' font-weight="600"' if piece.bold else ""

@@ -344,12 +344,12 @@ class _Sheet:
     def _heading(self, wide: float) -> tuple[list[str], float]:
         """Title and notes, wrapped; and the height they take."""
         self.pen.out = []
-        room = wide - 2 * MARGIN
+        room = min(wide - 2 * MARGIN, 900.0)
         self.pen.text(MARGIN, 26, [Piece(self.view.title, 15, "ink", bold=True)], room)
         lines = [""]
         for note in self._notes():
             longer = f"{lines[-1]} · {note}" if lines[-1] else note
-            if width(clean(longer), 10.5) > room and lines[-1]:
+            if width(clean(longer, 400), 10.5) > room and lines[-1]:
                 lines.append(note)
             else:
                 lines[-1] = longer

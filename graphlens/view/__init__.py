@@ -52,9 +52,8 @@ def view_of(
     drawing.choose(budget, depth, full, births)
     drawing.connect(full)
     box_of = {node: at for at, box in enumerate(drawing.boxes) for node in box.members}
-    for node, (maker, _) in forward.through.items():
-        if maker >= 0:
-            box_of.setdefault(node, box_of[forward.nodes[maker].node])
+    for node, home in forward.through.items():
+        box_of.setdefault(node, box_of[forward.nodes[home].node])
     return View(
         title=title_of(subject, forward),
         boxes=drawing.boxes,

@@ -9,8 +9,9 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from graphlens.letters import elements
 from graphlens.view.subject import Forward, Illness, Subject
-from graphlens_tracers.events import ModuleCallId
+from graphlens_tracers.events import ModuleCallId, ValueId
 
 ROOT = 0
 PART = 30
@@ -159,6 +160,9 @@ def _put_in_place(tree: Tree, number: int) -> None:
     group.size = 0
 
 
+Spans = dict[ValueId, tuple[int, int]]
+"""The first and the last operation that read a leaf."""
+
 # ── repeats ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -169,6 +173,11 @@ def fold(tree: Tree, subject: Subject, forward: Forward, ill: Mapping[int, Illne
     in the same way (a chain), or all are fed and read alike (branches).
     """
     marks = _marks(tree, subject, forward, ill)
+    spans: Spans = {}
+    for i, row in enumerate(forward.reads):
+        for read in row:
+            if read.maker < 0:
+                spans[read.value] = (spans.get(read.value, (i, i))[0], i)
     results = set(forward.results)
     for group in tree.groups:
         items = group.items
@@ -176,7 +185,7 @@ def fold(tree: Tree, subject: Subject, forward: Forward, ill: Mapping[int, Illne
         while at < len(items):
             stop = at + 1
             if items[at] < 0 and tree.groups[~items[at]].size > 1:
-                stop = _run(tree, subject, forward, marks, results, items, at)
+                stop = _run(tree, subject, forward, marks, spans, results, items, at)
             if stop - at > 1:
                 numbers = [~item for item in items[at:stop]]
                 tree.copies[numbers[0]] = numbers
@@ -242,6 +251,7 @@ def _run(
     subject: Subject,
     forward: Forward,
     marks: list[int],
+    spans: Spans,
     results: set[int],
     items: list[int],
     at: int,
@@ -255,11 +265,11 @@ def _run(
         before, this = groups[~items[stop - 1]], groups[~items[stop]]
         if this.first != before.last + 1:
             break
-        fed = _fed(subject, forward, this, before)
+        fed = _fed(subject, forward, spans, this, before)
         if base is None:
             chained = any(source[0] == "before" for *_, source in fed)
             base = fed
-            if not chained and _fed(subject, forward, before, None) != fed:
+            if not chained and _fed(subject, forward, spans, before, None) != fed:
                 break
         elif fed != base:
             break
@@ -270,7 +280,7 @@ def _run(
 
 
 def _fed(
-    subject: Subject, forward: Forward, group: Group, before: Group | None
+    subject: Subject, forward: Forward, spans: Spans, group: Group, before: Group | None
 ) -> tuple[tuple[int, int, tuple[str, int, int]], ...]:
     """What a copy reads from outside: from the copy before it, or from fixed others."""
     found: list[tuple[int, int, tuple[str, int, int]]] = []
@@ -280,8 +290,15 @@ def _fed(
                 continue
             if read.maker < 0:
                 leaf = subject.leaves.get(read.value)
-                if leaf is None or leaf.kind in ("parameter", "buffer", "constant"):
+                if (
+                    leaf is None
+                    or leaf.kind in ("parameter", "buffer", "constant")
+                    or elements(leaf.spec) < 2
+                ):
                     continue
+                span = spans.get(read.value, (-1, -1))
+                if leaf.kind != "batch" and group.first <= span[0] and span[1] <= group.last:
+                    continue  # each copy has one of its own
                 found.append((i - group.first, k, ("leaf", read.value, 0)))
             elif before is not None and before.first <= read.maker <= before.last:
                 found.append((i - group.first, k, ("before", read.maker - before.first, read.slot)))

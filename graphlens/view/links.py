@@ -8,6 +8,8 @@ from graphlens.view.boxes import Boxes
 from graphlens.view.model import Box, Link, one_text, said
 from graphlens_tracers.events import LeafSeen, ValueId
 
+UNNAMED = {"batch": "input", "earlier": "from before", "unknown": "from elsewhere"}
+"""How a leaf without a name is called."""
 ENDS = 8
 """More inputs than this are drawn together where the same boxes read them; more results not at all."""
 
@@ -84,7 +86,7 @@ class Drawing(Boxes):
                 leaf = self.subject.leaves.get(read.value) if read.maker < 0 else None
                 if leaf is None or self.extra[i] or leaf.kind in ("parameter", "buffer"):
                     continue
-                if leaf.kind == "batch" or elements(leaf.spec) > 1:
+                if elements(leaf.spec) > 1 or (leaf.kind == "batch" and elements(leaf.spec)):
                     readers.setdefault(leaf.value, {}).setdefault(self.place[i], i)
         together: dict[object, list[LeafSeen]] = {}
         for value, boxes in readers.items():
@@ -99,7 +101,7 @@ class Drawing(Boxes):
 
     def _input(self, leaves: list[LeafSeen], boxes: dict[int, int]) -> None:
         batch = leaves[0].kind == "batch"
-        name = leaves[0].name or ("input" if batch else leaves[0].kind)
+        name = leaves[0].name or UNNAMED.get(leaves[0].kind, leaves[0].kind)
         if len(leaves) > 1:
             name = f"{len(leaves)} " + ("inputs" if batch else "tensors from before")
         frames = [self._around(self.boxes[at].frame) for at in boxes]

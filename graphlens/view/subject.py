@@ -83,7 +83,7 @@ class Forward:
         reads: What each of them reads; leaves too.
         users: For each of them the operations that read one of its outputs, each once, in order.
         results: Operations whose outputs are what the computation was for.
-        through: For each no-op left out, the value that it hands on.
+        through: For each no-op left out, the operation that it goes with.
         kept: For an operation the tensors that its backward reads, parameters not counted.
         aliases, dead: How many no-ops and dead ends were left out.
         trained: There is a backward pass.
@@ -93,7 +93,7 @@ class Forward:
     reads: list[list[Read]]
     users: list[list[int]]
     results: list[int]
-    through: dict[NodeId, tuple[int, ValueId]]
+    through: dict[NodeId, int]
     kept: dict[NodeId, set[ValueId]]
     aliases: int
     dead: int
@@ -107,49 +107,62 @@ def forward_of(subject: Subject) -> Forward:
     if Phase.FORWARD not in phases and phases <= {Phase.BACKWARD}:
         wanted = {Phase.BACKWARD}
     picked = [node for node in subject.nodes if node.phase in wanted and node.remakes is None]
-    nodes, reads, through, made = _wired(subject, picked)
+    wired = _wired(subject, picked)
     read_back, kept = _read_by_backward(subject) if wanted != {Phase.BACKWARD} else (set(), {})
-    results = _results(subject, nodes, reads, made, read_back, set(kept))
-    alive = _leads_to(reads, results)
+    results = _results(subject, wired, read_back, set(kept))
+    alive = _leads_to(wired.reads, results)
     index = {old: new for new, old in enumerate(alive)}
-    wired = [[r._replace(maker=index[r.maker]) if r.maker >= 0 else r for r in reads[i]] for i in alive]
+    reads = [[r._replace(maker=index[r.maker]) if r.maker >= 0 else r for r in wired.reads[i]] for i in alive]
     users: list[list[int]] = [[] for _ in alive]
-    for i, row in enumerate(wired):
+    for i, row in enumerate(reads):
         for maker in {r.maker: None for r in row if r.maker >= 0}:
             users[maker].append(i)
     return Forward(
-        nodes=[nodes[i] for i in alive],
-        reads=wired,
+        nodes=[wired.nodes[i] for i in alive],
+        reads=reads,
         users=users,
         results=[index[i] for i in results],
-        through={node: (index.get(maker, -1), value) for node, (maker, value) in through.items()},
+        through={node: index[maker] for node, maker in wired.home.items() if maker in index},
         kept=kept,
-        aliases=len(through),
-        dead=len(nodes) - len(alive),
+        aliases=len(wired.home),
+        dead=len(wired.nodes) - len(alive),
         trained=bool(kept or read_back),
     )
 
 
-def _wired(
-    subject: Subject, picked: Sequence[NodeSeen]
-) -> tuple[list[NodeSeen], list[list[Read]], dict[NodeId, tuple[int, ValueId]], dict[ValueId, Read]]:
-    """Operations without the no-ops, what each reads, what each no-op hands on, who makes what."""
-    nodes: list[NodeSeen] = []
-    reads: list[list[Read]] = []
-    made: dict[ValueId, Read] = {}
-    through: dict[NodeId, tuple[int, ValueId]] = {}
+@dataclass
+class _Wired:
+    """Operations without the no-ops: what each reads, who makes what, and where each no-op belongs."""
+
+    nodes: list[NodeSeen] = field(default_factory=list)
+    reads: list[list[Read]] = field(default_factory=list)
+    made: dict[ValueId, Read] = field(default_factory=dict)
+    home: dict[NodeId, int] = field(default_factory=dict)
+
+
+def _wired(subject: Subject, picked: Sequence[NodeSeen]) -> _Wired:
+    """A no-op belongs to the operation whose result it hands on, else to the first that reads it."""
+    wired = _Wired()
+    waiting: dict[ValueId, list[NodeId]] = {}
     for node in picked:
-        row = [made.get(value) or Read(-1, 0, value, False) for value in subject.inputs.get(node.node, ())]
+        values = subject.inputs.get(node.node, ())
+        row = [wired.made.get(value) or Read(-1, 0, value, False) for value in values]
         handed = _handed_on(subject, node, row)
         if handed is not None:
-            through[node.node] = (handed.maker, handed.value)
-            made[node.outputs[0].value] = handed
+            made = node.outputs[0].value
+            wired.made[made] = handed
+            wired.home[node.node] = handed.maker
+            if handed.maker < 0:
+                waiting[made] = [*waiting.pop(values[0], []), node.node]
             continue
+        for value in values:
+            for one in waiting.pop(value, []):
+                wired.home[one] = len(wired.nodes)
         for slot, output in enumerate(node.outputs):
-            made[output.value] = Read(len(nodes), slot, output.value, False)
-        nodes.append(node)
-        reads.append(row)
-    return nodes, reads, through, made
+            wired.made[output.value] = Read(len(wired.nodes), slot, output.value, False)
+        wired.nodes.append(node)
+        wired.reads.append(row)
+    return wired
 
 
 def _handed_on(subject: Subject, node: NodeSeen, row: list[Read]) -> Read | None:
@@ -189,19 +202,13 @@ def _read_by_backward(subject: Subject) -> tuple[set[ValueId], dict[NodeId, set[
     return values, kept
 
 
-def _results(
-    subject: Subject,
-    nodes: list[NodeSeen],
-    reads: list[list[Read]],
-    made: dict[ValueId, Read],
-    read_back: set[ValueId],
-    twins: set[NodeId],
-) -> list[int]:
+def _results(subject: Subject, wired: _Wired, read_back: set[ValueId], twins: set[NodeId]) -> list[int]:
     """Operations at the end: the losses of a training step, else every result that nothing reads.
 
     Where there is a backward pass, what no gradient comes from (an accuracy, a counter) is a dead
     end. A result written into something that outlives the call (a running mean) is none either.
     """
+    nodes, reads, made = wired.nodes, wired.reads, wired.made
     read = {r.maker for row in reads for r in row}
     if twins or read_back:
         back = {r.maker for value in read_back if (r := made.get(value)) is not None}

@@ -1,0 +1,295 @@
+"""What a reader of the picture sees: nothing overlaps, nothing is lost, nothing is dangerous."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from graphlens.exporters import Options
+from graphlens.exporters.svg import picture
+from graphlens.letters import width
+from models import Model, flat, mlp, residual, transformer, two_towers
+
+GOLDEN = Path(__file__).parent / "golden"
+SVG = "{http://www.w3.org/2000/svg}"
+MODELS: dict[str, Callable[[], Model]] = {
+    "mlp": mlp,
+    "residual": residual,
+    "transformer": transformer,
+    "sick": lambda: transformer(12, sick=4),
+    "short": lambda: transformer(4, sick=2),
+    "towers": two_towers,
+    "flat": lambda: flat(50, backward=True),
+    "long": lambda: flat(2000),
+    "empty": lambda: Model("nothing"),
+}
+
+
+class Ink(NamedTuple):
+    """Something drawn: where, and what it says or which box it is."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    what: str
+
+
+def read(document: str) -> ET.Element:
+    """The document's root; raises when it is not well-formed."""
+    return ET.fromstring(document)
+
+
+def inks(root: ET.Element) -> tuple[list[Ink], list[Ink]]:
+    """Every box and every text, in the coordinates of the document."""
+    boxes: list[Ink] = []
+    texts: list[Ink] = []
+
+    def walk(element: ET.Element, dx: float, dy: float, box: str) -> None:
+        moved = re.match(r"translate\(([-\d.]+) ([-\d.]+)\)", element.get("transform", ""))
+        if moved:
+            dx, dy = dx + float(moved[1]), dy + float(moved[2])
+        box = element.get("data-id", box)
+        if element.tag == f"{SVG}rect" and box and "stroke" in element.attrib:
+            x, y = float(element.get("x", 0)) + dx, float(element.get("y", 0)) + dy
+            w, h = float(element.get("width", 0)), float(element.get("height", 0))
+            boxes.append(Ink(x, y, x + w, y + h, box))
+        if element.tag == f"{SVG}text":
+            texts.append(text_ink(element, dx, dy))
+        for child in element:
+            walk(child, dx, dy, box)
+
+    walk(root, 0.0, 0.0, "")
+    return boxes, texts
+
+
+def text_ink(element: ET.Element, dx: float, dy: float) -> Ink:
+    """Where a text is, by the metrics of Helvetica."""
+    spans = list(element) or [element]
+    wide, tall = 0.0, 0.0
+    for span in spans:
+        size = float(span.get("font-size", "0"))
+        mono = "Menlo" in span.get("font-family", "")
+        wide += width(span.text or "", size, bold=span.get("font-weight") == "600", mono=mono)
+        wide += float(span.get("dx", 0))
+        tall = max(tall, size)
+    x, y = float(element.get("x", 0)) + dx, float(element.get("y", 0)) + dy
+    shift = {"middle": wide / 2, "end": wide}.get(element.get("text-anchor", ""), 0.0)
+    said = "".join(element.itertext())
+    return Ink(x - shift, y - 0.72 * tall, x - shift + wide, y, said)
+
+
+def overlap(a: Ink, b: Ink, slack: float = 0.5) -> bool:
+    """They share more than a hair."""
+    return min(a.x1, b.x1) - max(a.x0, b.x0) > slack and min(a.y1, b.y1) - max(a.y0, b.y0) > slack
+
+
+def overlaps(document: str) -> list[str]:
+    """Pairs of boxes, of texts, and texts that leave their box or the page."""
+    root = read(document)
+    boxes, texts = inks(root)
+    found = []
+    for a, b in itertools.combinations(boxes, 2):
+        if a.what != b.what and overlap(a, b):
+            found.append(f"boxes {a.what} and {b.what}")
+    for a, b in itertools.combinations(texts, 2):
+        if overlap(a, b):
+            found.append(f"texts {a.what!r} and {b.what!r}")
+    for text, box in itertools.product(texts, boxes):
+        inside = text.x0 >= box.x0 - 1 and text.x1 <= box.x1 + 1
+        if overlap(text, box) and not inside:
+            found.append(f"text {text.what!r} and the border of {box.what}")
+    page = Ink(0, 0, float(root.get("width", 0)), float(root.get("height", 0)), "page")
+    for one in boxes + texts:
+        if one.x0 < 0 or one.y0 < 0 or one.x1 > page.x1 + 1 or one.y1 > page.y1 + 1:
+            found.append(f"{one.what!r} leaves the page")
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("phase", ["auto", "both", "backward"])
+def test_nothing_overlaps(name: str, phase: str) -> None:
+    document = picture(MODELS[name]().subject(), Options(phase=phase))  # type: ignore[arg-type]  # as typed
+
+    assert overlaps(document) == []
+
+
+def test_nothing_overlaps_when_everything_is_open() -> None:
+    assert overlaps(picture(transformer(3).subject(), Options(full=True))) == []
+
+
+def test_overlap_is_found() -> None:
+    """Twin: the check above sees two boxes that share an edge's width."""
+    document = picture(mlp().subject(), Options())
+    root = read(document)
+    box = next(element for element in root.iter(f"{SVG}g") if element.get("data-id") == "f0")
+    moved = next(element for element in root.iter(f"{SVG}g") if element.get("data-id") == "f2")
+    for rect in box.findall(f"{SVG}rect"):
+        rect.set("y", next(iter(moved.findall(f"{SVG}rect"))).get("y", ""))
+        rect.set("x", next(iter(moved.findall(f"{SVG}rect"))).get("x", ""))
+
+    assert any(found.startswith("boxes") for found in overlaps(ET.tostring(root, "unicode")))
+
+
+@pytest.mark.parametrize("name", ["mlp", "residual", "short"])
+def test_golden(name: str) -> None:
+    """Written on the first run; look at the picture before you commit a change of it."""
+    document = picture(MODELS[name]().subject(), Options())
+    path = GOLDEN / f"{name}.svg"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(document)
+
+    assert document == path.read_text()
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "77"])
+def test_same_bytes_under_any_hash_seed(seed: str) -> None:
+    """Nothing of the order of a set or of an address in memory reaches a file."""
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "from models import transformer, two_towers\n"
+        "from graphlens.exporters.svg import picture\n"
+        "from graphlens.exporters.dot import text\n"
+        "for model in (transformer(6, sick=2), two_towers()):\n"
+        "    sys.stdout.write(picture(model.subject()) + text(model.subject()))\n"
+    )
+    tests = str(Path(__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code, tests, *[path for path in sys.path if path]],
+        env={**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        check=True,
+    )
+    here = "".join(picture(model.subject()) + _dot(model) for model in (transformer(6, sick=2), two_towers()))
+
+    assert done.stdout.decode() == here
+
+
+def _dot(model: Model) -> str:
+    from graphlens.exporters.dot import text
+
+    return text(model.subject())
+
+
+HOSTILE = [
+    "quote\" apostrophe' <b>bold</b> &amp; &lt;",
+    "]]><script>alert(1)</script>",
+    "\x1b]52;c;aGk=\x07 \x00 \x08 \x7f",
+    "\u202egnp.exe \u200b\u2066 \ufeff",
+    "\ud800 half \udfff",
+    "\uffff\ufffe \U000e0041",
+    "名前 ميسا 🙂 é",
+    "x" * 1_000_000,
+    "--><!-- ${jndi} %s {{x}} \\N \\G",
+    "javascript:alert(1)",
+    "",
+    " \t\n\r ",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_names_stay_text(name: str) -> None:
+    """Whatever a script calls things, the picture is well-formed, inert and short."""
+    model = Model(name)
+    x = model.batch(name, 2, 3)
+    with model.module(name or "m", name), model.module(name or "m", name):
+        x = model.op(name, x, model.parameter(name, 3))
+        x = model.op("add", x)
+    with model.module(name or "m", name):
+        x = model.op(name, x)
+    model.backward(model.op(name, x, shape=()))
+    document = picture(model.subject())
+    root = read(document)
+
+    known = {"svg", "title", "desc", "style", "g", "rect", "path", "text", "tspan"}
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= known
+    names = {key for element in root.iter() for key in element.attrib}
+    assert not {key for key in names if key.startswith("on") or "href" in key or key == "id"} - {"id"}
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\u200b\ufeff]", document)
+    document.encode()
+    assert len(document) < 60_000
+    assert overlaps(document) == []
+
+
+def test_no_script_no_link_no_font_no_path() -> None:
+    document = picture(transformer(12, sick=4).subject())
+
+    for word in (
+        "<script",
+        "href",
+        "url(",
+        "@import",
+        "@font-face",
+        "javascript:",
+        "<!",
+        "<?",
+        "foreignObject",
+    ):
+        assert word not in document
+
+
+def test_title_says_what_is_shown() -> None:
+    root = read(picture(transformer(12).subject()))
+    title, about = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert title is not None and about is not None and about.text is not None
+
+    assert title.text == "GPT"
+    assert "forward | backward" in about.text
+    assert "drawn once: h.0–11 ×12" in about.text
+    assert root.get("role") == "img"
+    assert set((root.get("aria-labelledby") or "").split()) == {"title", "about"}
+
+
+def test_themes() -> None:
+    """A fixed theme has no style sheet; the automatic one is light, and dark for who wants it."""
+    subject = mlp().subject()
+    light, dark, auto = (picture(subject, Options(theme=theme)) for theme in ("light", "dark", "auto"))
+
+    assert "<style>" not in light and "<style>" not in dark
+    assert "prefers-color-scheme:dark" in auto
+    assert "var(" not in auto  # some renderers draw it black
+    assert re.sub(r' class="[^"]*"', "", re.sub(r"<style>.*</style>\n", "", auto)) == light
+    assert "#14181d" in dark and 'fill="#ffffff"' not in dark
+
+
+def test_birth_is_marked_and_the_rest_steps_back() -> None:
+    document = picture(transformer(12, sick=4).subject())
+    root = read(document)
+    texts = [ink.what for ink in inks(root)[1]]
+    dimmed = [group for group in root.iter(f"{SVG}g") if group.get("opacity") and group.get("data-id")]
+    lit = [group for group in root.iter(f"{SVG}g") if not group.get("opacity") and group.get("data-id")]
+
+    assert [said for said in texts if "born" in said] == ["①NaN born here"]
+    assert texts.count("NaN") == 1  # at the loss
+    assert dimmed and lit
+    for copies in ("h.0–3Block", "h.5–11Block"):  # copies with other health are other copies
+        assert copies in texts
+    born = next(group for group in lit if any("born" in "".join(one.itertext()) for one in group))
+    assert born.get("data-op") == "_softmax"
+
+
+def test_arrows_of_the_backward_pass_go_up() -> None:
+    model = mlp()
+    document = picture(model.subject(), Options(phase="both", theme="light"))
+    paths = re.findall(r'<path d="M[\d.]+ ([\d.]+)[^"]*?V?([\d.]+)"[^>]*stroke="#6d4bd1"', document)
+
+    assert len(paths) >= 4
+    assert all(float(start) > float(end) for start, end in paths)
+
+
+def test_every_coordinate_has_at_most_one_decimal() -> None:
+    document = picture(transformer(12, sick=4).subject())
+    for values in re.findall(r' (?:d|x|y|width|height|viewBox)="([^"]*)"', document):
+        for number in re.findall(r"-?\d+(?:\.\d+)?", values):
+            assert re.fullmatch(r"-?\d+(\.\d)?", number), values
+            assert number != "-0"

@@ -1,0 +1,311 @@
+"""What a picture shows: folding, opening, hiding, and what it says about it."""
+
+from __future__ import annotations
+
+from graphlens.view import BUDGET, View, view_of
+from graphlens.view.groups import fold, tree_of
+from graphlens.view.subject import forward_of, illnesses
+from graphlens_tracers.events import Phase
+from models import Model, flat, mlp, residual, transformer, two_towers
+
+
+def names(view: View) -> list[str]:
+    """The boxes by name, in order."""
+    return [box.name for box in view.boxes]
+
+
+def test_leaf_module_is_one_card_with_its_parameters() -> None:
+    """The transposed weight is the weight: no box, and no line, of its own."""
+    view = view_of(mlp().subject())
+    card = next(box for box in view.boxes if box.name == "fc1")
+
+    assert (card.sort, card.kind, card.op) == ("leaf", "Linear", "addmm")
+    assert [(one.name, one.shape) for one in card.parameters] == [("weight", "128×64"), ("bias", "128")]
+    assert card.saved == 1  # its input; the weight is kept anyway
+    assert names(view) == ["x", "y", "fc1", "act", "fc2", "mse_loss", "loss"]
+
+
+def test_tensor_is_written_once_at_its_producer() -> None:
+    view = view_of(mlp().subject())
+
+    assert {box.name: box.tag for box in view.boxes if box.tag} == {
+        "x": "f32[8,64]", "y": "f32[8,10]", "fc1": "f32[8,128]", "act": "f32[8,128]", "fc2": "f32[8,10]",
+        "mse_loss": "f32[]",
+    }  # fmt: skip
+
+
+def test_equal_blocks_in_a_chain_are_drawn_once() -> None:
+    view = view_of(transformer(12).subject())
+    frame = next(frame for frame in view.frames if frame.repeat > 1)
+
+    assert (frame.name, frame.kind, frame.repeat) == ("h.0–11", "Block", 12)
+    assert "drawn once: h.0–11 ×12" in view.notes
+    assert len(view.boxes) <= BUDGET
+
+
+def test_every_forward_operation_is_in_one_box() -> None:
+    """Folded copies too: otherwise the backward pass of a copy would have no home."""
+    model = transformer(12)
+    view = view_of(model.subject())
+    forward = [node.node for node in model.nodes if node.phase is Phase.FORWARD]
+    members = [node for box in view.boxes for node in box.members]
+
+    assert len(members) == len(set(members))
+    assert set(forward) <= set(view.box_of)
+
+
+def test_copy_with_another_shape_is_no_copy() -> None:
+    model = Model()
+    x = model.batch("x", 4, 8)
+    with model.module("Net", "Net"):
+        for k, size in enumerate((8, 8, 8, 16, 16)):
+            with model.module(f"h.{k}", "Block"):
+                x = model.op("relu", model.linear("fc", x, size))
+        x = model.op("mean", x, shape=())
+    view = view_of(model.subject())
+
+    assert [(frame.name, frame.repeat) for frame in view.frames] == [("h.0–2", 3), ("h.3", 1), ("h.4", 1)]
+
+
+def test_copies_with_something_between_them_are_not_folded() -> None:
+    """Equal structure is not enough: folding would show one `mul` too few, or none."""
+    model = Model()
+    x = model.batch("x", 4, 8)
+    with model.module("Net", "Net"):
+        for k in range(3):
+            with model.module(f"h.{k}", "Block"):
+                x = model.op("relu", model.linear("fc", x, 8))
+            x = model.op("mul", x)
+    view = view_of(model.subject())
+
+    assert [frame.repeat for frame in view.frames] == [1, 1, 1]
+    assert names(view).count("mul") == 3
+
+
+def test_copies_fed_differently_are_not_folded() -> None:
+    """The third block reads the first one's result, not the second's."""
+    model = Model()
+    x = model.batch("x", 4, 8)
+    made = [x]
+    with model.module("Net", "Net"):
+        for k in range(3):
+            with model.module(f"h.{k}", "Block"):
+                source = made[1] if k == 2 else made[-1]
+                made.append(model.op("relu", model.linear("fc", source, 8)))
+        model.op("add", made[-1], model.op("mul", made[-2]))
+    view = view_of(model.subject())
+
+    assert [frame.repeat for frame in view.frames] == [1, 1, 1]
+
+
+def test_copy_that_others_read_too_is_not_folded() -> None:
+    model = Model()
+    x = model.batch("x", 4, 8)
+    made = []
+    with model.module("Net", "Net"):
+        for k in range(3):
+            with model.module(f"h.{k}", "Block"):
+                x = model.op("relu", model.linear("fc", x, 8))
+                made.append(x)
+        model.op("cat", *made)
+    view = view_of(model.subject())
+
+    assert [frame.repeat for frame in view.frames] == [1, 1, 1]
+
+
+def test_parallel_branches_that_are_alike_are_drawn_once() -> None:
+    model = Model()
+    x = model.op("relu", model.batch("x", 4, 8))
+    with model.module("Net", "Net"):
+        made = []
+        for k in range(4):
+            with model.module(f"experts.{k}", "Expert"):
+                made.append(model.op("relu", model.linear("fc", x, 8)))
+        model.op("stack", *made, shape=(4, 4, 8))
+    view = view_of(model.subject())
+
+    assert [(frame.name, frame.repeat) for frame in view.frames] == [("experts.0–3", 4)]
+
+
+def test_constant_of_every_copy_does_not_keep_copies_apart() -> None:
+    """Real models make a small tensor in every block; twelve blocks must not become six pairs."""
+    model = Model()
+    x = model.batch("x", 4, 8)
+    with model.module("Net", "Net"):
+        for k in range(12):
+            with model.module(f"h.{k}", "Block"):
+                empty = model.batch("", 0)
+                mask = model.leaf("unknown", "", 4, 8)
+                x = model.op("cat", model.op("add", model.linear("fc", x, 8), mask), empty)
+        x = model.op("mean", x, shape=())
+    view = view_of(model.subject())
+
+    assert [(frame.name, frame.repeat) for frame in view.frames] == [("h.0–11", 12)]
+
+
+def test_copy_with_other_health_is_another_copy() -> None:
+    view = view_of(transformer(12, sick=4).subject())
+    folded = [box.name for box in view.boxes if box.repeat > 1] + [
+        f.name for f in view.frames if f.repeat > 1
+    ]
+
+    assert sorted(folded) == ["h.0–3", "h.5–11"]
+    assert [box.name for box in view.boxes if box.born] == ["_softmax"]
+
+
+def test_no_ops_and_dead_ends_are_hidden_and_counted() -> None:
+    model = Model()
+    x = model.batch("x", 4, 8)
+    h = model.op("relu", model.op("detach", x))
+    model.op("argmax", h, shape=(4,), dtype="int64")  # an accuracy that no gradient comes from
+    model.backward(model.op("mean", h, shape=()))
+    view = view_of(model.subject())
+
+    assert names(view) == ["x", "relu", "mean", "loss"]
+    assert "hidden: 1 no-op, 1 dead end" in view.notes
+
+
+def test_without_a_backward_pass_every_result_is_shown() -> None:
+    model = Model()
+    x = model.batch("x", 4, 8)
+    h = model.op("relu", x)
+    model.op("argmax", h, shape=(4,), dtype="int64")
+    model.op("mean", h, shape=())
+    view = view_of(model.subject())
+
+    assert names(view)[-2:] == ["output", "output"]
+    assert {"argmax", "mean"} <= set(names(view))
+
+
+def test_views_in_a_row_are_one_pill() -> None:
+    model = Model()
+    x = model.op("relu", model.batch("x", 4, 8))
+    for name in ("view", "transpose", "transpose", "expand", "clone"):
+        x = model.op(name, x)
+    model.op("relu", x)
+    view = view_of(model.subject())
+
+    assert "view › transpose×2 › expand › clone" in names(view)
+
+
+def test_value_used_twice_by_a_view_chain_breaks_it() -> None:
+    model = Model()
+    x = model.op("relu", model.batch("x", 4, 8))
+    first = model.op("view", x)
+    second = model.op("transpose", first)
+    model.op("add", second, first)
+    view = view_of(model.subject())
+
+    assert names(view).count("view") == 1 and names(view).count("transpose") == 1
+
+
+def test_module_called_twice_has_two_boxes() -> None:
+    model = Model()
+    x = model.batch("x", 4, 8)
+    with model.module("Net", "Net"):
+        x = model.linear("fc", model.op("relu", model.linear("fc", x, 8)), 8)
+    view = view_of(model.subject())
+
+    assert [name for name in names(view) if name.startswith("fc")] == ["fc", "fc #2"]
+
+
+def test_overlong_list_is_cut_into_parts() -> None:
+    view = view_of(flat(2000).subject())
+
+    assert len(view.boxes) <= BUDGET + 5
+    assert any(name.startswith("part ") for name in [*names(view), *(frame.name for frame in view.frames)])
+    assert sum(len(box.members) for box in view.boxes) == 8001
+
+
+def test_depth_opens_as_many_levels() -> None:
+    subject = transformer(2).subject()
+
+    assert view_of(subject, depth=0).frames == []
+    assert {frame.kind for frame in view_of(subject, depth=1).frames} == {"Block"}
+    assert {frame.kind for frame in view_of(subject, depth=2).frames} == {"Block", "Attention", "MLP"}
+
+
+def test_full_shows_every_operation() -> None:
+    model = transformer(3)
+    view = view_of(model.subject(), budget=2000, full=True)
+
+    assert not any(box.sort == "module" or box.repeat > 1 for box in view.boxes)
+    assert sum(1 for frame in view.frames if frame.kind == "Block") == 3
+
+
+def test_many_inputs_are_drawn_together() -> None:
+    model = Model()
+    inputs = [model.batch(f"x{k}", 4) for k in range(20)]
+    model.op("cat", *inputs, shape=(80,))
+    view = view_of(model.subject())
+
+    assert names(view) == ["20 inputs", "cat", "output"]
+
+
+def test_links_follow_execution_and_name_existing_boxes() -> None:
+    for model in (transformer(12), residual(3), two_towers(), flat(300)):
+        view = view_of(model.subject())
+        for link in view.links:
+            assert 0 <= link.source < link.target < len(view.boxes)
+
+
+def test_infinity_that_a_mask_put_there_is_no_illness() -> None:
+    """A causal mask is -inf by intention, and the softmax behind it is finite."""
+    sick = illnesses(transformer(2).subject())
+
+    assert sick.births == () and not sick.ill
+
+
+def test_infinity_that_reaches_the_end_is_one() -> None:
+    model = Model()
+    x = model.op("exp", model.batch("x", 4))
+    loss = model.op("mean", x, shape=())
+    model.ill.update({x: "inf", loss: "inf"})
+    sick = illnesses(model.subject())
+
+    assert [model.nodes[node].op for node in sick.births] == ["aten.exp.default"]
+
+
+def test_infinity_is_the_cause_of_the_nan_made_from_it() -> None:
+    """0 * log(0): the logarithm is to blame, not the product."""
+    model = Model()
+    x = model.op("log", model.batch("x", 4))
+    model.ill[x] = "inf"
+    y = model.op("mul", x)
+    model.ill[y] = "nan"
+    model.op("mean", y, shape=())
+    sick = illnesses(model.subject())
+
+    assert [model.nodes[node].op for node in sick.births] == ["aten.log.default"]
+    assert len(sick.ill) == 3
+
+
+def test_optimizer_is_left_out_and_said() -> None:
+    model = mlp()
+    model.op("_foreach_add_", model.parameter("w", 4), phase=Phase.OPTIMIZER)
+    view = view_of(model.subject())
+
+    assert "_foreach_add_" not in names(view)
+    assert "left out: 1 optimizer ops" in view.notes
+
+
+def test_folding_is_linear() -> None:
+    """Twice the layers, no more than about twice the comparisons; no clock, a count of calls."""
+    import sys
+
+    def calls(layers: int) -> int:
+        subject = transformer(layers, backward=False).subject()
+        forward = forward_of(subject)
+        count = 0
+
+        def seen(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        sys.setprofile(seen)
+        tree = tree_of(subject, forward)
+        fold(tree, subject, forward, {})
+        sys.setprofile(None)
+        return count
+
+    assert calls(80) < 2.3 * calls(40)
