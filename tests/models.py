@@ -66,8 +66,12 @@ class Model:
         if path not in self.by_path:
             scope = ScopeId(len(self.scopes))
             self.by_path[path] = scope
-            self.scopes[scope] = ScopeSeen(scope, self.calls[outer].scope if outer is not None else None, path, kind)
-        nth = sum(1 for call in self.calls.values() if call.scope == self.by_path[path] and call.parent == outer)
+            self.scopes[scope] = ScopeSeen(
+                scope, self.calls[outer].scope if outer is not None else None, path, kind
+            )
+        nth = sum(
+            1 for call in self.calls.values() if call.scope == self.by_path[path] and call.parent == outer
+        )
         call = ModuleCallId(len(self.calls))
         self.calls[call] = ModuleCallSeen(call, outer, self.by_path[path], nth)
         self.stack.append(call)
@@ -181,7 +185,10 @@ def residual(blocks: int = 2) -> Model:
                 with model.module("bn", "BatchNorm2d"):
                     count = model.leaf("buffer", "bn.num_batches_tracked", dtype="int64")
                     model.ops("add_", [count], [()], dtype="int64", writes=((0, 0),))
-                    weight, mean = model.parameter("bn.weight", 16), model.leaf("buffer", "bn.running_mean", 16)
+                    weight, mean = (
+                        model.parameter("bn.weight", 16),
+                        model.leaf("buffer", "bn.running_mean", 16),
+                    )
                     x = model.ops("native_batch_norm", [x, weight, mean], [model.shape(x), (16,), (16,)])[0]
                 x = model.op("relu", model.op("add", x, skip))
     model.backward(model.op("mean", x, shape=()))

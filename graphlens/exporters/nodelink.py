@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from graphlens.exporters import Options
-from graphlens.ir import Graph, leaf_key
 from graphlens.text import without_surrogates
 from graphlens_tracers.errors import BadRunFile
 from graphlens_tracers.events import GraphSeen, LeafSeen, NodeSeen, ValueId, plain
 
 if TYPE_CHECKING:
+    from graphlens.ir import Graph
     from graphlens.store import Process, Run
 
 SCHEMA = "graphlens/graph/1"
@@ -43,6 +43,8 @@ EXPORTER = NodeLink()
 
 def dumps(graph: Graph, process: Process | None = None) -> bytes:
     """The document: fixed order of keys, no NaN, UTF-8, a line's end at the end."""
+    from graphlens.ir import leaf_key  # networkx takes its time: not for finding out which formats there are
+
     nodes: list[dict[str, Any]] = []  # Any: JSON
     edges: list[dict[str, Any]] = []
     for leaf in graph.leaves():
@@ -132,6 +134,8 @@ def loads(data: bytes) -> Graph:
     Raises:
         BadRunFile: It is no such document, of another version, or its edges and nodes disagree.
     """
+    from graphlens.ir import Graph  # as in `dumps`
+
     try:
         document = msgspec.json.decode(data, type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
