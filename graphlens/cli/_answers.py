@@ -330,8 +330,8 @@ def source_answer(run: Run, wanted: str) -> Answer:
     matching = exact or ends
     if len(matching) != 1:
         have = ", ".join(clean(shown_path(file, cwd)) for file in sorted(matching or files)) or "none"
-        many = "more than one source file ends" if matching else "no source file"
-        raise UnknownName(f"{many} in {clean(wanted)!r}; this run has: {have}")
+        what = "more than one source file ends in" if matching else "no source file"
+        raise UnknownName(f"{what} {clean(wanted)!r}; this run has: {have}")
     process = files[matching[0]]
     text = process.source(matching[0]) or ""
     sums = sums_of(process)

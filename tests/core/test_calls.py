@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 import numpy as np
 from hypothesis import given
@@ -109,7 +110,7 @@ class Step:
     pauses=st.lists(st.integers(0, 2), min_size=8, max_size=8),
     order=st.randoms(use_true_random=False),
 )
-def test_any_order_of_being_said_gives_the_same(lengths: list[int], pauses: list[int], order: object) -> None:
+def test_any_order_of_being_said_gives_the_same(lengths: list[int], pauses: list[int], order: Random) -> None:
     """Beginnings and ends may come late, and twice: the truth is one."""
     truth: list[Step] = []
     at = 0

@@ -72,7 +72,6 @@ def test_a_file_name_that_is_no_utf8_is_shown_as_bytes() -> None:
     (event,) = events(json.dumps([["SourceSeen", {"file": "/x/\udce9.py", "digest": "0"}]]).encode(), "here")
 
     assert event == SourceSeen("/x/\\udce9.py", "0")
-    assert event.file.encode()
 
 
 def test_a_number_that_is_not_finite_is_read() -> None:
