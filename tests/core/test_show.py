@@ -50,13 +50,11 @@ def path(tmp_path: Path) -> Path:
     digest = hashlib.sha256(SOURCE.encode()).hexdigest()
     (log.directory / "sources").mkdir()
     (log.directory / "sources" / digest).write_text(SOURCE)
-    inside = {"scope": 1, "module_call": 1}
+    inside: dict[str, Any] = {"scope": 1, "module_call": 1}
     view = out(1, 3, ranged="", dtype="float32")
     nodes = [
         ran(0, inputs=[100, 101], op="aten.mm.default", site=1, **inside),
-        ran(
-            1, inputs=[0, None], op="aten.t.default", site=2, outputs=[out(1, 3, ranged="", dtype="float32")]
-        ),
+        ran(1, inputs=[0, None], op="aten.t.default", site=2, outputs=[view]),
         ran(
             2, inputs=[1], op="aten.mm.default", phase=Phase.BACKWARD, site=0, twin=0, scope=1, module_call=1
         ),
