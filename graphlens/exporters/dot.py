@@ -44,7 +44,7 @@ def text(subject: Subject, options: Options | None = None) -> str:
     lines = [
         "digraph graphlens {",
         f"  label={quoted(f'{view.title} ({phase})')}; labelloc=t; labeljust=l; fontsize=16;",
-        '  graph [fontname="Helvetica", ranksep=0.35, nodesep=0.25];',
+        '  graph [fontname="Helvetica", ranksep=0.35, nodesep=0.25, newrank=true];',
         '  node [fontname="Helvetica", fontsize=11, shape=box, style="rounded,filled", fillcolor="#ffffff"];',
         '  edge [fontname="Helvetica", fontsize=9, arrowsize=0.6, color="#75828f"];',
     ]
@@ -65,7 +65,12 @@ def _label(box: Box) -> str:
     """Lines of a box, each quoted by itself: `\\n` is the only escape that is ours."""
     head = f"{'∇ ' if box.backward else ''}{box.name}" + (f" ×{box.repeat}" if box.repeat > 1 else "")
     named = [f"{one.name} {one.shape}" for one in box.parameters]
-    rows = [f"{head} {box.kind}".strip(), box.op if box.op != box.name else "", *named, box.note]
+    rows = [
+        f"{head} {box.kind}".strip(),
+        box.op if box.op != box.name and not box.small else "",
+        *named,
+        box.note,
+    ]
     if box.born:
         rows.append(f"{'NaN' if box.ill == 'nan' else 'Inf'} born here")
     return '"' + "\\n".join(quoted(row)[1:-1] for row in rows if row) + '"'
@@ -131,8 +136,12 @@ def _links(view: View) -> list[str]:
 def _backward(view: View, backward: Backward, phase: str) -> list[str]:
     """Gradients, from the loss up; beside their forward boxes where those are drawn."""
     lines = [f"  {_box(one.box, f'b{at}')}" for at, one in enumerate(backward.gradients)]
-    for source, target, _ in backward.flows:
-        lines.append(f'  b{source} -> b{target} [color="#6d4bd1"];')
+    for (
+        source,
+        target,
+        _,
+    ) in backward.flows:  # said the other way round, so that `dot` ranks it like the forward
+        lines.append(f'  b{target} -> b{source} [color="#6d4bd1", dir=back];')
     for loss, target in backward.seeds:
         if phase == "backward":
             lines.append(f"  {_box(view.boxes[loss], f'n{loss}')}")
