@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from graphlens.exporters import Options
 from graphlens.exporters.svg import picture
-from models import Model, flat, transformer
+from models import Model, flat, shapeless, transformer
 
 
 def measured(name: str, model: Model, options: Options, repeat: int) -> None:
@@ -29,7 +29,8 @@ def main() -> None:
     measured("GPT-2, 12 layers, forward and backward", transformer(12), Options(), 5)
     measured("GPT-2, 12 layers, everything open", transformer(12), Options(full=True), 2)
     measured("the same 350 layers long", transformer(350), Options(), 2)
-    measured("20,000 operations without modules", flat(5_000), Options(), 2)
+    measured("a loop of 20,000 operations", flat(5_000), Options(), 2)
+    measured("20,000 operations without a pattern", shapeless(20_000), Options(), 2)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -258,4 +259,15 @@ def flat(steps: int, *, backward: bool = False) -> Model:
     loss = model.op("mean", x, shape=())
     if backward:
         model.backward(loss)
+    return model
+
+
+def shapeless(count: int) -> Model:
+    """Operations in no order that repeats, each reading the one before and an earlier one."""
+    rng = random.Random(count)
+    model = Model("noise")
+    made = [model.batch("x", 4)]
+    for _ in range(count):
+        op = rng.choice(["add", "mul", "sub", "div", "exp", "sin", "cos", "neg"])
+        made.append(model.op(op, made[-1], rng.choice(made[-9:])))
     return model

@@ -5,7 +5,8 @@ The same for every format that draws. Boxes stand for operations, links for tens
 
 from __future__ import annotations
 
-from graphlens.view.groups import cut, fold, tree_of
+from graphlens.view.folding import fold
+from graphlens.view.groups import cut, tree_of
 from graphlens.view.links import Drawing
 from graphlens.view.model import Box, Frame, Link, Parameter, View
 from graphlens.view.notes import notes_of, title_of

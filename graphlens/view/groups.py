@@ -6,12 +6,11 @@ Everything here is linear in the number of operations (times the depth of the mo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from graphlens.letters import elements
-from graphlens.view.subject import Forward, Illness, Subject
-from graphlens_tracers.events import ModuleCallId, ValueId
+from graphlens.view.subject import Forward, Subject
+from graphlens_tracers.events import ModuleCallId
 
 ROOT = 0
 PART = 30
@@ -139,13 +138,13 @@ def _unwrap(tree: Tree) -> None:
         if len(outer.items) == 1 and outer.items[0] < 0:
             inner = groups[~outer.items[0]]
             inner.name = f"{outer.name}.{inner.name}"
-            _put_in_place(tree, number)
+            put_in_place(tree, number)
     tops = list(tree.inner(ROOT))
     if len(tops) == 1 and 2 * groups[tops[0]].size > groups[ROOT].size and len(groups[tops[0]].items) > 1:
-        _put_in_place(tree, tops[0])
+        put_in_place(tree, tops[0])
 
 
-def _put_in_place(tree: Tree, number: int) -> None:
+def put_in_place(tree: Tree, number: int) -> None:
     """Put what a group holds into its parent, where the group was."""
     group = tree.groups[number]
     parent = tree.groups[group.parent]
@@ -160,166 +159,21 @@ def _put_in_place(tree: Tree, number: int) -> None:
     group.size = 0
 
 
-Spans = dict[ValueId, tuple[int, int]]
-"""The first and the last operation that read a leaf."""
-
-# ── repeats ──────────────────────────────────────────────────────────────────────────────────
-
-
-def fold(tree: Tree, subject: Subject, forward: Forward, ill: Mapping[int, Illness]) -> None:
-    """Recognise neighbouring groups of equal structure, wiring and health as copies of the first.
-
-    Copies follow each other without an operation between them, and each is fed by the one before
-    in the same way (a chain), or all are fed and read alike (branches).
-    """
-    marks = _marks(tree, subject, forward, ill)
-    spans: Spans = {}
-    for i, row in enumerate(forward.reads):
-        for read in row:
-            if read.maker < 0:
-                spans[read.value] = (spans.get(read.value, (i, i))[0], i)
-    results = set(forward.results)
-    for group in tree.groups:
-        items = group.items
-        at = 0
-        while at < len(items):
-            stop = at + 1
-            if items[at] < 0 and tree.groups[~items[at]].size > 1:
-                stop = _run(tree, subject, forward, marks, spans, results, items, at)
-            if stop - at > 1:
-                numbers = [~item for item in items[at:stop]]
-                tree.copies[numbers[0]] = numbers
-                tree.stands_for.update(dict.fromkeys(numbers[1:], numbers[0]))
-            at = stop
-    for number in range(1, len(tree.groups)):  # a frame around nothing but copies says nothing
-        group = tree.groups[number]
-        if (
-            group.items
-            and group.items[0] < 0
-            and len(tree.copies.get(~group.items[0], ())) == len(group.items)
-        ):
-            for item in group.items:
-                tree.groups[~item].name = f"{group.name}.{tree.groups[~item].name}"
-            if number not in tree.copies and number not in tree.stands_for:
-                _put_in_place(tree, number)
-
-
-def _marks(tree: Tree, subject: Subject, forward: Forward, ill: Mapping[int, Illness]) -> list[int]:
-    """A number for each group; equal numbers mean equal structure, shapes and health."""
-    interned: dict[object, int] = {}
-
-    def number(what: object) -> int:
-        return interned.setdefault(what, len(interned))
-
-    edges: list[list[tuple[int, int, int, int]]] = [[] for _ in tree.groups]
-    depth = [0] * len(tree.groups)
-    for at in range(1, len(tree.groups)):
-        depth[at] = depth[tree.groups[at].parent] + 1
-    own: list[int] = []
-    for i, node in enumerate(forward.nodes):
-        leaves: list[object] = []
-        for k, read in enumerate(forward.reads[i]):
-            if read.maker >= 0:
-                common = _common(tree, depth, tree.of[i], tree.of[read.maker])
-                start = tree.groups[common].first
-                edges[common].append((i - start, k, read.maker - start, read.slot))
-            leaf = subject.leaves.get(read.value) if read.maker < 0 else None
-            shown = leaf is not None and leaf.kind in ("parameter", "buffer")
-            leaves.append((leaf.kind, leaf.spec.shape) if leaf is not None and shown else None)
-        outputs = tuple((output.spec.shape, output.spec.dtype) for output in node.outputs)
-        own.append(number((node.op, outputs, tuple(leaves), ill.get(i))))
-    marks = [0] * len(tree.groups)
-    for at in range(len(tree.groups) - 1, -1, -1):
-        group = tree.groups[at]
-        inside = tuple(own[item] if item >= 0 else ~marks[~item] for item in group.items)
-        marks[at] = number((group.kind, inside, tuple(edges[at])) if group.whole else ("alone", at))
-    return marks
-
-
-def _common(tree: Tree, depth: list[int], a: int, b: int) -> int:
-    """The innermost group around both."""
-    while a != b:
-        if depth[a] >= depth[b]:
-            a = tree.groups[a].parent
+def gather(tree: Tree, number: int, items: list[int], name: str) -> int:
+    """A new group of these items of a group; the caller puts it in their place."""
+    part = Group(number, name, tree.groups[number].path, "", items)
+    at = len(tree.groups)
+    tree.groups.append(part)
+    for item in items:
+        if item >= 0:
+            tree.of[item] = at
         else:
-            b = tree.groups[b].parent
-    return a
-
-
-def _run(
-    tree: Tree,
-    subject: Subject,
-    forward: Forward,
-    marks: list[int],
-    spans: Spans,
-    results: set[int],
-    items: list[int],
-    at: int,
-) -> int:
-    """Where the run of copies that begins at `items[at]` ends (exclusive)."""
-    groups = tree.groups
-    base: tuple[object, ...] | None = None
-    chained = False
-    stop = at + 1
-    while stop < len(items) and items[stop] < 0 and marks[~items[stop]] == marks[~items[at]]:
-        before, this = groups[~items[stop - 1]], groups[~items[stop]]
-        if this.first != before.last + 1:
-            break
-        fed = _fed(subject, forward, spans, this, before)
-        if base is None:
-            chained = any(source[0] == "before" for *_, source in fed)
-            base = fed
-            if not chained and _fed(subject, forward, spans, before, None) != fed:
-                break
-        elif fed != base:
-            break
-        if not _read_alike(forward, results, before, this, chained):
-            break
-        stop += 1
-    return stop
-
-
-def _fed(
-    subject: Subject, forward: Forward, spans: Spans, group: Group, before: Group | None
-) -> tuple[tuple[int, int, tuple[str, int, int]], ...]:
-    """What a copy reads from outside: from the copy before it, or from fixed others."""
-    found: list[tuple[int, int, tuple[str, int, int]]] = []
-    for i in range(group.first, group.last + 1):
-        for k, read in enumerate(forward.reads[i]):
-            if read.maker >= group.first:
-                continue
-            if read.maker < 0:
-                leaf = subject.leaves.get(read.value)
-                if (
-                    leaf is None
-                    or leaf.kind in ("parameter", "buffer", "constant")
-                    or elements(leaf.spec) < 2
-                ):
-                    continue
-                span = spans.get(read.value, (-1, -1))
-                if leaf.kind != "batch" and group.first <= span[0] and span[1] <= group.last:
-                    continue  # each copy has one of its own
-                found.append((i - group.first, k, ("leaf", read.value, 0)))
-            elif before is not None and before.first <= read.maker <= before.last:
-                found.append((i - group.first, k, ("before", read.maker - before.first, read.slot)))
-            else:
-                found.append((i - group.first, k, ("other", read.maker, read.slot)))
-    return tuple(found)
-
-
-def _read_alike(forward: Forward, results: set[int], before: Group, this: Group, chained: bool) -> bool:
-    """Nothing but the next copy reads from a copy of a chain; branches are read by the same others."""
-    for i in range(before.first, before.last + 1):
-        beyond = {user for user in forward.users[i] if user > before.last}
-        if i in results:
-            return False
-        if chained and any(user > this.last for user in beyond):
-            return False
-        if not chained and beyond != {
-            u for u in forward.users[i - before.first + this.first] if u > this.last
-        }:
-            return False
-    return True
+            tree.groups[~item].parent = at
+    first, last = items[0], items[-1]
+    part.first = first if first >= 0 else tree.groups[~first].first
+    part.last = last if last >= 0 else tree.groups[~last].last
+    part.size = sum(1 if item >= 0 else tree.groups[~item].size for item in items)
+    return at
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────
@@ -352,21 +206,10 @@ def _cut_one(tree: Tree, forward: Forward, number: int, shown: list[int]) -> Non
     copies = {item: [~copy for copy in tree.copies.get(~item, ())][1:] for item in shown if item < 0}
     parts: list[int] = []
     for k, (start, stop) in enumerate(itertools.pairwise(cuts)):
-        part = Group(number, f"part {k + 1} of {len(cuts) - 1}", group.path, "")
+        held: list[int] = []
         for item in shown[start:stop]:
-            part.items += [item, *copies.get(item, ())]
-        at = len(tree.groups)
-        tree.groups.append(part)
-        for item in part.items:
-            if item >= 0:
-                tree.of[item] = at
-            else:
-                tree.groups[~item].parent = at
-        first, last = part.items[0], part.items[-1]
-        part.first = first if first >= 0 else tree.groups[~first].first
-        part.last = last if last >= 0 else tree.groups[~last].last
-        part.size = sum(1 if item >= 0 else tree.groups[~item].size for item in part.items)
-        parts.append(~at)
+            held += [item, *copies.get(item, ())]
+        parts.append(~gather(tree, number, held, f"part {k + 1} of {len(cuts) - 1}"))
     group.items = parts
 
 

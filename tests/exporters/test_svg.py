@@ -17,7 +17,7 @@ import pytest
 from graphlens.exporters import Options
 from graphlens.exporters.svg import picture
 from graphlens.letters import width
-from models import Model, flat, mlp, residual, transformer, two_towers
+from models import Model, flat, mlp, residual, shapeless, transformer, two_towers
 
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,6 +30,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "towers": two_towers,
     "flat": lambda: flat(50, backward=True),
     "long": lambda: flat(2000),
+    "noise": lambda: shapeless(900),
     "empty": lambda: Model("nothing"),
 }
 
