@@ -34,7 +34,7 @@ def view_of(
 
     Args:
         budget: Modules are opened, the outer and the larger first, while there are at most so many boxes.
-        depth: Open exactly so many levels of modules instead.
+        depth: Open so many levels of modules instead, up to `FULL` boxes.
         full: Open everything and fold nothing, up to `budget` boxes.
         folded: Draw equal neighbouring modules once.
     """
@@ -46,9 +46,11 @@ def view_of(
     tree = tree_of(subject, forward)
     if folded and not full:
         fold(tree, subject, forward, ill)
-    if not full and depth is None:
-        cut(tree, forward, budget)
-    births = [i for i, node in enumerate(forward.nodes) if node.node in set(sick.births)]
+    if depth is not None:
+        budget = max(budget, FULL)
+    cut(tree, forward, budget, budget if full or depth is not None else budget * 2 // 3)
+    born = set(sick.births)
+    births = [i for i, node in enumerate(forward.nodes) if node.node in born]
     drawing = Drawing(subject, forward, tree, sick)
     drawing.choose(budget, depth, full, births)
     drawing.connect(full)

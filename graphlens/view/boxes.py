@@ -66,7 +66,7 @@ class Boxes:
             if focus and not full and depth is None and aside and visible + shown[group] > budget * 2 // 3:
                 continue  # what the picture is about comes first
             fits = visible + shown[group] - 1 <= budget
-            if not (fits or (depth is not None and not full) or (not aside and not full)):
+            if not fits and (aside or full):
                 continue
             self.opened.add(group)
             visible += shown[group] - 1

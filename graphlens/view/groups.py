@@ -179,7 +179,7 @@ def gather(tree: Tree, number: int, items: list[int], name: str) -> int:
 # ── parts ────────────────────────────────────────────────────────────────────────────────────
 
 
-def cut(tree: Tree, forward: Forward, most: int) -> None:
+def cut(tree: Tree, forward: Forward, most: int, at_root: int) -> None:
     """Cut lists of more than `most` items into parts, where the fewest tensors cross.
 
     The outermost list must be shown, so it is cut earlier: it is not all that there is to see.
@@ -189,7 +189,7 @@ def cut(tree: Tree, forward: Forward, most: int) -> None:
         return [item for item in tree.groups[number].items if ~item not in tree.stands_for]
 
     for number in range(len(tree.groups)):
-        while len(items := shown(number)) > (most * 2 // 3 if number == ROOT else most):
+        while len(items := shown(number)) > (at_root if number == ROOT else most):
             _cut_one(tree, forward, number, items)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphlens.view import BUDGET, View, view_of
+from graphlens.view import BUDGET, FULL, View, view_of
 from graphlens.view.folding import fold
 from graphlens.view.groups import tree_of
 from graphlens.view.subject import forward_of, illnesses
@@ -289,6 +289,16 @@ def test_full_shows_every_operation() -> None:
 
     assert not any(box.sort == "module" or box.repeat > 1 for box in view.boxes)
     assert sum(1 for frame in view.frames if frame.kind == "Block") == 3
+
+
+def test_full_ends_where_no_program_could_show_it() -> None:
+    """Two thousand boxes, whatever the graph is: the rest stays closed or becomes parts."""
+    for model in (shapeless(3_000), transformer(150, backward=False)):
+        for view in (
+            view_of(model.subject(), budget=FULL, full=True),
+            view_of(model.subject(), depth=9, folded=False),
+        ):
+            assert 500 < len(view.boxes) <= FULL + 10
 
 
 def test_many_inputs_are_drawn_together() -> None:
