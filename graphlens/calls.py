@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from graphlens.rows import Ints
 from graphlens_tracers.events import CallBegan, CallEnded, CallEvent, CallId, CallTurned, GraphId, Seq
 
 Calls = npt.NDArray[np.int32]
+NEVER = 1 << 62
+"""Later than any operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,24 @@ class Call:
 
 @dataclass(slots=True)
 class _Known:
-    """A call as last said. `stop`: operations from here on are not its, whatever it says later."""
+    """A call as last said."""
 
     began: CallBegan
     graph: GraphId
     ended: CallEnded | None = None
     lost: int | None = None  # its last operation before a part of the log that cannot be read
+    frozen: Call | None = None  # what it was when it had ended
 
     @property
-    def first(self) -> int:
-        return self.began.first
+    def key(self) -> tuple[int, CallId]:
+        return self.began.first, self.began.call
+
+    @property
+    def last(self) -> int:
+        """Its last operation as it says itself; later than all when it has not ended."""
+        if self.ended is not None:
+            return self.ended.last
+        return NEVER if self.lost is None else self.lost
 
     @property
     def step(self) -> int | None:
@@ -64,30 +75,96 @@ class _Known:
         return self.ended.role if self.ended is not None and self.ended.role is not None else self.began.role
 
 
+class _Strand:
+    """The calls of one thread, and from where on operations belong to which.
+
+    Attributes:
+        order: (first operation, call), sorted.
+    """
+
+    def __init__(self) -> None:
+        self.order: list[tuple[int, CallId]] = []
+        self._bounds: list[int] = [-1]
+        self._calls: list[int] = [-1]
+        # (place in `order`, length of `_bounds`) where nothing was open: a sweep may begin there.
+        self._starts: list[tuple[int, int]] = [(0, 1)]
+        self._dirty = 0
+        self._arrays: tuple[Ints, Calls] | None = None
+
+    def touch(self, key: tuple[int, CallId]) -> None:
+        """A call is new, or has changed: what was worked out from it on is stale."""
+        place = bisect_left(self.order, key)
+        if place == len(self.order) or self.order[place] != key:
+            self.order.insert(place, key)
+        self._dirty = min(self._dirty, place)
+        self._arrays = None
+
+    def timeline(self, known: dict[CallId, _Known]) -> tuple[Ints, Calls]:
+        """(bounds, calls): operations from bounds[k] on belong to calls[k]; -1 for none."""
+        if self._arrays is None:
+            # Not at the stale place itself: the one before it was closed with regard to it.
+            while len(self._starts) > 1 and self._starts[-1][0] >= self._dirty:
+                self._starts.pop()
+            start, length = self._starts[-1]
+            del self._bounds[length:], self._calls[length:]
+            self._sweep(start, known)
+            self._dirty = len(self.order)
+            self._arrays = np.array(self._bounds, np.int64), np.array(self._calls, np.int32)
+        return self._arrays
+
+    def _sweep(self, start: int, known: dict[CallId, _Known]) -> None:
+        bounds, calls = self._bounds, self._calls
+        within: list[tuple[int, CallId]] = []  # (last, call) of the calls that are open, innermost last
+
+        def close_before(at: int) -> None:
+            while within and within[-1][0] < at:
+                last, _ = within.pop()
+                while within and within[-1][0] <= last:
+                    within.pop()
+                bounds.append(last + 1)
+                calls.append(within[-1][1] if within else -1)
+
+        for place in range(start, len(self.order)):
+            first, call = self.order[place]
+            one = known[call]
+            last = one.last
+            if last < first:
+                continue
+            close_before(first)
+            while within and within[-1][1] != one.began.parent:
+                within.pop()  # a call that began late takes what follows from the one before it
+            if not within and place > self._starts[-1][0]:
+                self._starts.append((place, len(bounds)))
+            within.append((last, call))
+            bounds.append(first)
+            calls.append(call)
+        close_before(NEVER)
+
+
 class CallTable:
     """All calls of one process."""
 
     def __init__(self) -> None:
         self._known: dict[CallId, _Known] = {}
-        self._timelines: dict[int, tuple[Ints, Calls]] = {}
-        self._stale = True
+        self._strands: dict[int, _Strand] = {}
 
     def fold(self, event: CallEvent) -> None:
         """Take one event in; one that came before changes nothing."""
-        self._stale = True
         known = self._known.get(event.call)
         match event:
             case CallBegan():
                 if known is None:
-                    self._known[event.call] = _Known(event, event.graph)
+                    known = self._known[event.call] = _Known(event, event.graph)
+                    self._strands.setdefault(event.strand, _Strand()).touch(known.key)
             case CallTurned():
                 if known is not None and known.ended is None:
                     known.graph = event.graph
             case CallEnded():
                 if known is not None:  # else its beginning is in a part that cannot be read
-                    known.ended = event
+                    known.ended, known.frozen = event, None
                     if event.graph is not None:
                         known.graph = event.graph
+                    self._strands[known.began.strand].touch(known.key)
 
     def lose(self, last_of: dict[int, int]) -> None:
         """A part of the log is missing here: calls that go on may have ended in it.
@@ -95,10 +172,10 @@ class CallTable:
         Args:
             last_of: The last operation of each strand so far.
         """
-        self._stale = True
         for known in self._known.values():
             if known.ended is None and known.lost is None:
                 known.lost = last_of.get(known.began.strand, -1)
+                self._strands[known.began.strand].touch(known.key)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -106,17 +183,18 @@ class CallTable:
     def call(self, call: CallId, last_of: dict[int, int]) -> Call:
         """One call; `last_of` is the last operation of each strand so far."""
         known = self._known[call]
+        if known.frozen is not None:
+            return known.frozen
         began, ended = known.began, known.ended
+        last = known.last
         if ended is None:
-            last = last_of.get(began.strand, -1) if known.lost is None else known.lost
+            last = min(last, last_of.get(began.strand, -1))
             later = self._next_on_strand(known)
             last = max(last if later is None else min(last, later - 1), began.first - 1)
-        else:
-            last = ended.last
-        return Call(
+        found = Call(
             call,
             known.graph,
-            Seq(known.first),
+            began.first,
             Seq(last),
             known.step,
             known.role,
@@ -127,11 +205,14 @@ class CallTable:
             began.parent,
             began.iteration,
         )
+        if ended is not None:
+            known.frozen = found
+        return found
 
     def _next_on_strand(self, known: _Known) -> int | None:
         """Where the next call that is not made inside this one begins."""
-        self._sort()
-        for first, call in self._firsts[known.began.strand][self._place[known.began.call] + 1 :]:
+        order = self._strands[known.began.strand].order
+        for first, call in order[bisect_left(order, known.key) + 1 :]:
             if not self._inside(call, known.began.call):
                 return first
         return None
@@ -151,54 +232,11 @@ class CallTable:
         found = [self.call(call, last_of) for call in self._known]
         return sorted(found, key=lambda call: (call.first, call.call))
 
-    def _sort(self) -> None:
-        if not self._stale:
-            return
-        self._stale = False
-        self._timelines.clear()
-        self._firsts: dict[int, list[tuple[int, CallId]]] = {}
-        for call, known in self._known.items():
-            self._firsts.setdefault(known.began.strand, []).append((known.first, call))
-        self._place: dict[CallId, int] = {}
-        for firsts in self._firsts.values():
-            firsts.sort()
-            self._place.update({call: k for k, (_, call) in enumerate(firsts)})
-
     def timeline(self, strand: int) -> tuple[Ints, Calls]:
         """(bounds, calls): operations of the strand from bounds[k] on belong to calls[k]; -1 for none."""
-        self._sort()
-        found = self._timelines.get(strand)
-        if found is None:
-            found = self._timelines[strand] = self._sweep(strand)
-        return found
-
-    def _sweep(self, strand: int) -> tuple[Ints, Calls]:
-        bounds, calls = [-1], [-1]
-        open_calls: list[tuple[int, CallId]] = []  # (last, call), innermost last
-
-        def mark(at: int) -> None:
-            bounds.append(at)
-            calls.append(open_calls[-1][1] if open_calls else -1)
-
-        def close_before(at: int) -> None:
-            while open_calls and open_calls[-1][0] < at:
-                last, _ = open_calls.pop()
-                while open_calls and open_calls[-1][0] <= last:
-                    open_calls.pop()
-                mark(last + 1)
-
-        for first, call in self._firsts.get(strand, ()):
-            known = self._known[call]
-            last = known.ended.last if known.ended else 1 << 62 if known.lost is None else known.lost
-            if last < first:
-                continue
-            close_before(first)
-            while open_calls and open_calls[-1][1] != known.began.parent:
-                open_calls.pop()  # a call that began late takes what follows from the one before it
-            open_calls.append((last, call))
-            mark(first)
-        close_before(1 << 62)
-        return np.array(bounds, np.int64), np.array(calls, np.int64).astype(np.int32)
+        if strand not in self._strands:
+            return np.array([-1]), np.array([-1], np.int32)
+        return self._strands[strand].timeline(self._known)
 
     def of(self, seqs: Ints, strands: Ints | None, only: int) -> Calls:
         """The call of each operation, -1 where none is known.

@@ -38,7 +38,7 @@ from graphlens_tracers.events import (
     Unusual,
     ValueId,
 )
-from graphlens_tracers.wire import At, Kind, frames, page_frames
+from graphlens_tracers.wire import At, Kind, frames, page_frames, text_records
 
 LATEST = 1 << 61
 """No sequence number is larger, so that sums of two of them fit int64."""
@@ -106,13 +106,13 @@ class Follower(Locks):
 
     # ── reading on ───────────────────────────────────────────────────────────────────────────
 
-    def refresh(self, pages: Sequence[Path]) -> Delta | None:
+    def refresh(self, pages: Sequence[Path], latest: int) -> Delta | None:
         """Read what is new in the log and in the pages."""
         before = self._rows.stop
         moved = read = False
         for _ in range(3):
             moved |= self._look_at(pages)
-            read |= self._read_log(moved)
+            read |= self._read_log(moved, latest)
             if not any(page.emptied() for page in self._pages.values() if page.data):
                 break
             # A page went into the log after it was copied, and before the log was read: its rows are
@@ -134,11 +134,11 @@ class Follower(Locks):
         moved = [page.refresh() for page in self._pages.values()]
         return any(moved)
 
-    def _read_log(self, moved: bool) -> bool:
+    def _read_log(self, moved: bool, latest: int) -> bool:
         read = False
         if moved:
             self._cut_tail()
-        for found in self._log.new():
+        for found in self._log.new(latest):
             if not read:
                 read = True
                 self._cut_tail()
@@ -148,9 +148,10 @@ class Follower(Locks):
                 missing = found.presupposed - self._declarations
                 self._unreadable(f"{found.where}: {missing} declarations before it are missing")
                 self._stopped = True
-            if self._stopped:
-                continue
-            self._frame(found)
+            if not self._stopped:
+                self._frame(found)
+            elif found.kind is Kind.FACTS:
+                self._fold_gaps(events(found.body, found.where))
         return read
 
     def _cut_tail(self) -> None:
@@ -178,10 +179,15 @@ class Follower(Locks):
         """What a page holds: rows and ranges until the next look, events for good."""
         if not page.data or self._stopped or self._log.trouble:
             return  # what came before it cannot be read
-        if page.field(At.FRAMES) > self._declarations:
-            return  # the log is behind its page: look again later
         where = clean(page.path.name)
+        self._dropped = max(self._dropped, page.field(At.DROPPED))
         try:
+            if page.field(At.FRAMES) > self._declarations:
+                # The disk refuses the log: declarations wait in the process. That at least is said.
+                for kind, text in text_records(page.data, page.field(At.TEXT)):
+                    if kind is Kind.FACTS:
+                        self._fold_gaps(events(b"[" + text + b"]", where))
+                return
             for frame in frames(b"".join(page_frames(page.data))):
                 body = memoryview(frame.body)
                 if frame.kind is Kind.ROWS:
@@ -194,7 +200,15 @@ class Follower(Locks):
                     self._fold(events(frame.body, where), where)
         except (Damaged, BadRunFile) as error:
             self._unreadable(f"{where}: {clean(str(error))}")
-        self._dropped = max(self._dropped, page.field(At.DROPPED))
+
+    def _fold_gaps(self, said: Sequence[Event]) -> None:
+        """What was not seen is true, whatever else is missing."""
+        for event in said:
+            if isinstance(event, Gap):
+                self._gaps[event.kind, event.what] = event
+            elif isinstance(event, LogFinished):
+                self.finished = True
+                self._dropped = max(self._dropped, event.dropped)
 
     def _fold(self, said: Sequence[Event], where: str) -> None:
         for event in said:
@@ -206,11 +220,8 @@ class Follower(Locks):
                     self._fact_keys = None
             elif isinstance(event, Bound):
                 self._bound[event.call, event.leaf] = event
-            elif isinstance(event, Gap):
-                self._gaps[event.kind, event.what] = event
-            elif isinstance(event, LogFinished):
-                self.finished = True
-                self._dropped = max(self._dropped, event.dropped)
+            elif isinstance(event, Gap | LogFinished):
+                self._fold_gaps([event])
             else:
                 if isinstance(event, NodeSeen):
                     self._ranged.add(event)

@@ -68,8 +68,11 @@ class Log:
         """The file of a segment."""
         return self.directory / f"{self.stem}.{segment:03}.log"
 
-    def new(self) -> Iterator[Found]:
+    def new(self, latest: int) -> Iterator[Found]:
         """The whole frames that were appended since the last call.
+
+        Args:
+            latest: The highest segment that the directory is known to have; -1 for none.
 
         Raises:
             BadRunFile: A later format, or a segment is not a plain file.
@@ -79,11 +82,14 @@ class Log:
                 with plain_file(self.path(self.segment)) as fd:
                     yield from self._segment(fd)
             except FileNotFoundError:
-                return
+                if latest <= self.segment:
+                    return
+                self._go_on_after_missing()
+                continue
             except OSError as error:
                 self.trouble[self.segment] = f"{self._name()}: {error.strerror}"
                 return
-            if not self.path(self.segment + 1).exists():
+            if latest <= self.segment and not self.path(self.segment + 1).exists():
                 return
             # The writer has gone on. What stands here unread was given up by it, or is damaged.
             if self._size > self.offset:
@@ -91,6 +97,15 @@ class Log:
                 self.trouble.setdefault(self.segment, f"{self._name()}: its last {rest} bytes")
                 self._skipped = True
             self.segment, self.offset, self.frame, self._size = self.segment + 1, 0, 0, -1
+
+    def _go_on_after_missing(self) -> None:
+        """Go to the next segment that there is."""
+        matches = (LOG_NAME.fullmatch(entry.name) for entry in os.scandir(self.directory))
+        numbers = (int(match[2]) for match in matches if match and match[1] == self.stem)
+        later = min((number for number in numbers if number > self.segment), default=self.segment + 1)
+        self.trouble[self.segment] = f"{self._name()}: it is missing"
+        self.segment, self.offset, self.frame, self._size = later, 0, 0, -1
+        self._skipped = True
 
     def _name(self) -> str:
         return self.path(self.segment).name
@@ -264,7 +279,11 @@ def pages_in(directory: str) -> dict[str, list[Path]]:
     return found
 
 
-def logs_in(directory: Path) -> list[str]:
-    """The stems of the processes that have a log in a run directory, sorted."""
+def logs_in(directory: Path) -> dict[str, int]:
+    """The processes that have a log in a run directory, by stem, sorted: the number of the latest segment."""
     matches = (LOG_NAME.fullmatch(entry.name) for entry in os.scandir(directory))
-    return sorted({match[1] for match in matches if match})
+    found: dict[str, int] = {}
+    for match in matches:
+        if match:
+            found[match[1]] = max(found.get(match[1], 0), int(match[2]))
+    return dict(sorted(found.items()))

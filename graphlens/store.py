@@ -99,6 +99,7 @@ class Process(Follower):
     def __init__(self, run: Run, stem: str, number: int) -> None:
         super().__init__(run.path, stem, number, run.lock)
         self._run = run
+        self._flags_of_facts = np.empty(0, np.int64), np.empty(0, np.uint8)
 
     # ── what was declared ────────────────────────────────────────────────────────────────────
 
@@ -300,12 +301,14 @@ class Process(Follower):
     def _sorted_facts(self) -> list[tuple[int, int]]:
         if self._fact_keys is None:
             self._fact_keys = sorted(self._facts)
+            seqs = np.array([seq for seq, _ in self._fact_keys], np.int64)
+            flags = np.array([_bits(self._facts[key]) for key in self._fact_keys], np.uint8)
+            self._flags_of_facts = merged(seqs, flags)
         return self._fact_keys
 
     def _fact_flags(self) -> tuple[Ints, npt.NDArray[np.uint8]]:
-        seqs = np.array([seq for seq, _ in self._sorted_facts()], np.int64)
-        flags = np.array([_bits(self._facts[key]) for key in self._sorted_facts()], np.uint8)
-        return merged(seqs, flags)
+        self._sorted_facts()
+        return self._flags_of_facts
 
     @locked
     def scalars(self, start: int, stop: int) -> dict[int, dict[int, float]]:
@@ -407,13 +410,16 @@ class Run(Locks):
         """
         pages = log.pages_in(self.info.pages)
         try:
-            stems = log.logs_in(self.path)
+            latest = log.logs_in(self.path)
         except OSError as error:
             raise BadRunFile(f"{clean(str(self.path))} cannot be read: {error.strerror}") from error
-        for stem in dict.fromkeys([*stems, *sorted(pages)]):
+        for stem in dict.fromkeys([*latest, *sorted(pages)]):
             if stem not in self._processes:
                 self._processes[stem] = Process(self, stem, len(self._processes))
-        deltas = [process.refresh(pages.get(process.stem, ())) for process in self._processes.values()]
+        deltas = [
+            process.refresh(pages.get(stem, ()), latest.get(stem, -1))
+            for stem, process in self._processes.items()
+        ]
         return [delta for delta in deltas if delta is not None]
 
     @locked

@@ -127,3 +127,26 @@ def test_any_order_of_being_said_gives_the_same(lengths: list[int], pauses: list
 
     expected = [next((k for k, s in enumerate(truth) if s.first <= seq <= s.last), -1) for seq in range(at)]
     assert of(calls, at) == expected
+
+
+@given(
+    calls=st.lists(
+        st.tuples(st.integers(0, 30), st.none() | st.integers(-1, 12), st.none() | st.integers(0, 8)),
+        max_size=9,
+    ),
+    order=st.randoms(use_true_random=False),
+)
+def test_looking_after_every_event_gives_the_same_as_looking_once(
+    calls: list[tuple[int, int | None, int | None]], order: Random
+) -> None:
+    """Only the end of a timeline is worked out again, whatever comes where."""
+    events: list[CallBegan | CallEnded] = []
+    for k, (first, length, parent) in enumerate(calls):
+        events.append(began(k, first, parent=None if parent is None else CallId(parent)))
+        if length is not None:
+            events.append(CallEnded(CallId(k), Seq(first + length)))
+    order.shuffle(events)
+    watched = CallTable()
+    for k, event in enumerate(events):
+        watched.fold(event)
+        assert of(watched, 45) == of(table(*events[: k + 1]), 45)

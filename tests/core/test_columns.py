@@ -252,3 +252,15 @@ def test_scalars_hold_until_the_next_one_in_their_frame(tmp_path: Path) -> None:
         7: {wire.WHOLE_LIST: 3.0}, 9: {wire.WHOLE_LIST: 3.0}, 11: {wire.WHOLE_LIST: 3.0},
     }  # fmt: skip
     assert process.scalars(3, 4) == {3: {0: 0.5, 2: 7.0}}
+
+
+def test_ids_of_nodes_need_not_count_up(tmp_path: Path) -> None:
+    """A table by id would take 32 GB here."""
+    far = 4_000_000_000
+    nodes = [ran(far, inputs=[], outputs=[out(0, ranged="f8")]), ran(5, outputs=[out(1)])]
+    log = new_run(tmp_path / "run.glens").declare(*seen(*nodes))
+    log.ran(OpRow(far, [(1, 2)]), OpRow(5, [(3, 4)]), OpRow(far, [(5, 6)]))
+    process = Run(log.directory).main
+
+    assert process.ranges(0, 9).low.tolist() == [1, 3, 5]
+    assert process.rows(0, 9).node.tolist() == [far, 5, far]

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from factories import LogWriter, OpRow, leaf, new_run, out, ran, seen, write_run
+from factories import LogWriter, OpRow, PageWriter, leaf, new_run, out, ran, seen, write_run
 from graphlens.store import Process, Run
 from graphlens_tracers import wire
 from graphlens_tracers.errors import BadRunFile
-from graphlens_tracers.events import CallBegan, CallEnded, CallId, GraphId, NodeId, Seq
+from graphlens_tracers.events import CallBegan, CallEnded, CallId, Gap, GraphId, LogFinished, NodeId, Seq
 
 
 class Read(NamedTuple):
@@ -197,6 +197,39 @@ def test_a_writer_may_give_up_a_tail_and_go_on_in_a_new_segment(tmp_path: Path) 
 
     assert process.rows(0, 10).seq.tolist() == [0, 5, 6]
     assert [gap.kind for gap in process.gaps] == ["unreadable"]
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_segment_that_is_missing_is_said(tmp_path: Path, gone: int) -> None:
+    """Somebody made room."""
+    log = new_run(tmp_path / "run.glens").declare(*seen(ran(0)))
+    for segment in range(3):
+        log.segment = segment
+        log.ran(0, 0)
+    log.segment = 999_999_999
+    log.ran(0)
+    (log.directory / f"{log.stem}.{gone:03}.log").unlink()
+    process = Run(log.directory).main
+
+    assert process.rows(0, 99).seq.tolist() == ([] if gone == 0 else [0, 1, 4, 5, 6])
+    assert any("it is missing" in gap.what for gap in process.gaps)
+
+
+def test_a_gap_is_told_although_the_declarations_are_not_in_the_log(tmp_path: Path) -> None:
+    """The disk is full: what waits in the process is not seen, and that is said."""
+    log = new_run(tmp_path / "run.glens").declare(*seen(ran(0)))
+    log.declared += 5
+    page = PageWriter(log, rows=[OpRow(0)])
+    page.events = [(wire.Kind.FACTS, Gap("dropped", "rows that could not be written", Seq(0), 9))]
+    page.write(log.directory / "pages")
+    run = Run(log.directory)
+    before = run.main.op_count, [gap.kind for gap in run.main.gaps]
+    log.facts(*(event for _, event in page.events), LogFinished(9))
+    run.refresh()
+
+    assert before == (0, ["dropped"])
+    assert sorted(gap.kind for gap in run.main.gaps) == ["dropped", "unreadable"]
+    assert (run.main.dropped, run.main.finished) == (9, True)
 
 
 def test_a_call_that_was_open_at_a_hole_does_not_reach_beyond_it(tmp_path: Path) -> None:

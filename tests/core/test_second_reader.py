@@ -31,7 +31,7 @@ from graphlens_tracers.events import (
     Unusual,
     ValueId,
 )
-from graphlens_tracers.wire import Kind
+from graphlens_tracers.wire import Kind, frames, page_frames
 
 
 class Second:
@@ -225,17 +225,54 @@ def test_both_readers_agree_on_a_training_run(tmp_path: Path) -> None:
     assert_agree(path)
 
 
+def frames_of_page(page: bytes) -> list[tuple[int, bytes]]:
+    """(kind, body) of the frames that a page becomes, by the tables of the document."""
+
+    def u64(at: int) -> int:
+        return int(struct.unpack_from("<Q", page, at)[0])
+
+    assert page[0:8] == b"GLPAGE01"
+    assert u64(8) % 2 == 0
+    rows, blocks, slots, scalars = u64(80), u64(88), u64(96), u64(112)
+    texts: dict[int, list[bytes]] = {1: [], 4: [], 5: []}
+    at = 49_152
+    while at < 49_152 + u64(120):
+        length, kind = struct.unpack_from("<II", page, at)
+        texts[kind].append(page[at + 8 : at + 8 + length])
+        at += 8 + (length + 3) // 4 * 4
+    heads = [struct.unpack_from("<IIQQI", page, 512 + 32 * k) for k in range(blocks)]
+    heads = [head for head in heads if head[0] < rows]
+    ends = [*(head[0] for head in heads[1:]), rows]
+    body = struct.pack("<IIII", rows, len(heads), scalars, u64(32))
+    body += b"".join(struct.pack("<IIQQ", *head[:4]) for head in heads)
+    body += page[11_264 : 11_264 + 4 * rows] + page[19_456 : 19_456 + 2 * rows]
+    body += page[7_168 : 7_168 + 12 * scalars]
+    ranges = struct.pack("<II", len(heads), slots)
+    for (row, node, _, seq, slot), end in zip(heads, ends, strict=True):
+        ranges += struct.pack("<QIIII", seq, node, end - row, slot, 0)
+    ranges += page[23_552 : 23_552 + 8 * slots]
+    found = [(kind, b"[" + b",".join(texts[kind]) + b"]") for kind in (1, 5, 4) if texts[kind]]
+    found[1 if texts[1] else 0 : 1 if texts[1] else 0] = [(2, body), (3, ranges)]
+    return found
+
+
 def test_the_page_becomes_the_frames_that_the_page_section_says(tmp_path: Path) -> None:
     """What the host appends is what our reader saw in the page."""
-    from graphlens_tracers.wire import page_frames
-
     log = varied(tmp_path / "run.glens")
     page = PageWriter(log, rows=[OpRow(2, [(1, 2)], 64), OpRow(0, [(3, 4)], 128)])
-    page.events = [(Kind.CALLS, CallEnded(CallId(0), Seq(0)))]
+    page.events = [
+        (Kind.CALLS, CallEnded(CallId(0), Seq(0))),
+        (Kind.DECLARATIONS, leaf(300)),
+        (Kind.FACTS, Unusual(Seq(1), 0, error="x")),
+    ]
     written = page.write(tmp_path / "run.glens" / "pages")
     before = Run(tmp_path / "run.glens").main.rows(0, 99)
     written.unlink()
-    log.raw(b"".join(page_frames(page.data())))
+    whole = b"".join(page_frames(page.data()))
+    log.raw(whole)
+    bodies = [(int(frame.kind), frame.body) for frame in frames(whole)]
+
+    assert frames_of_page(page.data()) == bodies
 
     assert_agree(tmp_path / "run.glens")
     assert before.seq.tolist() == Run(tmp_path / "run.glens").main.rows(0, 99).seq.tolist()
