@@ -77,13 +77,13 @@ def _homes(view: View, subject: Subject) -> tuple[dict[int, list[NodeSeen]], int
         if node.twin is not None and node.twin in view.box_of:
             home[node.node] = view.box_of[node.twin]
     for node in reversed(nodes):
-        for value in subject.inputs.get(node.node, ()):
+        for value in subject.reads(node):
             made = maker.get(value)
             if node.node in home and made is not None and made not in home:
                 home[made] = home[node.node]
     for node in nodes:
         if node.node not in home:
-            found = [maker[value] for value in subject.inputs.get(node.node, ()) if value in maker]
+            found = [maker[value] for value in subject.reads(node) if value in maker]
             near = [home[one] for one in found if one in home]
             if near:
                 home[node.node] = near[0]

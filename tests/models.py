@@ -151,7 +151,7 @@ class Model:
 
     def subject(self, ill: Mapping[ValueId, Illness] | None = None) -> Subject:
         """What a picture is made from."""
-        inputs = {node.node: tuple(v for v in node.inputs if v is not None) for node in self.nodes}
+        inputs = {node.node: node.inputs for node in self.nodes}
         return Subject(
             self.name, self.nodes, inputs, self.leaves, self.scopes, self.calls, {},
             dict(self.ill if ill is None else ill), ("training step 0", "pytorch 2.9"),

@@ -87,7 +87,7 @@ def subject_of(picked: Chosen) -> Subject:
     return Subject(
         name=seen.name,
         nodes=nodes,
-        inputs={node: tuple(v for v in graph.reads(node) if v is not None) for node in graph.order},
+        inputs={node: graph.reads(node) for node in graph.order},
         leaves={leaf.value: leaf for leaf in graph.leaves()},
         scopes=process.scopes,
         module_calls=process.module_calls,

@@ -41,7 +41,7 @@ class Subject:
     Attributes:
         name: What the picture is called.
         nodes: Every operation of the graph, in order.
-        inputs: For each of them what it reads, in argument order (no entry for a missing argument).
+        inputs: For each of them what it reads, in argument order; None where an argument has no value.
         leaves: Values that none of them makes.
         scopes, module_calls, sites: As declared; what is not there is left out of the picture.
         ill: Values that held NaN, or infinity and no NaN, in the call shown.
@@ -51,7 +51,7 @@ class Subject:
 
     name: str
     nodes: Sequence[NodeSeen]
-    inputs: Mapping[NodeId, Sequence[ValueId]]
+    inputs: Mapping[NodeId, Sequence[ValueId | None]]
     leaves: Mapping[ValueId, LeafSeen]
     scopes: Mapping[ScopeId, ScopeSeen] = field(default_factory=dict)
     module_calls: Mapping[ModuleCallId, ModuleCallSeen] = field(default_factory=dict)
@@ -59,6 +59,10 @@ class Subject:
     ill: Mapping[ValueId, Illness] = field(default_factory=dict)
     said: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+    def reads(self, node: NodeSeen) -> list[ValueId]:
+        """The values that an operation reads, in argument order; the same one twice is there twice."""
+        return [value for value in self.inputs.get(node.node, ()) if value is not None]
 
 
 class Read(NamedTuple):
@@ -106,9 +110,15 @@ def forward_of(subject: Subject) -> Forward:
     wanted = {Phase.DATA, Phase.FORWARD} if Phase.FORWARD in phases else set(Phase) - {Phase.BACKWARD}
     if Phase.FORWARD not in phases and phases <= {Phase.BACKWARD}:
         wanted = {Phase.BACKWARD}
-    picked = [node for node in subject.nodes if node.phase in wanted and node.remakes is None]
-    wired = _wired(subject, picked)
     read_back, kept = _read_by_backward(subject) if wanted != {Phase.BACKWARD} else (set(), {})
+    # What is differentiated is part of the forward, wherever in the step it ran.
+    picked = {
+        node.node
+        for node in subject.nodes
+        if (node.phase in wanted or (node.phase is Phase.OTHER and node.node in kept))
+        and node.remakes is None
+    }
+    wired = _wired(subject, picked)
     results = _results(subject, wired, read_back, set(kept))
     alive = _leads_to(wired.reads, results)
     index = {old: new for new, old in enumerate(alive)}
@@ -140,12 +150,19 @@ class _Wired:
     home: dict[NodeId, int] = field(default_factory=dict)
 
 
-def _wired(subject: Subject, picked: Sequence[NodeSeen]) -> _Wired:
-    """A no-op belongs to the operation whose result it hands on, else to the first that reads it."""
+def _wired(subject: Subject, picked: set[NodeId]) -> _Wired:
+    """A no-op belongs to the operation whose result it hands on, else to the first that reads it.
+
+    A parameter that an optimizer has changed in between is still that parameter.
+    """
     wired = _Wired()
     waiting: dict[ValueId, list[NodeId]] = {}
-    for node in picked:
-        values = subject.inputs.get(node.node, ())
+    for node in subject.nodes:
+        if node.node not in picked:
+            for value, new in written(subject, node):
+                wired.made[new] = wired.made.get(value) or Read(-1, 0, value, False)
+            continue
+        values = subject.reads(node)
         row = [wired.made.get(value) or Read(-1, 0, value, False) for value in values]
         handed = _handed_on(subject, node, row)
         if handed is not None:
@@ -190,7 +207,7 @@ def _read_by_backward(subject: Subject) -> tuple[set[ValueId], dict[NodeId, set[
     for node in subject.nodes:
         if node.phase is not Phase.BACKWARD:
             continue
-        for value in subject.inputs.get(node.node, ()):
+        for value in subject.reads(node):
             if value not in gradients:
                 values.add(value)
                 leaf = subject.leaves.get(value)
@@ -221,22 +238,29 @@ def _results(subject: Subject, wired: _Wired, read_back: set[ValueId], twins: se
     ends = [
         i
         for i, node in enumerate(nodes)
-        if i not in read and short(node.op) not in ALLOCATIONS and not _stays(subject, node, reads[i])
+        if i not in read and short(node.op) not in ALLOCATIONS and not _stays(subject, node, made)
     ]
     return ends or list(range(len(nodes)))[-1:]
 
 
-def _stays(subject: Subject, node: NodeSeen, row: list[Read]) -> bool:
+def written(subject: Subject, node: NodeSeen) -> list[tuple[ValueId, ValueId]]:
+    """What the operation changes in place: each value as it was, and as it is from then on."""
+    values = subject.inputs.get(node.node, ())
+    return [
+        (before, node.outputs[out].value)
+        for at, out in node.writes
+        if at < len(values) and out < len(node.outputs) and (before := values[at]) is not None
+    ]
+
+
+def _stays(subject: Subject, node: NodeSeen, made: dict[ValueId, Read]) -> bool:
     """All that the operation does is to change a parameter or a buffer."""
-    if not node.writes or len(node.writes) < len(node.outputs):
+    changed = written(subject, node)
+    if not changed or len(changed) < len(node.outputs):
         return False
-    return all(
-        at < len(row)
-        and row[at].maker < 0
-        and (leaf := subject.leaves.get(row[at].value)) is not None
-        and leaf.kind in ("parameter", "buffer", "state")
-        for at, _ in node.writes
-    )
+    roots = [made.get(value) or Read(-1, 0, value, False) for value, _ in changed]
+    leaves = [subject.leaves.get(root.value) if root.maker < 0 else None for root in roots]
+    return all(leaf is not None and leaf.kind in ("parameter", "buffer", "state") for leaf in leaves)
 
 
 def _leads_to(reads: list[list[Read]], ends: list[int]) -> list[int]:
@@ -274,7 +298,7 @@ def illnesses(subject: Subject) -> Illnesses:
     for i, node in enumerate(subject.nodes):
         for output in node.outputs:
             maker[output.value] = i
-        read.update(subject.inputs.get(node.node, ()))
+        read.update(subject.reads(node))
     harmful: set[int] = set()
     for i in range(len(subject.nodes) - 1, -1, -1):
         node = subject.nodes[i]
@@ -284,7 +308,7 @@ def illnesses(subject: Subject) -> Illnesses:
         ends = all(output.value not in read for output in node.outputs)
         if i in harmful or "nan" in found or (ends and short(node.op) not in MADE):
             harmful.add(i)
-            for value in subject.inputs.get(node.node, ()):
+            for value in subject.reads(node):
                 if value in subject.ill and value in maker and maker[value] < i:
                     harmful.add(maker[value])
     births: list[NodeId] = []
@@ -296,7 +320,7 @@ def illnesses(subject: Subject) -> Illnesses:
         if not found or asked:
             continue
         ill[node.node] = "nan" if "nan" in found else "inf"
-        sick = [value for value in subject.inputs.get(node.node, ()) if value in subject.ill]
+        sick = [value for value in subject.reads(node) if value in subject.ill]
         if not any(maker.get(value, -1) in harmful and _counts(subject, maker, value) for value in sick):
             births.append(node.node)
     return Illnesses(tuple(births), ill)

@@ -357,6 +357,32 @@ def test_optimizer_is_left_out_and_said() -> None:
     assert "left out: 1 optimizer ops" in view.notes
 
 
+def test_parameter_that_an_optimizer_changed_is_still_that_parameter() -> None:
+    """A generator and a discriminator take turns in one step: the second forward reads new weights."""
+    model = Model()
+    x, weight = model.batch("x", 4, 8), model.parameter("fc.weight", 8, 8)
+    model.op("mm", x, weight)
+    moment = model.leaf("state", "moment", 8, 8)
+    changed = model.ops("addcdiv_", [moment, weight], [(8, 8)], phase=Phase.OPTIMIZER, writes=((1, 0),))[0]
+    model.op("bmm", x, changed)
+    view = view_of(model.subject())
+
+    cards = {box.name: [one.name for one in box.parameters] for box in view.boxes if box.sort == "op"}
+    assert cards == {"mm": ["weight"], "bmm": ["weight"]}
+    assert all(one.tied for box in view.boxes for one in box.parameters)
+
+
+def test_loss_behind_an_optimizer_step_is_forward() -> None:
+    """Whatever the tracer took the operations for: a gradient comes from them."""
+    model = Model()
+    h = model.op("relu", model.batch("x", 4, 8))
+    loss = model.op("mean", h, shape=(), phase=Phase.OTHER)
+    model.op("mean_backward", loss, shape=(4, 8), phase=Phase.BACKWARD, twin=model.nodes[-1].node)
+    view = view_of(model.subject())
+
+    assert names(view) == ["x", "relu", "mean", "loss"]
+
+
 def test_folding_is_linear() -> None:
     """Twice the layers, no more than about twice the comparisons; no clock, a count of calls."""
     import sys
