@@ -103,11 +103,25 @@ class Follower(Locks):
         self._changed: set[GraphId] = set()
         self._stopped = False
         self._dropped = 0
+        self._failed: BadRunFile | None = None
 
     # ── reading on ───────────────────────────────────────────────────────────────────────────
 
     def refresh(self, pages: Sequence[Path], latest: int) -> Delta | None:
-        """Read what is new in the log and in the pages."""
+        """Read what is new in the log and in the pages.
+
+        Raises:
+            BadRunFile: What it says makes no sense; the same each time, for nothing is skipped.
+        """
+        if self._failed is not None:
+            raise self._failed
+        try:
+            return self._read_on(pages, latest)
+        except BadRunFile as error:
+            self._failed = error
+            raise
+
+    def _read_on(self, pages: Sequence[Path], latest: int) -> Delta | None:
         before = self._rows.stop
         moved = read = False
         for _ in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class OutputSeen:
             return None
         if self.nan or self.pos_inf or self.neg_inf:
             return False
-        return self.low is None or self.high is None or bool(np.isfinite(self.low) and np.isfinite(self.high))
+        return self.low is None or self.high is None or (math.isfinite(self.low) and math.isfinite(self.high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,7 @@ class Op:
         began_ns: On the machine's monotonic clock.
         error: The exception that it raised.
         scope_path: The innermost module around it.
-        site: Its innermost frame in the user's source; for a backward operation its own, which may
-            be the line that called backward().
+        site: The innermost frame in the user's source; for a backward operation that of its twin.
     """
 
     seq: Seq
@@ -103,7 +103,6 @@ def op_at(process: Process, seq: Seq, node: NodeId, row: Rows) -> Op:
     }
     specs = process.specs(call, node)
     raised = facts.get(-1)
-    frames = process.frames(seen.site)
     return Op(
         seq,
         seen,
@@ -118,7 +117,7 @@ def op_at(process: Process, seq: Seq, node: NodeId, row: Rows) -> Op:
         int(row.began[0]),
         None if raised is None else raised.error,
         process.scope_path(seen),
-        frames[0] if frames else None,
+        process.site_of(seen),
     )
 
 
@@ -130,7 +129,7 @@ def output_seen(
     if fact is not None and fact.spec is not None:
         spec = fact.spec
     low, high = numbers or (None, None)
-    empty = numbers == (np.inf, -np.inf)
+    empty = numbers == (math.inf, -math.inf)
     # (+inf, -inf) is an empty tensor, or one that could not be read: its shape tells which.
     looked_at = numbers is not None and (not empty or (spec.shape is not None and 0 in spec.shape))
     if empty:
@@ -139,7 +138,7 @@ def output_seen(
     if known is not None:
         counts: tuple[int | None, int | None, int | None] = known.nan, known.pos_inf, known.neg_inf
         looked_at = True
-    elif looked_at and (low is None or high is None or (np.isfinite(low) and np.isfinite(high))):
+    elif looked_at and (low is None or high is None or (math.isfinite(low) and math.isfinite(high))):
         counts = 0, 0, 0
     else:
         counts = None, None, None

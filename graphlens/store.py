@@ -157,6 +157,15 @@ class Process(Follower):
         return self._declared.frames(site)
 
     @locked
+    def site_of(self, node: NodeSeen) -> SiteSeen | None:
+        """The innermost user frame of a node; for a backward one that of its forward twin."""
+        twin = None if node.twin is None else self._declared.nodes.get(node.twin)
+        for site in (None if twin is None else twin.site, node.site):
+            if site is not None and site in self._declared.sites:
+                return self._declared.sites[site]
+        return None
+
+    @locked
     def scope_path(self, node: NodeSeen) -> str:
         """The dotted path of the innermost module around a node; "" outside modules."""
         return self._declared.scope_path(node)

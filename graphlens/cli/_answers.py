@@ -20,7 +20,7 @@ from graphlens.rows import INF, NAN, Ints
 from graphlens.session import Process, Run, state_of
 from graphlens.text import clean
 from graphlens_tracers.errors import UnknownName
-from graphlens_tracers.events import Gap, NodeId, NodeSeen, SiteSeen, Spec
+from graphlens_tracers.events import Gap, NodeId, NodeSeen, Spec
 
 Answer = dict[str, Any]  # Any: JSON
 AT_ONCE = 1 << 16
@@ -133,19 +133,12 @@ def place(process: Process, node: NodeSeen | None, cwd: str) -> Answer:
     """The module and the user's line of a node; for a backward one those of its forward twin."""
     if node is None:
         return {"module": "", "file": None, "line": None}
-    site = site_of(process, node)
+    site = process.site_of(node)
     return {
         "module": inside(process.scope_path(node)),
         "file": None if site is None else shown_path(site.file, cwd),
         "line": None if site is None else site.line,
     }
-
-
-def site_of(process: Process, node: NodeSeen) -> SiteSeen | None:
-    """The innermost user frame of a node; for a backward one that of its forward twin."""
-    twin = None if node.twin is None else process.nodes.get(node.twin)
-    frames = process.frames(twin.site if twin is not None else node.site)
-    return frames[0] if frames else None
 
 
 def inside(path: str) -> str:
@@ -340,7 +333,7 @@ def source_answer(run: Run, wanted: str) -> Answer:
         for k, code in enumerate(text.splitlines(), 1)
     ]
     for node, seen in process.nodes.items():
-        site = site_of(process, seen)
+        site = process.site_of(seen)
         if site is None or site.file != matching[0] or not 1 <= site.line <= len(lines):
             continue
         line: Answer = lines[site.line - 1]

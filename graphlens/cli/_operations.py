@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from graphlens.cli._answers import AT_ONCE, Answer, inside, number, shown_path, site_of
+from graphlens.cli._answers import AT_ONCE, Answer, inside, number, shown_path
 from graphlens.ops import OutputSeen, output_seen
 from graphlens.session import Call, Op, Process, Run
 from graphlens_tracers.errors import UnknownOp
@@ -47,6 +47,7 @@ class _Form:
     fixed: Answer
     makers: list[tuple[ValueId | None, int | None]]  # (value, node that makes it) for each argument
     specs: tuple[Spec, ...]
+    twin: Answer | None  # the forward node of a backward one, without its number
 
 
 @dataclass
@@ -108,8 +109,9 @@ class Printer:
             )
             for slot in range(len(form.node.outputs))
         ]
-        if form.node.twin is not None:
-            answer["forward"] = self._forward(form.node.twin)
+        if form.twin is not None and form.node.twin in self.last:
+            # In the same call if it ran there, else the latest before.
+            answer["forward"] = {"seq": self.last[form.node.twin], **form.twin}
         first = 0 if call is None else call.first
         answer["makers"] = [self._maker(value, maker, call, first) for value, maker in form.makers]
         answer["error"] = by_slot[-1].error if -1 in by_slot else None
@@ -137,7 +139,7 @@ class Printer:
         if call is not None:
             graph = process.graph(call.graph)
             values = graph.reads(node) if node in graph.nx else values
-        site = site_of(process, seen)
+        site = process.site_of(seen)
         fixed = {
             "node": node,
             "graph": None if call is None else call.graph,
@@ -160,16 +162,14 @@ class Printer:
         }
         made = [(value, None if value is None else process.maker(value)) for value in values]
         makers = [(value, None if maker is None else int(maker[0])) for value, maker in made]
-        return _Form(seen, fixed, makers, process.specs(call, node))
+        return _Form(seen, fixed, makers, process.specs(call, node), self._twin(seen))
 
-    def _forward(self, twin: int) -> Answer | None:
-        """The forward operation that a backward one differentiates: in this call, else the latest."""
-        seen = self.process.nodes.get(NodeId(twin))
-        if seen is None or twin not in self.last:
+    def _twin(self, node: NodeSeen) -> Answer | None:
+        seen = None if node.twin is None else self.process.nodes.get(node.twin)
+        if seen is None:
             return None
-        site = site_of(self.process, seen)
+        site = self.process.site_of(seen)
         return {
-            "seq": self.last[twin],
             "op": seen.op,
             "file": None if site is None else shown_path(site.file, self.cwd),
             "line": None if site is None else site.line,
@@ -255,7 +255,7 @@ def _before(process: Process, op: Op) -> dict[int, int]:
 
 
 def _code(process: Process, op: Op) -> str | None:
-    site = site_of(process, op.node)
+    site = process.site_of(op.node)
     text = None if site is None else process.source(site.file)
     lines = text.splitlines() if text else []
     return lines[site.line - 1].strip() if site and 1 <= site.line <= len(lines) else None
