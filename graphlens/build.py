@@ -47,6 +47,7 @@ class _Growing:
     rewired: dict[NodeId, Inputs] = field(default_factory=dict)
     merged: GraphSeen | None = None
     order: tuple[int, list[NodeId]] = (-1, [])  # as of `Declared._changes`
+    wiring: tuple[int, dict[NodeId, Inputs]] = (-1, {})
     built: tuple[int, Graph] | None = None
 
     def grow(self, nodes: Sequence[NodeId], rewired: Sequence[Rewired]) -> None:
@@ -186,12 +187,20 @@ class Declared:
 
     def wiring(self, graph: GraphId) -> dict[NodeId, Inputs]:
         """The inputs of those nodes of a graph that do not read what they were declared with."""
-        wiring: dict[NodeId, Inputs] = {}
-        have: set[NodeId] = set()
-        for (growing, _), part in zip(self._chain(graph), self._parts(graph), strict=True):
-            have.update(part)
-            wiring.update({node: inputs for node, inputs in growing.rewired.items() if node in have})
-        return wiring
+        growing = self._graphs[graph]
+        if growing.wiring[0] != self._changes:
+            wiring: dict[NodeId, Inputs] = {}
+            have: set[NodeId] = set()
+            for (link, _), part in zip(self._chain(graph), self._parts(graph), strict=True):
+                have.update(part)
+                wiring.update({node: inputs for node, inputs in link.rewired.items() if node in have})
+            growing.wiring = self._changes, wiring
+        return growing.wiring[1]
+
+    def inputs(self, graph: GraphId, node: NodeId) -> Inputs:
+        """What a node reads in a graph; as declared when there is no graph of that id."""
+        wiring = self.wiring(graph) if graph in self._graphs else {}
+        return wiring.get(node, self.nodes[node].inputs)
 
     def graph(self, graph: GraphId) -> Graph:
         """The networkx graph as far as it is declared; the same object each time, and it grows.

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from graphlens_tracers.events import GraphSeen, LeafSeen, NodeId, NodeSeen, ValueId
+
+if TYPE_CHECKING:  # networkx takes longer to import than a run to open: only who asks for a graph waits
+    import networkx as nx
 
 CONTROL = "control"
 """Key of an edge that orders two nodes and carries no value."""
@@ -31,6 +32,13 @@ def leaf_key(value: ValueId) -> str:
     return f"leaf:{value}"
 
 
+def _empty() -> nx.MultiDiGraph[Any]:
+    import networkx as nx  # late, as said above
+
+    graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
+    return graph
+
+
 @dataclass
 class Graph:
     """One graph of a run.
@@ -46,7 +54,7 @@ class Graph:
 
     seen: GraphSeen
     order: list[NodeId] = field(default_factory=list)
-    nx: nx.MultiDiGraph[Any] = field(default_factory=lambda: nx.MultiDiGraph())
+    nx: nx.MultiDiGraph[Any] = field(default_factory=_empty)
     _made: dict[ValueId, tuple[NodeId, int]] = field(default_factory=dict, repr=False)
     _reads: dict[NodeId, tuple[ValueId | None, ...]] = field(default_factory=dict, repr=False)
 

@@ -156,12 +156,9 @@ def _graph_of(process: Process, call: Call | None, node: NodeId) -> GraphId:
 def _inputs(
     process: Process, seq: Seq, node: NodeSeen, call: Call | None
 ) -> tuple[tuple[ValueId | None, Seq | None], ...]:
-    values = node.inputs
     if call is None:
-        return tuple((value, None) for value in values)
-    graph = process.graph(call.graph)
-    if node.node in graph.nx:
-        values = graph.reads(node.node)
+        return tuple((value, None) for value in node.inputs)
+    values = process.inputs(call.graph, node.node)
     seqs, nodes = process.nodes_of(call.first, seq)
     found: list[tuple[ValueId | None, Seq | None]] = []
     for value in values:

@@ -194,6 +194,11 @@ class Process(Follower):
         """All nodes of a graph, its base's included."""
         return self._declared.order(graph)
 
+    @locked
+    def inputs(self, graph: GraphId, node: NodeId) -> tuple[ValueId | None, ...]:
+        """The values that a node reads in a graph, without building it."""
+        return self._declared.inputs(graph, node)
+
     # ── what ran ─────────────────────────────────────────────────────────────────────────────
 
     @property

@@ -135,10 +135,7 @@ class Printer:
         seen = process.nodes.get(node)
         if seen is None:
             raise UnknownOp(f"node {node} was not declared")
-        values = seen.inputs
-        if call is not None:
-            graph = process.graph(call.graph)
-            values = graph.reads(node) if node in graph.nx else values
+        values = seen.inputs if call is None else process.inputs(call.graph, node)
         site = process.site_of(seen)
         fixed = {
             "node": node,
