@@ -191,7 +191,7 @@ class Follower(Locks):
 
     def _read_page(self, page: log.Page) -> None:
         """What a page holds: rows and ranges until the next look, events for good."""
-        if not page.data or self._stopped or self._log.trouble:
+        if not page.data or self._stopped or self._log.stuck:
             return  # what came before it cannot be read
         where = clean(page.path.name)
         self._dropped = max(self._dropped, page.field(At.DROPPED))

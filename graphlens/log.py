@@ -64,6 +64,11 @@ class Log:
     _size: int = -1  # of the segment when it was last looked at
     _skipped: bool = False
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the segment that is being written cannot be read on."""
+        return self.segment in self.trouble
+
     def path(self, segment: int) -> Path:
         """The file of a segment."""
         return self.directory / f"{self.stem}.{segment:03}.log"
@@ -266,7 +271,7 @@ def field_of(page: bytes, at: At) -> int:
 
 
 def pages_in(directory: str) -> dict[str, list[Path]]:
-    """The pages in a directory, by the stem of their process's log. None when it cannot be read."""
+    """The pages in a directory, by the stem of their process's log; none when it cannot be read."""
     found: dict[str, list[Path]] = {}
     try:
         entries = sorted(entry.name for entry in os.scandir(directory)) if directory else []
