@@ -30,7 +30,7 @@ MODELS = {
     "cnn": "ResNet-18, batch 2, 64×64, SGD momentum",
     "gpt2": "GPT-2 small, 12 layers, T=64, AdamW",
 }
-STEPS = {"mlp": (40, 250), "cnn": (3, 8), "gpt2": (3, 2)}
+STEPS = {"mlp": (40, 250), "cnn": (3, 8), "gpt2": (2, 2)}
 """Warm-up and timed steps of one way in one round."""
 WAYS = ("plain", "empty mode", "structure", "health")
 
