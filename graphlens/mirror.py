@@ -47,13 +47,21 @@ class Backward:
 
 def backward_of(view: View, subject: Subject) -> Backward:
     """The backward half; without gradients where the graph has no backward pass."""
-    operations, unplaced = _homes(view, subject)
+    operations, handed, unplaced = _homes(view, subject)
     backward = Backward(unplaced=unplaced)
-    for at in _carriers(view, set(operations)):
+    # Where both ends have gradient operations these say whether one reads the other's result; the
+    # forward wiring alone can't always tell a tensor from its detached self.
+    passing = [
+        (link.target, link.source) in handed
+        if link.source in operations and link.target in operations
+        else link.differentiable
+        for link in view.links
+    ]
+    for at in _carriers(view, set(operations), passing):
         backward.at[at] = len(backward.gradients)
         backward.gradients.append(Gradient(at, _gradient(view, subject, at, operations.get(at, []))))
     for number, link in enumerate(view.links):
-        if link.differentiable and link.source in backward.at and link.target in backward.at:
+        if passing[number] and link.source in backward.at and link.target in backward.at:
             backward.flows.append((backward.at[link.target], backward.at[link.source], number))
         if view.boxes[link.target].sort == "output" and link.source in backward.at:
             backward.seeds.append((link.target, backward.at[link.source]))
@@ -63,8 +71,9 @@ def backward_of(view: View, subject: Subject) -> Backward:
     return backward
 
 
-def _homes(view: View, subject: Subject) -> tuple[dict[int, list[NodeSeen]], int]:
-    """The backward operations of each forward box.
+def _homes(view: View, subject: Subject) -> tuple[dict[int, list[NodeSeen]], set[tuple[int, int]], int]:
+    """The backward operations of each forward box, from which to which something is handed, and how
+    many operations belong to none.
 
     An operation that differentiates none (the sum of two gradients) belongs to the box that reads
     its result, else to the one whose result it reads.
@@ -88,15 +97,21 @@ def _homes(view: View, subject: Subject) -> tuple[dict[int, list[NodeSeen]], int
             if near:
                 home[node.node] = near[0]
     operations: dict[int, list[NodeSeen]] = {}
+    handed: set[tuple[int, int]] = set()
     for node in nodes:
         if node.node in home:
             operations.setdefault(home[node.node], []).append(node)
-    return operations, len(nodes) - len(home)
+            for value in subject.reads(node):
+                if value in maker and maker[value] in home:
+                    handed.add((home[maker[value]], home[node.node]))
+    return operations, handed, len(nodes) - len(home)
 
 
-def _carriers(view: View, own: set[int]) -> list[int]:
+def _carriers(view: View, own: set[int], passing: list[bool]) -> list[int]:
     """Forward boxes that a gradient passes: behind something learned, and before the loss."""
-    links = [link for link in view.links if link.differentiable and link.source < link.target]
+    links = [
+        link for link, passes in zip(view.links, passing, strict=True) if passes and link.source < link.target
+    ]
     behind = set(own)
     for link in sorted(links, key=lambda link: link.target):
         if link.source in behind:

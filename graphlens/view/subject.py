@@ -159,7 +159,7 @@ def _wired(subject: Subject, picked: set[NodeId]) -> _Wired:
     waiting: dict[ValueId, list[NodeId]] = {}
     for node in subject.nodes:
         if node.node not in picked:
-            for value, new in written(subject, node):
+            for value, new in [*written(subject, node), *viewed(subject, node)]:
                 wired.made[new] = wired.made.get(value) or Read(-1, 0, value, False)
             continue
         values = subject.reads(node)
@@ -250,6 +250,18 @@ def written(subject: Subject, node: NodeSeen) -> list[tuple[ValueId, ValueId]]:
         (before, node.outputs[out].value)
         for at, out in node.writes
         if at < len(values) and out < len(node.outputs) and (before := values[at]) is not None
+    ]
+
+
+def viewed(subject: Subject, node: NodeSeen) -> list[tuple[ValueId, ValueId]]:
+    """Which of its results are views: of what, and the result."""
+    values = subject.inputs.get(node.node, ())
+    return [
+        (base, output.value)
+        for output in node.outputs
+        if output.alias is not None
+        and output.alias < len(values)
+        and (base := values[output.alias]) is not None
     ]
 
 
