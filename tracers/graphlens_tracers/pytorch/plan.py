@@ -113,14 +113,21 @@ class Leaf:
         self.rebound = False
         self.reshaped = False
 
-    def accept(self, storage: Any, tensor: torch.Tensor, variables: Vars) -> bool:
-        """Whether `tensor` may be this leaf in the call that is under way, of which `variables` are known."""
+    def accept(
+        self, storage: Any, tensor: torch.Tensor, variables: Vars, from_outside: tuple[int, ...]
+    ) -> bool:
+        """Whether `tensor` may be this leaf in the call that is under way.
+
+        Args:
+            variables: Those known so far in this call.
+            from_outside: Leaves among them that might have taken this storage already.
+        """
         if tensor.dtype is not self.dtype:
             return False
         if tensor.shape != self.shape:
             self.reshaped = True
         if self.usual() is storage:
-            return True
+            return not any(variables[k]() is storage for k in from_outside)
         if self.strict or any(known() is storage for known in variables):
             return False
         self.usual = weakref.ref(storage)
@@ -175,6 +182,18 @@ class Place:
             place = place.parent
         found.reverse()
         return found
+
+    def leaves_before(self, index: int, strict: bool) -> tuple[int, ...]:
+        """Variables of leaves read before input `index` that a leaf must not be confused with.
+
+        Two strict leaves never are one storage.
+        """
+        found = [self.reads[k] for k, leaf in self.leaves if k < index and not (strict and leaf.strict)]
+        place = self.parent
+        while place is not None:
+            found += [place.reads[k] for k, leaf in place.leaves if not (strict and leaf.strict)]
+            place = place.parent
+        return tuple(found)
 
     def compile(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Make `check` from the arguments of a call that is right."""
@@ -293,8 +312,9 @@ class _Compiler:
             self.fail_if(f"vars[{variable}]() is not {name}.untyped_storage()")
         else:
             held = self.constant(leaf)
-            known = self.constant(self.place.first_var)
-            self.fail_if(f"not {held}.accept({name}.untyped_storage(), {name}, vars[:{known}])")
+            known = variable  # they are numbered in the order in which they are read
+            loose = self.constant(self.place.leaves_before(index, leaf.strict))
+            self.fail_if(f"not {held}.accept({name}.untyped_storage(), {name}, vars[:{known}], {loose})")
             self.lines.append(f"vars[{variable}] = {held}.usual")
         if index in self.place.ambiguous:
             offset, strides = self.place.ambiguous[index]

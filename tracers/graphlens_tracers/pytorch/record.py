@@ -149,12 +149,13 @@ class Recorder:
         made = self._results(results, before.written, form, reads)
         node = self._node(key, before, site, scope, module_call, twin, made)
         self._locate(node, moment, phase)
-        place = self._child(here, node, reads, leaves, made.makes, values)
-        new = {index for index, _ in leaves}
-        for index, tensor in enumerate(form.tensors):
-            where = self.values.ambiguous(tensor, reads[index]) if index not in new else None
-            if where is not None:
-                place.ambiguous[index] = where
+        new = {reads[index] for index, _ in leaves}
+        ambiguous = {
+            index: where
+            for index, tensor in enumerate(form.tensors)
+            if reads[index] not in new and (where := self.values.ambiguous(tensor, reads[index])) is not None
+        }
+        place = self._child(here, node, reads, leaves, made.makes, values, ambiguous)
         place.compile(*before.call)
         self.values.add(place)
         self._remember(place, results, form)
@@ -196,11 +197,14 @@ class Recorder:
             return Phase.OTHER
         if self.modules.depth:
             return Phase.FORWARD
-        if self.calls.setting_up or self.calls.stepped or innermost_loop(moment.stack) is None:
+        differentiable = any(tensor.requires_grad for tensor in form.tensors)
+        if self.calls.setting_up or innermost_loop(moment.stack) is None:
             return Phase.OTHER
+        if self.calls.stepped:
+            return Phase.FORWARD if moment.grad and differentiable else Phase.OTHER
         if self.values.forward or self.calls.modules_seen or not self.modules.exist:
             return Phase.FORWARD
-        return Phase.FORWARD if any(tensor.requires_grad for tensor in form.tensors) else Phase.DATA
+        return Phase.FORWARD if differentiable else Phase.DATA
 
     def _twin(self, moment: Moment) -> Node | None:
         if moment.node is None:
@@ -247,9 +251,14 @@ class Recorder:
         named = self.modules.tensor_name(tensor)
         where: Any = ("named", *named) if named is not None else ("place", key, index)
         producer = self.calls.producer(home)
-        leaf = self._leaves.get((where, tensor.dtype))
+        again = 0
+        leaf = self._leaves.get((where, tensor.dtype, again))
+        while leaf is not None and leaf.value in self.values.leaves:
+            again += 1  # that one is another storage in this call
+            leaf = self._leaves.get((where, tensor.dtype, again))
         if leaf is None:
-            leaf = self._leaves[where, tensor.dtype] = self._declare_leaf(tensor, home, named, producer)
+            leaf = self._declare_leaf(tensor, home, named, producer)
+            self._leaves[where, tensor.dtype, again] = leaf
         elif leaf.usual() is not home and producer is not None:
             self.sink.declare(Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1]))
         leaf.usual = weakref.ref(home)
@@ -264,9 +273,9 @@ class Recorder:
     def _view_of(self, whole: Leaf, tensor: torch.Tensor, home: Any, geometry: Any) -> Leaf:
         """A part of a storage that outlives a call, read where another part is known already."""
         where = ("view", whole.value, geometry)
-        leaf = self._leaves.get((where, tensor.dtype))
+        leaf = self._leaves.get((where, tensor.dtype, 0))
         if leaf is None:
-            leaf = self._leaves[where, tensor.dtype] = Leaf(self._value(), whole.cell, whole.strict)
+            leaf = self._leaves[where, tensor.dtype, 0] = Leaf(self._value(), whole.cell, whole.strict)
             leaf.dtype, leaf.shape, leaf.geometry = tensor.dtype, tensor.shape, geometry
             self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_of(tensor), whole.cell))
         leaf.usual = weakref.ref(home)
@@ -426,12 +435,15 @@ class Recorder:
         leaves: list[tuple[int, Leaf]],
         makes: tuple[tuple[int, int], ...],
         values: list[ValueId | None],
+        ambiguous: dict[int, tuple[int, tuple[int, ...]]],
     ) -> Place:
         for child in here.children:
+            # The same operations on the same variables: then versions are the same too, and values
+            # can only differ in which of two views of the same memory they name.
             if (
                 child.node is node
                 and child.reads == tuple(reads)
-                and child.values == tuple(values)
+                and child.ambiguous == ambiguous
                 and child.makes == makes
                 and [(k, leaf.value) for k, leaf in child.leaves] == [(k, leaf.value) for k, leaf in leaves]
             ):
@@ -445,6 +457,7 @@ class Recorder:
             tuple(makes),
             tuple(values),
         )
+        place.ambiguous = ambiguous
         place.next_var = self.values.count
         here.children.insert(0, place)
         place.graph = self.calls.grow(here, place)
@@ -466,8 +479,9 @@ class Recorder:
             else:
                 continue
             self.values.remember(tensor, variable, node.outputs[output].value)
+        changed = {place.reads[read] for read, _ in node.writes}
         for index, leaf in place.leaves:
-            if not any(index == read for read, _ in node.writes):
+            if place.reads[index] not in changed:
                 self.values.remember(form.tensors[index], place.reads[index], leaf.value)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from graphlens_tracers.events import Phase, ValueId
+from graphlens_tracers.events import Phase, Spec, ValueId
 from graphlens_tracers.pytorch.arguments import home_of
 from graphlens_tracers.pytorch.plan import Place, Vars, gone
 
@@ -49,6 +49,7 @@ class Values:
         vars: Storages made or first read in this call, by number; the first `count` are in use.
         counts: How often each kind of operation ran at each place of the source.
         numbers: Forward places by autograd sequence number, counted from the call's beginning.
+        leaves: Those that were read.
         forward: Whether an operation of the forward phase has run.
     """
 
@@ -56,6 +57,7 @@ class Values:
         self.vars: Vars = []
         self.count = 0
         self.forward = False
+        self.leaves: set[ValueId] = set()
         self.counts: dict[Any, int] = {}
         self.numbers: dict[int, Place] = {}
         self._variables: list[_Variable] = []
@@ -67,6 +69,7 @@ class Values:
         """A new call."""
         self.count = 0
         self.forward = False
+        self.leaves.clear()
         self.counts.clear()
         self.numbers.clear()
         self._variables.clear()
@@ -92,20 +95,21 @@ class Values:
             self.numbers[place.number] = place
         for index, leaf in place.leaves:
             self._grow(place.reads[index], leaf.value)
+            self.leaves.add(leaf.value)
+            if leaf.geometry is not None:
+                self._see(place.reads[index], leaf.geometry, leaf.value)
         for output, variable in place.makes:
             self._grow(variable, node.outputs[output].value)
+            self._see(variable, _spec_geometry(node.outputs[output].spec), node.outputs[output].value)
         for read, output in node.writes:
             known = self._variables[place.reads[read]]
             known.version += 1
             known.last = node.outputs[output].value
+            self._see(place.reads[read], _spec_geometry(node.outputs[output].spec), known.last)
         for output, base in enumerate(node.views):
             if base is not None:
-                spec = node.outputs[output].spec
-                shape = tuple(size or 0 for size in spec.shape or ())
-                strides = spec.strides if spec.strides is not None else _contiguous(shape)
-                self._see(
-                    place.reads[base], (spec.offset, shape, strides, spec.dtype), node.outputs[output].value
-                )
+                view = node.outputs[output]
+                self._see(place.reads[base], _spec_geometry(view.spec), view.value)
         self._at = place
 
     def remember(self, tensor: torch.Tensor, variable: int, value: ValueId) -> None:
@@ -168,9 +172,15 @@ class Values:
         known = self._variables[variable]
         old = known.views.get(geometry)
         if old is None or old[1] != known.version:
-            # The first one stays: a saved tensor that comes back as another object is the result
-            # of a real operation, not of the `detach` that kept it.
+            # The first one stays: a saved tensor that comes back as another object is what made
+            # the memory, not the `detach` that kept it.
             known.views[geometry] = (value, known.version)
+
+
+def _spec_geometry(spec: Spec) -> Geometry:
+    shape = tuple(size or 0 for size in spec.shape or ())
+    strides = spec.strides if spec.strides is not None else _contiguous(shape)
+    return spec.offset, shape, strides, spec.dtype
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
