@@ -34,11 +34,10 @@ class OpInfo:
         dynamic: Its output shapes depend on numbers.
     """
 
-    __slots__ = ("closes", "dynamic", "func", "looks", "name", "norm", "profiler", "run", "writes")
+    __slots__ = ("closes", "dynamic", "func", "looks", "name", "norm", "profiler", "writes")
 
     def __init__(self, func: Any) -> None:  # Any: an OpOverload or a higher-order operator
         self.func = func
-        self.run = getattr(func, "_op", func)  # what an overload's own `__call__` calls
         self.name = str(func)
         schema = getattr(func, "_schema", None)
         arguments = schema.arguments if schema is not None else ()
@@ -180,10 +179,10 @@ def spec_of(tensor: torch.Tensor) -> Spec:
     dtype = str(tensor.dtype).removeprefix("torch.")
     device = str(tensor.device)
     try:
-        shape = tuple(int(size) for size in tensor.shape)
+        shape = tuple(_size(size) for size in tensor.shape)
     except (RuntimeError, TypeError):
         return Spec(None, dtype, device, layout=layout)  # nested tensors have no one shape
-    if layout != "strided":
+    if layout != "strided" or None in shape:
         return Spec(shape, dtype, device, layout=layout)
     try:
         strides = None if tensor.is_contiguous() else tuple(int(step) for step in tensor.stride())
@@ -191,6 +190,11 @@ def spec_of(tensor: torch.Tensor) -> Spec:
     except (RuntimeError, NotImplementedError):
         return Spec(shape, dtype, device)  # a wrapper without memory of its own
     return Spec(shape, dtype, device, strides, offset)
+
+
+def _size(size: Any) -> int | None:
+    """A dimension; None for one that differs between the parts of a jagged tensor."""
+    return size if type(size) is int else None
 
 
 def home_of(tensor: torch.Tensor) -> Any:

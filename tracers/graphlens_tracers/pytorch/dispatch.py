@@ -71,7 +71,7 @@ class Counting(TorchDispatchMode):
     ) -> Any:
         self._sink.gap("thread", "operations on other threads")
         try:
-            return func(*args, **(kwargs or {}))
+            return getattr(func, "_op", func)(*args, **(kwargs or {}))
         except BaseException as error:
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
@@ -101,6 +101,7 @@ class Dispatch(TorchDispatchMode):
         """Nothing is recorded: outside of the chosen steps, or since we failed."""
         self.waiting = False
         """Idle until the step after the one under way begins."""
+        self.failed = False
         self.last_step = False
         """Idle when the call under way is over."""
         self.optimizer_depth: int | None = None
@@ -122,12 +123,13 @@ class Dispatch(TorchDispatchMode):
         seen = not self.idle and get_ident() == self.thread
         if self.waiting and self._step_begins(func):
             seen = True
-        run, place, before, scalars = func, None, None, None
+        run = getattr(func, "_op", func)  # what an overload's own `__call__` calls: a frame less
+        place, before = None, None
+        scalars: Sequence[float] = ()
         if seen:
             try:
                 place, scalars = self._recognise(func, args, kwargs)
                 if place is not None:
-                    run = place.node.info.run
                     self._announce(place.node, scalars)
                 else:
                     before = self._look_around(func, args, kwargs)
@@ -178,7 +180,8 @@ class Dispatch(TorchDispatchMode):
         if isinstance(error, (RecursionError, MemoryError)):
             self.sink.gap("failed", f"{type(error).__name__}: operations that were not recorded")
             return
-        self.idle, self.waiting = True, False
+        self.failed = self.idle = True
+        self.waiting = False
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
             where = where.tb_next

@@ -98,6 +98,8 @@ class PyTorchTracer:
     def _step_ended(self, stack: list[Place]) -> None:
         """A step has done its work at this place: see the next one or not, as was chosen."""
         calls, dispatch = self._calls, self._dispatch
+        if dispatch.failed:
+            return
         if self._seen and not dispatch.idle:
             calls.steps.anchor(stack)
             dispatch.last_step = self._stop is not None and calls.trained + 1 >= self._stop
