@@ -38,8 +38,8 @@ def geometry_of(tensor: torch.Tensor) -> Geometry | None:
             tuple(map(int, tensor.stride())),
             str(tensor.dtype).removeprefix("torch."),
         )
-    except (RuntimeError, NotImplementedError, TypeError):
-        return None
+    except (RuntimeError, NotImplementedError, TypeError, AttributeError):
+        return None  # no storage, or a size that is no number (jagged)
 
 
 class Values:
