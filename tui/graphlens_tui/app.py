@@ -1,0 +1,367 @@
+"""The app: puts the panes on the screen, owns the selection, and hands keys to what they do."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.events import DescendantBlur, DescendantFocus, Key, Resize
+from textual.timer import Timer
+
+from graphlens.live import Live
+from graphlens.session import Session
+from graphlens_tracers.errors import NotLive
+from graphlens_tracers.events import CallId, Seq
+from graphlens_tui import glyphs as characters
+from graphlens_tui import keys, leaving, saying
+from graphlens_tui.bridge import Bridge
+from graphlens_tui.commands import Commands
+from graphlens_tui.messages import CursorMoved, IllKnown, Said
+from graphlens_tui.model import Model
+from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
+from graphlens_tui.panes import Pane, panes
+from graphlens_tui.panes.graph import GraphPane
+from graphlens_tui.panes.output import OutputPane
+from graphlens_tui.widgets.bars import Bar, Part
+from graphlens_tui.widgets.dialogs import Choice
+
+WIDE, MEDIUM = 140, 110
+"""Columns from which the details stand beside the graph, in full width and in a smaller one."""
+TALL = 32
+"""Rows from which the output stands below the graph."""
+FRAME = 0.1
+"""Seconds between two looks at a run that grows."""
+SETTLE = 0.03
+"""Seconds that the cursor has to rest before the details are made."""
+
+
+def light_terminal(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether to begin with dark text on light: GRAPHLENS_THEME says so, or COLORFGBG."""
+    wish = environment.get("GRAPHLENS_THEME", "")
+    if wish:
+        return wish == "light"
+    ground = environment.get("COLORFGBG", "").rpartition(";")[2]
+    return ground in ("7", "15")
+
+
+class GraphlensApp(Commands):
+    """The terminal UI on one session."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "graphlens"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[str]] = []  # type: ignore[assignment]  # all keys are in `keys`
+
+    def __init__(self, session: Session, keymap: keys.Keymap | None = None) -> None:
+        super().__init__()
+        self.session = session
+        self.model = Model(session)
+        self.glyphs = characters.chosen()
+        self.palette = LIGHT if light_terminal() else DARK
+        self.keymap_ = keymap or keys.load()
+        self.panes = [pane(self.model, self.glyphs, self.palette) for pane in panes()]
+        self.graph = next(pane for pane in self.panes if isinstance(pane, GraphPane))
+        self.output = next(pane for pane in self.panes if isinstance(pane, OutputPane))
+        self.at: Seq | None = None
+        self.trail: list[Seq] = []
+        self._call: CallId | None = None
+        self._bridge = Bridge(session, self.model.process, self.post_message)
+        self._bars = {name: Bar(self.glyphs, self.palette, name) for name in ("top", "status", "foot")}
+        self._presses: tuple[str, ...] = ()
+        self._waiting: Timer | None = None
+        self._settling: Timer | None = None
+        self._looking: Timer | None = None
+        self._note: Part | None = None
+        self._zoomed: Pane | None = None
+        self._first = True
+
+    # ── the screen ───────────────────────────────────────────────────────────────────────────
+
+    def compose(self) -> ComposeResult:
+        """Bars around the panes, each in its slot."""
+        by_slot = {
+            slot: [pane for pane in self.panes if pane.SLOT == slot] for slot in ("main", "side", "bottom")
+        }
+        yield self._bars["top"]
+        with Horizontal(id="body"):
+            yield Vertical(*by_slot["main"], id="main")
+            yield Vertical(*by_slot["side"], id="side")
+        yield Vertical(*by_slot["bottom"], id="bottom")
+        yield self._bars["status"]
+        yield self._bars["foot"]
+
+    def on_mount(self) -> None:
+        """Show what is there, and begin to follow."""
+        self.register_theme(DARK_THEME)
+        self.register_theme(LIGHT_THEME)
+        self.theme = (LIGHT_THEME if self.palette is LIGHT else DARK_THEME).name
+        self.set_class(self.glyphs.ascii, "ascii")
+        for pane in self.panes:
+            pane.border_title = pane.TITLE
+            pane.set_class(pane.SLOT != "main", "framed")
+        self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
+        self.graph.focus()
+        self.model.update()
+        self._arrange()
+        self._bridge.start()
+        for wrong in self.keymap_.wrong[:1]:
+            self.say(f"keys: {wrong}", wrong=True)
+        if self.model.live:
+            self.set_interval(0.5, self._show_bars)  # how long the operation has been running
+
+    def on_unmount(self) -> None:
+        """End what follows the run."""
+        self._bridge.close()
+
+    def on_resize(self, event: Resize) -> None:
+        """Room for other panes."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show the panes that there is room for; the one that has the keys always."""
+        width, height = self.size
+        has_keys = self.pane()
+        alone = self._zoomed is not None or (has_keys is not self.graph and (width < MEDIUM or height < 12))
+        if has_keys is self.output and (width < MEDIUM or height < TALL):
+            alone = True
+        shown = {
+            "main": not alone or has_keys.SLOT == "main",
+            "side": has_keys.SLOT == "side" if alone else width >= MEDIUM,
+            "bottom": has_keys.SLOT == "bottom" if alone else self.output.used and height >= TALL,
+        }
+        for slot, visible in shown.items():
+            self.query_one(f"#{slot}").set_class(not visible, "hidden")
+        self.query_one("#body").set_class(not (shown["main"] or shown["side"]), "hidden")
+        self.set_class(width < WIDE, "medium")
+        fill = "1fr" if alone else None
+        self.query_one("#side").styles.width = fill
+        bottom = self.query_one("#bottom")
+        bottom.styles.height, bottom.styles.max_height = fill, "100%" if alone else None
+        self._show_bars()
+
+    def _recolour(self) -> None:
+        self.palette = DARK if self.current_theme.dark else LIGHT
+        for bar in self._bars.values():
+            bar.recolour(self.palette)
+        for pane in self.panes:
+            pane.recolour(self.palette)
+        self._show_bars()
+
+    def _show_bars(self) -> None:
+        line = self.graph.line()
+        top = saying.top(self.model, self.glyphs, self.palette)
+        self._bars["top"].set_parts(top.left, top.right)
+        note = self._note
+        if self._presses:
+            note = Part(f"  {''.join(self._presses)}…", self.palette.warn, True, need=9)
+        status = saying.status(self.model, line, self.graph.following, note, self.glyphs, self.palette)
+        self._bars["status"].set_parts(status.left, status.right)
+        foot = saying.footer(self.keymap_, self.model, self.pane().keys_wanted(), self.palette)
+        self._bars["foot"].set_parts(foot.left, foot.right)
+
+    def say(self, text: str, *, wrong: bool = False) -> None:
+        """Say something in the status line until the cursor moves."""
+        self._note = Part(f"  {text}", self.palette.nan if wrong else self.palette.accent, True, need=9)
+        self._show_bars()
+
+    # ── news ─────────────────────────────────────────────────────────────────────────────────
+
+    def on_run_changed(self) -> None:
+        """The run moved on: look at it soon, and not more often than frames are worth it."""
+        if self._looking is None:
+            self._looking = self.set_timer(0.001 if self._first else FRAME, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        self._bridge.taken()
+        self.model.update()
+        for pane in self.panes:
+            pane.changed()
+        if self._first and self.model.shown is not None:
+            self._first = False
+            if not self.model.live and self._ended_badly():
+                self.graph.move_to(end=True)
+            gc.collect()
+            gc.freeze()  # what was loaded stays: no collection of it makes a frame late
+        self._arrange()
+
+    def _ended_badly(self) -> bool:
+        info = self.session.run.info
+        return bool(info.exit_code) or info.signal is not None or info.state != "finished"
+
+    def on_ill_known(self, event: IllKnown) -> None:
+        """Which operations are ill is known anew."""
+        self.model.look_ill(event.ill)
+        self.graph.changed()
+        self._show_bars()
+
+    def on_cursor_moved(self, event: CursorMoved) -> None:
+        """Another operation is selected."""
+        self.at, self._call, self._note = event.seq, event.call, None
+        self._show_bars()
+        if self._settling is None:
+            self._settling = self.set_timer(SETTLE, self._show_selection)
+
+    def _show_selection(self) -> None:
+        self._settling = None
+        for pane in self.panes:
+            if pane is not self.graph:
+                pane.show(self.at, self._call)
+
+    def on_said(self, event: Said) -> None:
+        """A pane has something to say."""
+        self.say(event.text, wrong=event.wrong)
+
+    def on_pane_left(self) -> None:
+        """The script does not get the keys any more."""
+        self._zoomed = None
+        self.graph.focus()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Another pane has the keys."""
+        self._arrange()
+
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        """See `on_descendant_focus`."""
+        self._show_bars()
+
+    # ── keys ─────────────────────────────────────────────────────────────────────────────────
+
+    def pane(self) -> Pane:
+        """The pane that has the keys."""
+        return next((pane for pane in self.panes if pane.has_focus), self.graph)
+
+    def on_key(self, event: Key) -> None:
+        """Add a press to the sequence, and do what it means."""
+        if len(self.screen_stack) > 1:
+            return
+        event.stop()
+        press = (
+            event.character if event.is_printable and event.character and event.key != "space" else event.key
+        )
+        presses = (*self._presses, press)
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
+        action, begins = self.keymap_.action(presses), self.keymap_.begins(presses)
+        if begins:
+            self._presses = presses
+            if action is not None:
+                self._waiting = self.set_timer(keys.PATIENCE, self._act_on_what_there_is)
+            self._show_bars()
+            return
+        before, self._presses = self._presses, ()
+        if action is None and before:  # it is no longer sequence: do the short one, then this key
+            short = self.keymap_.action(before)
+            if short is not None:
+                self._act(short)
+            action = self.keymap_.action((press,)) if press != "escape" else None
+        if action is not None:
+            self._act(action)
+        elif press == "escape":
+            self._escape()
+        self._show_bars()
+
+    def _act_on_what_there_is(self) -> None:
+        presses, self._presses = self._presses, ()
+        action = self.keymap_.action(presses)
+        if action is not None:
+            self._act(action)
+        self._show_bars()
+
+    def _act(self, action: str) -> None:
+        if action.startswith("fold_to_"):
+            self.fold_to(int(action.removeprefix("fold_to_")))
+        else:
+            getattr(self, f"do_{action}")()
+
+    def _escape(self) -> None:
+        self._note = None
+        if self._zoomed is not None or self.pane() is not self.graph:
+            self.on_pane_left()
+            self._arrange()
+
+    # ── panes ────────────────────────────────────────────────────────────────────────────────
+
+    def _cycle(self, by: int) -> None:
+        there = [pane for pane in self.panes if pane is not self.output or self.output.used]
+        at = there.index(self.pane()) if self.pane() in there else 0
+        self._zoomed = None
+        there[(at + by) % len(there)].focus()
+        self._arrange()
+
+    def do_next_pane(self) -> None:
+        self._cycle(1)
+
+    def do_previous_pane(self) -> None:
+        self._cycle(-1)
+
+    def do_detail(self) -> None:
+        line = self.graph.line()
+        if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
+            self.graph.toggle()
+            return
+        side = next((pane for pane in self.panes if pane.SLOT == "side"), None)
+        if side is not None:
+            (self.graph if self.pane() is side else side).focus()
+            self._arrange()
+
+    def do_zoom(self) -> None:
+        self._zoomed = None if self._zoomed is not None else self.pane()
+        self._arrange()
+
+    def do_output(self) -> None:
+        if self.pane() is self.output:
+            self.on_pane_left()
+        elif not self.output.used:
+            self.say("the script's output was not kept: it went to its own terminal")
+            return
+        else:
+            self._zoomed = self.output
+            self.output.focus()
+        self._arrange()
+
+    # ── leaving ──────────────────────────────────────────────────────────────────────────────
+
+    def do_leave(self) -> None:
+        """Leave; ask first when the script still runs."""
+        if not self.model.live:
+            self.exit()
+            return
+        answers = [
+            ("l", "leave it running"),
+            ("s", "stop it: interrupt, then terminate, then kill"),
+            ("c", "cancel"),
+        ]
+        self.push_screen(Choice("the script still runs", "", answers), self._leave)
+
+    def _leave(self, answer: str | None) -> None:
+        if answer == "l":
+            self.exit()
+        elif answer == "s":
+            session = self.session
+            if not isinstance(session, Live) or session.run.info.control is None:
+                self.say("it runs in a terminal of its own: stop it there", wrong=True)
+                return
+            self.run_worker(lambda: self._stop(session), thread=True, name="stop")
+
+    def _stop(self, session: Live) -> None:
+        """On a worker's thread: it waits for the script."""
+        try:
+            ended = leaving.stop(session, lambda text: self.post_message(Said(text)))
+        except NotLive as error:
+            self.post_message(Said(str(error), wrong=True))
+            return
+        if ended:
+            self.call_from_thread(self.exit)
+        else:
+            self.post_message(Said("it does not end: even SIGKILL did nothing yet", wrong=True))
+
+
+def run(session: Session) -> None:
+    """Show a session until the person leaves. The session stays open."""
+    GraphlensApp(session).run()

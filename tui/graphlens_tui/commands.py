@@ -1,0 +1,241 @@
+"""What the keys do: each `do_` and an action's id of the table in `keys`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+from graphlens.session import Session
+from graphlens_tracers.errors import UnknownOp
+from graphlens_tracers.events import Seq
+from graphlens_tui import details, saying
+from graphlens_tui.glyphs import Glyphs
+from graphlens_tui.keys import Keymap
+from graphlens_tui.model import Model
+from graphlens_tui.palette import DARK_THEME, LIGHT_THEME, Palette
+from graphlens_tui.panes import Pane
+from graphlens_tui.panes.graph import GraphPane
+from graphlens_tui.search import Query, Search
+from graphlens_tui.widgets.dialogs import Ask, Choice, Reading
+
+if TYPE_CHECKING:
+    from graphlens_tui.panes.output import OutputPane
+
+MOST_CHOICES = 60
+"""Operations that are offered to choose from."""
+LETTERS = "123456789abcdefhilmnoprstuvwxyz"
+"""What they are chosen by; without j, k, q and g, which move."""
+
+
+class Commands(App[None], inherit_bindings=False):
+    """The app as its keys see it."""
+
+    session: Session
+    model: Model
+    glyphs: Glyphs
+    palette: Palette
+    keymap_: Keymap
+    graph: GraphPane
+    output: OutputPane
+    panes: list[Pane]
+    at: Seq | None
+    trail: list[Seq]
+    finding: Search | None = None
+    _asked: str = ""
+
+    def say(self, text: str, *, wrong: bool = False) -> None:
+        """Say something in the status line until the cursor moves."""
+        raise AssertionError("the app says it")
+
+    def pane(self) -> Pane:
+        """The pane that has the keys."""
+        raise AssertionError("the app knows")
+
+    def go_to(self, seq: Seq, *, jump: bool = True) -> None:
+        """Select an operation; a jump can be taken back."""
+        if jump and self.at is not None and self.at != seq:
+            self.trail.append(self.at)
+            del self.trail[:-200]
+        self.graph.show(seq)
+
+    # ── moving ───────────────────────────────────────────────────────────────────────────────
+
+    def do_down(self) -> None:
+        self.pane().move(1)
+
+    def do_up(self) -> None:
+        self.pane().move(-1)
+
+    def do_half_down(self) -> None:
+        self.pane().move(max(1, self.pane().rows // 2))
+
+    def do_half_up(self) -> None:
+        self.pane().move(-max(1, self.pane().rows // 2))
+
+    def do_page_down(self) -> None:
+        self.pane().move(max(1, self.pane().rows - 1))
+
+    def do_page_up(self) -> None:
+        self.pane().move(-max(1, self.pane().rows - 1))
+
+    def do_top(self) -> None:
+        self.pane().move_to(end=False)
+
+    def do_bottom(self) -> None:
+        self.pane().move_to(end=True)
+
+    def do_next_step(self) -> None:
+        self.graph.move_step(1)
+
+    def do_previous_step(self) -> None:
+        self.graph.move_step(-1)
+
+    # ── finding ──────────────────────────────────────────────────────────────────────────────
+
+    def _go_to_ill(self, seq: int | None, otherwise: str) -> None:
+        if seq is not None:
+            self.go_to(Seq(seq))
+        elif self.model.ill.known:
+            self.say(otherwise)
+        else:
+            self.say("still looking at the numbers")
+
+    def do_next_ill(self) -> None:
+        at = -1 if self.at is None else self._last_seq()
+        self._go_to_ill(self.model.ill.after(at), "no NaN or infinity after this")
+
+    def do_previous_ill(self) -> None:
+        self._go_to_ill(self.model.ill.before(self.at or 0), "no NaN or infinity before this")
+
+    def do_first_ill(self) -> None:
+        self._go_to_ill(self.model.ill.after(-1), "no NaN and no infinity in what was looked at")
+
+    def _last_seq(self) -> int:
+        """The last operation that the cursor is past: on a headline that before its step."""
+        return int(self.at or 0) - (1 if self.graph.on_headline else 0)
+
+    def do_search(self) -> None:
+        prompt = "search: words, op: mod: dtype: shape: line:, nan, inf"
+        self.push_screen(Ask(prompt, self._asked), self._search_for)
+
+    def _search_for(self, asked: str | None) -> None:
+        shown = self.model.shown
+        if asked is None or shown is None:
+            return
+        self._asked = asked
+        if not asked.strip():
+            self.finding = None
+            self.graph.highlight(frozenset())
+            return
+        self.finding = Search(Query.parsed(asked), shown.process, shown.timeline, lambda: self.model.ill)
+        self._find(forward=True)
+
+    def _find(self, *, forward: bool) -> None:
+        finding = self.finding
+        if finding is None:
+            self.say("nothing is searched for; / begins")
+            return
+        at = self._last_seq() if forward else int(self.at or 0)
+        seq = finding.next(at, forward=forward)
+        wrapped = seq is None
+        if seq is None:
+            seq = finding.next(-1 if forward else 1 << 61, forward=forward)
+        self.graph.highlight(finding.nodes)
+        if seq is None:
+            self.say(f"nothing fits {self._asked!r}", wrong=True)
+            return
+        self.go_to(Seq(seq))
+        around = ", from the other end" if wrapped else ""
+        self.say(f"{finding.count():,} fit {self._asked!r}{around}")
+
+    def do_next_match(self) -> None:
+        self._find(forward=True)
+
+    def do_previous_match(self) -> None:
+        self._find(forward=False)
+
+    # ── following values ─────────────────────────────────────────────────────────────────────
+
+    def _choose(self, title: str, found: list[tuple[Seq, str]], none: str) -> None:
+        if not found:
+            self.say(none)
+        elif len(found) == 1:
+            self.go_to(found[0][0])
+        else:
+            by_letter = dict(zip(LETTERS, found[:MOST_CHOICES], strict=False))
+            answers = [
+                (letter, self.glyphs.text(f"#{seq}  {name}")) for letter, (seq, name) in by_letter.items()
+            ]
+            more = f"the first {len(answers)} of {len(found)}" if len(found) > len(answers) else ""
+
+            def chosen(letter: str | None) -> None:
+                if letter is not None:
+                    self.go_to(by_letter[letter][0])
+
+            self.push_screen(Choice(title, more, answers), chosen)
+
+    def _operations(self, *, makers: bool) -> list[tuple[Seq, str]]:
+        shown = self.model.shown
+        if shown is None or self.at is None or self.graph.on_headline:
+            return []
+        try:
+            return details.operations_of(shown, self.at, makers=makers)
+        except UnknownOp:
+            return []
+
+    def do_producer(self) -> None:
+        self._choose("made by", self._operations(makers=True), "no operation of this run made what it reads")
+
+    def do_consumer(self) -> None:
+        self._choose("used by", self._operations(makers=False), "nothing in this step reads what it makes")
+
+    def do_twin(self) -> None:
+        shown = self.model.shown
+        if shown is not None and self.at is not None:
+            self._choose(
+                "its other half", details.twins_of(shown, self.at), "it has no other half in this step"
+            )
+
+    def do_back(self) -> None:
+        if self.trail:
+            self.go_to(self.trail.pop(), jump=False)
+        else:
+            self.say("there is no jump to take back")
+
+    # ── folding ──────────────────────────────────────────────────────────────────────────────
+
+    def do_fold(self) -> None:
+        self.graph.toggle()
+
+    def fold_to(self, depth: int) -> None:
+        """Open so many levels of modules."""
+        self.graph.fold_to(depth)
+
+    def do_fold_steps(self) -> None:
+        self.graph.fold_to(None)
+
+    def do_follow(self) -> None:
+        if not self.model.live:
+            self.say("the run has ended: there is nothing to follow")
+        elif self.graph.following:
+            self.graph.following = False
+            self.say("not following any more")
+        else:
+            self.graph.move_to(end=True)
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────
+
+    def do_theme(self) -> None:
+        self.theme = LIGHT_THEME.name if self.current_theme.dark else DARK_THEME.name
+
+    def do_about(self) -> None:
+        self._read("about this run", saying.about_lines(self.model, self.palette))
+
+    def do_help(self) -> None:
+        kinds = [type(pane) for pane in self.panes]
+        self._read("keys", saying.help_lines(self.keymap_, kinds, self.palette))
+
+    def _read(self, title: str, lines: list[list[Any]]) -> None:  # Any: pieces of a line
+        hint = "j k scroll, any other key closes"
+        self.push_screen(Reading(title, lines, self.glyphs, self.palette, hint))

@@ -1,0 +1,187 @@
+"""The one table from action to key to help text: bindings, footer and help are all made from it.
+
+Keys may be pressed one after the other ("gd"). Where one is an action and begins a longer one ("g"),
+it acts when nothing follows in time, or when something else does. A person's own keys come from
+`keys.toml`:
+
+    [keys]
+    follow = ["F", "ctrl+f"]
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PATIENCE = 0.5
+"""Seconds to wait whether a longer sequence is meant."""
+
+NAMED = frozenset(
+    "space tab enter escape backspace delete insert home end pageup pagedown up down left right".split()
+    + [f"f{n}" for n in range(1, 13)]
+)
+"""Keys that have a name instead of a character, as Textual says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a key does.
+
+    Attributes:
+        id: What code and `keys.toml` call it; the app's method is `do_` and this.
+        keys: What to press, as people write it: "j", "gd", "ctrl+d", "shift+tab".
+        help: For the table that `?` shows.
+        label: For the footer; "" when it is not there.
+        group: Under which heading the help has it.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    help: str
+    group: str
+    label: str = ""
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("down", ("j", "down"), "one line down", "Move"),
+    Action("up", ("k", "up"), "one line up", "Move"),
+    Action("half_down", ("ctrl+d",), "half a screen down", "Move"),
+    Action("half_up", ("ctrl+u",), "half a screen up", "Move"),
+    Action("page_down", ("pagedown", "ctrl+f"), "a screen down", "Move"),
+    Action("page_up", ("pageup", "ctrl+b"), "a screen up", "Move"),
+    Action("top", ("g", "gg", "home"), "to the first line", "Move"),
+    Action("bottom", ("G", "end"), "to the last line", "Move"),
+    Action("next_step", ("}",), "to the next step", "Move"),
+    Action("previous_step", ("{",), "to the beginning of this step, or of the one before", "Move"),
+    Action("next_ill", ("]n",), "to the next NaN or infinity", "Find", "Next NaN"),
+    Action("previous_ill", ("[n",), "to the previous NaN or infinity", "Find"),
+    Action("first_ill", ("!",), "to the first NaN or infinity of the run", "Find"),
+    Action("search", ("/",), "search: words, op: mod: dtype: shape: line:, nan, inf", "Find", "Search"),
+    Action("next_match", ("n",), "to the next match", "Find"),
+    Action("previous_match", ("N",), "to the previous match", "Find"),
+    Action("producer", ("gd",), "to the operation that made an input", "Follow values", "Producer"),
+    Action("consumer", ("gr",), "to an operation that reads the result", "Follow values"),
+    Action("twin", ("gt",), "to its other half: forward or backward", "Follow values"),
+    Action("back", ("backspace",), "back to where you jumped from", "Follow values"),
+    Action("fold", ("space",), "fold or unfold the module call, or the step", "Fold", "Fold"),
+    *(
+        Action(f"fold_to_{depth}", (f"z{depth}",), "", "Fold")
+        for depth in range(1, 10)
+    ),
+    Action("fold_steps", ("z0",), "fold every step to its headline", "Fold"),
+    Action("follow", ("f",), "follow the end of a run that grows, or stop following", "View", "Follow"),
+    Action("next_pane", ("tab",), "to the next pane", "View"),
+    Action("previous_pane", ("shift+tab",), "to the previous pane", "View"),
+    Action("detail", ("enter",), "unfold, or go to the details of the operation", "View"),
+    Action("zoom", ("z", "zz"), "give the pane the whole screen, or take it back", "View"),
+    Action("output", ("o",), "the script's output, whole screen; typing goes to it", "View", "Output"),
+    Action("theme", ("T",), "light or dark", "View"),
+    Action("about", ("a",), "about this run: how it ended, what was not seen", "View"),
+    Action("help", ("?", "f1"), "this table", "View", "Help"),
+    Action("leave", ("q", "ctrl+q", "ctrl+c"), "leave; asks when the script still runs", "View", "Leave"),
+)  # fmt: skip
+"""Everything that has a key, in the order of the help."""
+
+BY_ID = {action.id: action for action in ACTIONS}
+LEAVE_OUTPUT = ("escape", "ctrl+o")
+"""While keys go to the script, these two come back to us; all others are the script's."""
+
+
+def tokens(key: str) -> tuple[str, ...]:
+    """The single presses of a key as people write it: "gd" is two, "ctrl+d" and "space" are one."""
+    return (key,) if key in NAMED or ("+" in key and len(key) > 1) else tuple(key)
+
+
+@dataclass
+class Keymap:
+    """Which presses do what.
+
+    Attributes:
+        keys: For each action what to press.
+        wrong: What of the person's own keys could not be used, a sentence each.
+    """
+
+    keys: dict[str, tuple[str, ...]] = field(default_factory=lambda: {one.id: one.keys for one in ACTIONS})
+    wrong: list[str] = field(default_factory=list)
+    _table: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
+    _begin: set[tuple[str, ...]] = field(default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        for action, keys in self.keys.items():
+            for key in keys:
+                presses = tokens(key)
+                if presses in self._table:
+                    self.wrong.append(
+                        f"{key!r} is both {self._table[presses]} and {action}; it stays the first"
+                    )
+                    continue
+                self._table[presses] = action
+                self._begin.update(presses[:cut] for cut in range(1, len(presses)))
+
+    def action(self, presses: tuple[str, ...]) -> str | None:
+        """What a whole sequence does."""
+        return self._table.get(presses)
+
+    def begins(self, presses: tuple[str, ...]) -> bool:
+        """Whether a longer sequence begins like this."""
+        return presses in self._begin
+
+    def shown(self, action: str) -> str:
+        """The first key of an action, for the footer; "" when it has none."""
+        return next(iter(self.keys.get(action, ())), "")
+
+
+def merged(wishes: Mapping[str, Sequence[str]], wrong: list[str]) -> Keymap:
+    """The table with a person's own keys in it: theirs win over ours."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for action, wished in wishes.items():
+        if action not in BY_ID:
+            wrong.append(f"there is no action {action!r}")
+        elif not isinstance(wished, list) or not all(isinstance(key, str) and key for key in wished):
+            wrong.append(f"{action}: must be a list of keys")
+        else:
+            keys[action] = tuple(wished)
+    taken = {tokens(key) for wished in keys.values() for key in wished}
+    for ours in ACTIONS:
+        if ours.id not in keys:
+            keys[ours.id] = tuple(key for key in ours.keys if tokens(key) not in taken)
+    return Keymap(keys, wrong)
+
+
+def keys_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where a person's own keys are: $GRAPHLENS_KEYS, else graphlens/keys.toml among the settings."""
+    if chosen := environment.get("GRAPHLENS_KEYS"):
+        return Path(chosen)
+    settings = environment.get("XDG_CONFIG_HOME", "")
+    folder = Path(settings) if os.path.isabs(settings) else Path(environment.get("HOME", "")) / ".config"
+    return folder / "graphlens" / "keys.toml"
+
+
+def load(path: Path | None = None) -> Keymap:
+    """The keys of this person; what is wrong with their file is said in `wrong`, and ours are used."""
+    file = keys_file() if path is None else path
+    try:
+        wishes = tomllib.loads(file.read_text(encoding="utf-8")).get("keys", {})
+    except FileNotFoundError:
+        return Keymap()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return Keymap(wrong=[f"{file} cannot be read: {error}"])
+    if not isinstance(wishes, dict):
+        return Keymap(wrong=[f"{file}: keys must be a table"])
+    return merged(wishes, [])
+
+
+def help_rows(keymap: Keymap) -> list[tuple[str, str, str]]:
+    """(heading, keys, what they do) for each row of the help; the nine folds are one row."""
+    rows = []
+    for action in ACTIONS:
+        keys = " ".join(keymap.keys[action.id])
+        if action.id == "fold_to_1":
+            last = " ".join(keymap.keys["fold_to_9"])
+            rows.append((action.group, f"{keys}…{last}", "fold modules so that this many levels are open"))
+        elif not action.id.startswith("fold_to_"):
+            rows.append((action.group, keys, action.help))
+    return rows

@@ -1,0 +1,212 @@
+"""What the bars and the pages of text say."""
+
+from __future__ import annotations
+
+import time
+from pathlib import PurePath
+
+from graphlens import runs
+from graphlens.scopes import Span
+from graphlens.session import RunState
+from graphlens.text import clean
+from graphlens_tui import words
+from graphlens_tui.glyphs import Glyphs
+from graphlens_tui.keys import ACTIONS, Keymap, help_rows
+from graphlens_tui.model import Model
+from graphlens_tui.palette import Palette
+from graphlens_tui.panes import Pane
+from graphlens_tui.timeline import Line, Sort
+from graphlens_tui.widgets.bars import Part, Parts
+from graphlens_tui.widgets.dialogs import Piece
+
+
+def state(model: Model, glyphs: Glyphs, palette: Palette) -> Part:
+    """How the run stands."""
+    info, now = model.session.run.info, model.session.state
+    text = words.ending(now, info)
+    if now in (RunState.RUNNING, RunState.HELD):
+        return Part(f" {glyphs.running} {text} ", palette.good, True, need=8)
+    if now is RunState.LOST:
+        return Part(f" {glyphs.lost} {text} ", palette.warn, True, need=8)
+    colour = palette.nan if info.exit_code or info.signal is not None else palette.mute
+    return Part(f" {glyphs.stopped} {text} ", colour, True, need=8)
+
+
+def top(model: Model, glyphs: Glyphs, palette: Palette) -> Parts:
+    """Name, modes, and what is open."""
+    info = model.session.run.info
+    left = [
+        Part(" graphlens ", palette.on_accent, True, palette.accent, need=3),
+        Part(" 1", palette.warn, True, palette.cursor_away, need=2),
+        Part(" Graph ", palette.bright, True, palette.cursor_away, need=2),
+    ]
+    script = clean(PurePath(info.argv[0]).name if info.argv else info.name, 40)
+    right = [
+        Part(f" {script} ", palette.bright, need=7),
+        Part(f" {clean(PurePath(runs.name_of(model.session.run.path)).name, 40)} ", palette.mute, need=1),
+    ]
+    if model.shown is not None:
+        steps = [call.step for call in model.shown.timeline.calls.values() if call.step is not None]
+        if steps:
+            right += [Part(" step ", palette.mute, need=4), Part(f"{max(steps)} ", palette.bright, need=4)]
+    right.append(state(model, glyphs, palette))
+    processes = sum(1 for process in model.session.run.processes() if process.op_count)
+    if model.shown is not None:
+        right.append(Part(f" {words.count(model.shown.process.op_count)} ops ", palette.text, need=6))
+        if processes > 1:
+            right.append(Part(f" 1 of {processes} processes ", palette.warn, need=6))
+    inf, nan = len(model.ill.inf), len(model.ill.nan)
+    if inf:
+        right.append(
+            Part(f" {glyphs.text('∞')} {words.count(inf)} ", palette.on_ill, True, palette.inf, need=9)
+        )
+    if nan:
+        right.append(Part(f" NaN {words.count(nan)} ", palette.on_ill, True, palette.nan, need=9))
+    return Parts(left, right)
+
+
+def status(
+    model: Model, line: Line | None, following: bool, note: Part | None, glyphs: Glyphs, palette: Palette
+) -> Parts:
+    """Where the cursor is, and what there is to know about the run as a whole."""
+    left: list[Part] = [Part(" ")]
+    shown = model.shown
+    if shown is not None and line is not None:
+        for span in list(shown.timeline.spans(line))[::-1]:
+            left.append(Part(f"{clean(_name(span), 60)}{glyphs.path}", palette.mute, need=4))
+        left.append(Part(_what(model, line), palette.bright, True, need=9))
+        left.append(Part(f"   {line.seq:,}/{max(0, shown.timeline.end - 1):,}", palette.text, need=6))
+    right: list[Part] = []
+    if note is not None:
+        right.append(note)
+    running = model.running()
+    if running is not None:
+        since = max(0, time.monotonic_ns() - running.since_ns)
+        text = f"running #{running.seq} {clean(running.name, 60)} for {words.duration(since)}"
+        if not model.live:
+            text = f"ended in #{running.seq} {clean(running.name, 60)}"
+        right.append(Part(f"  {text}", palette.warn, True, need=8))
+    elif model.session.state is not RunState.FINISHED and not model.live:
+        right.append(Part("  its recorder is gone", palette.warn, need=6))
+    gaps = model.gaps()
+    if gaps:
+        many = "gap" if len(gaps) == 1 else "gaps"
+        right.append(Part(f"  {len(gaps)} {many}", palette.warn, True, need=7))
+    if model.live:
+        right.append(Part("  follow: ", palette.mute, need=3))
+        right.append(Part("on" if following else "off", palette.good if following else palette.warn, need=3))
+    right.append(Part(" "))
+    return Parts(left, right)
+
+
+def _name(span: Span) -> str:
+    return (span.name or span.kind) + (f"#{span.nth + 1}" if span.nth else "")
+
+
+def _what(model: Model, line: Line) -> str:
+    shown = model.shown
+    assert shown is not None
+    if line.sort is Sort.CALL:
+        call = shown.timeline.call_of(line)
+        return "?" if call is None else f"step {call.step}" if call.step is not None else call.role
+    if line.span is not None:
+        return f"{line.stop - line.seq} ops folded"
+    node = shown.timeline.node(line)
+    seen = None if node is None else shown.process.nodes.get(node)
+    return "?" if seen is None else clean(seen.op)
+
+
+FOOTER = ("fold", "next_ill", "search", "producer", "output", "help", "leave")
+"""At most seven; what else there is, `?` says."""
+_LABELS = {action.id: action.label or action.id for action in ACTIONS}
+
+
+def footer(keymap: Keymap, model: Model, typing: bool, palette: Palette) -> Parts:
+    """The keys that matter most."""
+    if typing:
+        return Parts(
+            [
+                Part(" keys go to the script ", palette.warn, True, need=9),
+                Part(" escape ", palette.warn, True, need=8),
+                Part("back to the graph", palette.text, need=8),
+            ],
+            [],
+        )
+    parts: list[Part] = [Part(" ", need=9)]
+    for k, action in enumerate(("follow", *FOOTER[:3], *FOOTER[4:]) if model.live else FOOTER):
+        key = keymap.shown(action)
+        if key:
+            need = 8 if action in ("help", "leave") else 7 - k // 2
+            parts.append(Part(f"{key} ", palette.warn, True, need=need))
+            parts.append(Part(f"{_LABELS[action]}  ", palette.text, need=need))
+    return Parts(parts, [])
+
+
+def help_lines(keymap: Keymap, panes: list[type[Pane]], palette: Palette) -> list[list[Piece]]:
+    """The table of keys, and what the panes show."""
+    lines: list[list[Piece]] = []
+    heading = ""
+    for group, keys, what in help_rows(keymap):
+        if group != heading:
+            if heading:
+                lines.append([])
+            lines.append([(group, palette.accent, True)])
+            heading = group
+        lines.append([(f"  {keys:<18}", palette.warn, True), (what, palette.text, False)])
+    for pane in panes:
+        lines += [[], [(f"The {pane.TITLE} pane", palette.accent, True)]]
+        lines += [[(f"  {text}", palette.text, False)] for text in (pane.HELP or "").splitlines()]
+    lines += [[], [("Keys of your own: ~/.config/graphlens/keys.toml", palette.mute, False)]]
+    lines += [[(f"  {wrong}", palette.nan, True)] for wrong in keymap.wrong]
+    return lines
+
+
+def about_lines(model: Model, palette: Palette) -> list[list[Piece]]:
+    """The run as a whole: what was started, how it ended, and what was not seen of it."""
+    run = model.session.run
+    info = run.info
+    lines: list[list[Piece]] = []
+
+    def fact(name: str, text: str, colour: str = palette.text, bold: bool = False) -> None:
+        lines.append([(f"{name:<11}", palette.mute, False), (text, colour, bold)])
+
+    fact("run", clean(str(run.path)))
+    fact("script", clean(" ".join(info.argv), 400))
+    fact("started", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(info.started)))
+    fact(
+        "python",
+        f"{clean(info.python)}   level {clean(info.level)}"
+        + (f"   steps {clean(info.steps)}" if info.steps else ""),
+    )
+    for process in run.processes():
+        frameworks = ", ".join(
+            f"{clean(one.tracer)} {clean(one.framework_version)}" for one in process.tracers
+        )
+        fact("process", f"{process.pid}   {process.op_count:,} ops   {frameworks}")
+    fact("state", words.ending(model.session.state, info))
+    why = words.why_ended(model.session.state, info)
+    if why:
+        fact("", why)
+    running = model.running()
+    if running is not None:
+        fact(
+            "op",
+            f"#{running.seq} {clean(running.name)} "
+            + ("runs" if model.live else "was running when it ended"),
+        )
+    lines.append([])
+    gaps = model.gaps()
+    if not gaps:
+        lines.append([("Everything that ran was looked at, as far as is known.", palette.good, False)])
+    else:
+        lines.append([("Not looked at, or not readable:", palette.warn, True)])
+    for gap in gaps:
+        times = f"  {gap.count:,} times" if gap.count > 1 else ""
+        lines.append(
+            [
+                (f"  {gap.kind:<11}", palette.warn, False),
+                (clean(gap.what, 300), palette.text, False),
+                (times, palette.mute, False),
+            ]
+        )
+    return lines

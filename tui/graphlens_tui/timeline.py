@@ -1,0 +1,364 @@
+"""A run as the lines of a screen: every operation in the order in which it ran, a headline a call.
+
+Lines are never made: what is kept is a stretch for each unbroken piece of a call, and where its lines
+begin. Any line of a million is found, and told apart, in the time of a binary search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from graphlens.scopes import OP, Span
+from graphlens.session import Call, Process, Rows
+from graphlens_tracers.events import CallId, GraphId, NodeId, Seq
+from graphlens_tui.ways import View, Way
+
+Ints = npt.NDArray[np.int64]
+LOOSE = -1
+"""As the graph of a stretch: its operations belong to no call that is known."""
+
+
+class Sort(StrEnum):
+    """What a line stands for."""
+
+    CALL = "call"  # the headline of a step
+    OP = "op"
+    SPAN = "span"  # a folded call of a module
+
+
+class Line(NamedTuple):
+    """One line.
+
+    Attributes:
+        seq, stop: The operations that it stands for, up to, not including, `stop`.
+        stretch: The number of its stretch.
+        place: Its line in the view of its graph; -1 for a headline or a loose operation.
+        position: That of `seq` in the order of its graph; -1 where there is none.
+        span: Of a folded module call.
+        folded: Of a headline: its operations are hidden.
+    """
+
+    sort: Sort
+    seq: int
+    stop: int
+    stretch: int
+    place: int = -1
+    position: int = -1
+    span: Span | None = None
+    folded: bool = False
+
+
+@dataclass
+class Stretches:
+    """Unbroken pieces of calls, a column a property: sequence numbers and positions count up together."""
+
+    first: Ints
+    count: Ints
+    call: Ints
+    graph: Ints
+    position: Ints
+
+    @classmethod
+    def none(cls) -> Stretches:
+        """Without any."""
+        return cls(*(np.empty(0, np.int64) for _ in range(5)))
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def columns(self) -> tuple[Ints, ...]:
+        """In the order of their declaration."""
+        return self.first, self.count, self.call, self.graph, self.position
+
+    def before(self, seq: int) -> Stretches:
+        """What lies before an operation."""
+        whole = int(np.searchsorted(self.first, seq))
+        cut = Stretches(*(column[:whole].copy() for column in self.columns()))
+        if whole:
+            cut.count[-1] = min(int(cut.count[-1]), seq - int(cut.first[-1]))
+        return cut
+
+    def followed_by(self, other: Stretches) -> Stretches:
+        """Both; one stretch where the second goes on as the first ended."""
+        if len(self) and len(other):
+            last = len(self) - 1
+            goes_on = (
+                self.call[last] == other.call[0]
+                and self.graph[last] == other.graph[0]
+                and self.first[last] + self.count[last] == other.first[0]
+                and (self.graph[last] == LOOSE or self.position[last] + self.count[last] == other.position[0])
+            )
+            if goes_on:
+                self.count[last] += other.count[0]
+                other = Stretches(*(column[1:] for column in other.columns()))
+        return Stretches(
+            *(np.concatenate(pair) for pair in zip(self.columns(), other.columns(), strict=True))
+        )
+
+
+class Timeline:
+    """The lines of one process.
+
+    Attributes:
+        folded: Keys of the module calls that are folded, in every call of every graph.
+        closed: Calls of which only the headline is shown.
+        end: One more than the last sequence number.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.folded: frozenset[str] = frozenset()
+        self.closed: set[CallId] = set()
+        self.end = 0
+        self.ways: dict[int, Way] = {}
+        self.calls: dict[int, Call] = {}
+        self._known: list[Call] = []
+        self._stretches = Stretches.none()
+        self._heads = np.empty(0, np.bool_)
+        self._tops = np.zeros(1, np.int64)
+        self._views: dict[int, View] = {}
+        self._width = 8
+
+    def __len__(self) -> int:
+        return int(self._tops[-1])
+
+    # ── reading on ───────────────────────────────────────────────────────────────────────────
+
+    def update(self) -> None:
+        """Take in what has been recorded since the last time."""
+        calls = list(self.process.calls())
+        start = min(self.end, self._first_change(calls))
+        self._known = calls
+        self.calls = {call.call: call for call in calls}
+        for way in self.ways.values():
+            way.grow(self.process)
+        rows = self.process.rows(start, self.process.end)
+        self._stretches = self._stretches.before(start).followed_by(self._cut(rows))
+        self.end = int(self.process.end)
+        self._place()
+
+    def _first_change(self, calls: list[Call]) -> int:
+        """The first operation that belongs to another call, or to another graph, than it did."""
+        known = self._known
+        low, high = 0, min(len(known), len(calls))
+        while low < high:  # calls that have ended are the same objects, so this compares pointers
+            middle = (low + high + 1) // 2
+            if known[low:middle] == calls[low:middle]:
+                low = middle
+            else:
+                high = middle - 1
+        for before, now in zip(known[low:], calls[low:], strict=False):
+            if (before.call, before.graph, before.first) != (now.call, now.graph, now.first):
+                return min(int(before.first), int(now.first))
+            if now.last < before.last:
+                return int(now.last) + 1
+        longer = known[len(calls) :] + calls[len(known) :]
+        return min((int(call.first) for call in longer), default=self.end)
+
+    def _cut(self, rows: Rows) -> Stretches:
+        """The stretches of some operations."""
+        if not len(rows.seq):
+            return Stretches.none()
+        call = rows.call.astype(np.int64)
+        turns = np.flatnonzero(np.diff(call, prepend=call[0] - 1))
+        graphs = [LOOSE if one < 0 else int(self.calls[one].graph) for one in call[turns].tolist()]
+        graph = np.repeat(np.array(graphs, np.int64), np.diff(np.append(turns, len(call))))
+        position = self._positions(graph, rows.node)
+        graph[position < 0] = LOOSE
+        cut = np.ones(len(rows.seq), np.bool_)
+        cut[1:] = (
+            (np.diff(rows.seq) != 1)
+            | (np.diff(call) != 0)
+            | (np.diff(graph) != 0)
+            | ((np.diff(position) != 1) & (graph[1:] != LOOSE))
+        )
+        at = np.flatnonzero(cut)
+        count = np.diff(np.append(at, len(rows.seq)))
+        return Stretches(rows.seq[at], count, call[at], graph[at], position[at])
+
+    def _positions(self, graph: Ints, node: npt.NDArray[np.uint32]) -> Ints:
+        position = np.full(len(graph), -1, np.int64)
+        turns = np.flatnonzero(np.diff(graph, prepend=graph[0] - 1))
+        for one in set(graph[turns].tolist()) - {LOOSE}:
+            here = graph == one
+            position[here] = self.way(one).positions(node[here])
+        return position
+
+    def way(self, graph: int) -> Way:
+        """One graph of the run."""
+        found = self.ways.get(graph)
+        if found is None:
+            found = self.ways[graph] = Way(GraphId(graph))
+            found.grow(self.process)
+        return found
+
+    # ── folding, and the room for lanes ──────────────────────────────────────────────────────
+
+    def fold(self, folded: frozenset[str], closed: set[CallId]) -> None:
+        """Show these module calls as one line, and of these calls only the headline."""
+        self.folded, self.closed = folded, closed
+        self._place()
+
+    def set_width(self, lanes: int) -> None:
+        """How many lanes there is room for."""
+        if lanes != self._width:
+            self._width = lanes
+            self._views.clear()
+
+    def view(self, graph: int) -> View:
+        """The lines of a graph as they are folded now."""
+        found = self._views.get(graph)
+        if found is None:
+            found = self._views[graph] = self.way(graph).view(self.folded, self._width)
+        return found
+
+    def _place(self) -> None:
+        """Work out where the lines of every stretch begin."""
+        self._views.clear()
+        stretches = self._stretches
+        heights = stretches.count.copy()
+        if self.folded:
+            for graph in np.unique(stretches.graph).tolist():
+                if graph != LOOSE:
+                    here = stretches.graph == graph
+                    line_of = self.way(graph).outline.lines(self.folded).line_of
+                    first = stretches.position[here]
+                    heights[here] = line_of[first + stretches.count[here] - 1] - line_of[first] + 1
+        self._heads = np.zeros(len(stretches), np.bool_)
+        known = np.flatnonzero(stretches.call >= 0)
+        _, begins = np.unique(stretches.call[known], return_index=True)
+        self._heads[known[begins]] = True
+        if self.closed:
+            heights[np.isin(stretches.call, list(self.closed))] = 0
+        self._tops = np.concatenate([[0], np.cumsum(heights + self._heads)])
+
+    # ── lines ────────────────────────────────────────────────────────────────────────────────
+
+    def line(self, number: int) -> Line:
+        """One line. Raises IndexError when there is none of that number."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"no line {number}: there are {len(self)}")
+        at = int(np.searchsorted(self._tops, number, "right")) - 1
+        stretches = self._stretches
+        first, count = int(stretches.first[at]), int(stretches.count[at])
+        within = number - int(self._tops[at])
+        if self._heads[at]:
+            if within == 0:
+                call = int(stretches.call[at])
+                stop = max(first + count, int(self.calls[call].last) + 1)
+                return Line(Sort.CALL, first, stop, at, folded=call in self.closed)
+            within -= 1
+        graph, position = int(stretches.graph[at]), int(stretches.position[at])
+        if graph == LOOSE:
+            return Line(Sort.OP, first + within, first + within + 1, at)
+        if not self.folded:
+            seq = first + within
+            return Line(Sort.OP, seq, seq + 1, at, position + within, position + within)
+        lines = self.view(graph).lines
+        place = int(lines.line_of[position]) + within
+        begins = max(int(lines.start[place]), position)
+        ends = min(int(lines.stop[place]), position + count)
+        offset, index = first - position, int(lines.span[place])
+        if index == OP:
+            return Line(Sort.OP, begins + offset, ends + offset, at, place, begins)
+        span = self.way(graph).outline.spans[index]
+        return Line(Sort.SPAN, begins + offset, ends + offset, at, place, begins, span)
+
+    def number_of(self, seq: int) -> int:
+        """The line that shows an operation, or the fold or the headline that hides it."""
+        stretches = self._stretches
+        if not len(stretches):
+            return 0
+        at = max(0, int(np.searchsorted(stretches.first, seq, "right")) - 1)
+        top = int(self._tops[at])
+        if self._tops[at + 1] - top == int(self._heads[at]):  # closed: its headline may be further up
+            return max(0, top if self._heads[at] else top - 1)
+        within = min(max(seq - int(stretches.first[at]), 0), int(stretches.count[at]) - 1)
+        graph, position = int(stretches.graph[at]), int(stretches.position[at])
+        if self.folded and graph != LOOSE:
+            line_of = self.view(graph).lines.line_of
+            within = int(line_of[position + within]) - int(line_of[position])
+        return top + int(self._heads[at]) + within
+
+    def first_seq(self, number: int) -> int:
+        """The first operation on or after a line; `end` behind the last one."""
+        return self.line(number).seq if number < len(self) else self.end
+
+    def call_of(self, line: Line) -> Call | None:
+        """The call that a line belongs to."""
+        return self.calls.get(int(self._stretches.call[line.stretch]))
+
+    def graph_of(self, line: Line) -> int:
+        """The graph that a line is drawn in; LOOSE for none."""
+        return int(self._stretches.graph[line.stretch])
+
+    def node(self, line: Line) -> NodeId | None:
+        """The node of the operation on a line."""
+        graph = self.graph_of(line)
+        if graph != LOOSE and line.position >= 0:
+            return self.way(graph).order[line.position]
+        _, nodes = self.process.nodes_of(line.seq, line.seq + 1)
+        return NodeId(int(nodes[0])) if len(nodes) else None
+
+    # ── places ───────────────────────────────────────────────────────────────────────────────
+
+    def stretch_of(self, seq: int) -> int | None:
+        """The stretch that an operation is in."""
+        at = int(np.searchsorted(self._stretches.first, seq, "right")) - 1
+        inside = at >= 0 and seq < self._stretches.first[at] + self._stretches.count[at]
+        return at if inside else None
+
+    def position(self, seq: int) -> tuple[int, int] | None:
+        """(graph, position) of an operation; None for one that is in no graph."""
+        at = self.stretch_of(seq)
+        if at is None or self._stretches.graph[at] == LOOSE:
+            return None
+        stretches = self._stretches
+        return int(stretches.graph[at]), int(stretches.position[at]) + seq - int(stretches.first[at])
+
+    def seq_at(self, stretch: int, position: int) -> Seq | None:
+        """The operation at a position of the graph, in the call of a stretch; None when it did not run."""
+        stretches = self._stretches
+        if 0 <= position - stretches.position[stretch] < stretches.count[stretch]:
+            return Seq(int(stretches.first[stretch] + position - stretches.position[stretch]))
+        same = np.flatnonzero(stretches.call == stretches.call[stretch])
+        offset = position - stretches.position[same]
+        found = same[(offset >= 0) & (offset < stretches.count[same])]
+        if not len(found):
+            return None
+        return Seq(int(stretches.first[found[0]] + position - stretches.position[found[0]]))
+
+    def spans(self, line: Line) -> Iterator[Span]:
+        """The module calls around a line, innermost first; a folded one is its own first."""
+        graph = self.graph_of(line)
+        if graph == LOOSE or line.position < 0:
+            return
+        for _, span in self.way(graph).outline.around(line.position):
+            if line.span is None or span.depth <= line.span.depth:
+                yield span
+
+    def pieces(self) -> Iterator[tuple[int, int, int, int]]:
+        """(first, count, graph, position) of every stretch, in order."""
+        columns = (
+            self._stretches.first,
+            self._stretches.count,
+            self._stretches.graph,
+            self._stretches.position,
+        )
+        yield from zip(*(column.tolist() for column in columns), strict=True)
+
+    def headline(self, number: int, steps: int) -> int | None:
+        """The headline `steps` further on from a line, or further back for a negative number."""
+        heads = self._tops[:-1][self._heads]
+        if not len(heads):
+            return None
+        at = int(np.searchsorted(heads, number, "right" if steps > 0 else "left")) + (
+            steps - 1 if steps > 0 else steps
+        )
+        return int(heads[min(max(at, 0), len(heads) - 1)])
