@@ -405,6 +405,11 @@ def plain(event: Any) -> dict[str, Any]:  # Any: every frozen dataclass of this 
 
     `json.dumps(..., default=plain)` writes the whole event.
     """
-    return {
-        field.name: value for field in fields(event) if (value := getattr(event, field.name)) != field.default
-    }
+    kind = type(event)
+    names = _defaults.get(kind)
+    if names is None:
+        names = _defaults[kind] = [(field.name, field.default) for field in fields(event)]
+    return {name: value for name, default in names if (value := getattr(event, name)) != default}
+
+
+_defaults: dict[type[Any], list[tuple[str, Any]]] = {}

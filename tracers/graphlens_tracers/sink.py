@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from graphlens_tracers import page as at
@@ -41,6 +42,7 @@ from graphlens_tracers.wire import (
 
 _CALLS = (CallBegan, CallTurned, CallEnded)
 _FACTS = (Bound, Unusual, Gap, LogFinished)
+_json = json.JSONEncoder(default=plain, separators=(",", ":")).encode
 _BACKLOG = 64 << 20
 """Bytes of declarations that are kept in memory while the disk refuses them."""
 
@@ -66,7 +68,10 @@ class LogSink:
         self._segment = self._offset = 0
         self._declared = 0
         self._backlog: list[bytes] = []
-        self._gaps: dict[tuple[str, str], list[int]] = {}
+        self._gaps: dict[tuple[str, str], list[int]] = {}  # first, count, count that was said
+        self._thread = threading.get_ident()
+        self.emptied: Callable[[], None] = _nothing
+        """Called when the page has been emptied."""
         self._lock = threading.RLock()
         self._said = False
         rank = os.environ.get("RANK", "0")
@@ -87,9 +92,7 @@ class LogSink:
             if isinstance(event, _FACTS)
             else Kind.DECLARATIONS
         )
-        text = json.dumps([type(event).__name__, event], default=plain, separators=(",", ":")).encode(
-            "utf-8", "surrogatepass"
-        )
+        text = _json([type(event).__name__, event]).encode("utf-8", "surrogatepass")
         with self._lock:
             if self.closed:
                 return
@@ -113,12 +116,18 @@ class LogSink:
             if known is not None:
                 known[1] += count
                 return
-            self._gaps[kind, what] = [self.seq, count]
+            # Another thread must not empty the page under the hands of the one that writes rows.
+            here = threading.get_ident() == self._thread
+            self._gaps[kind, what] = [self.seq, count, count if here else 0]
+        if not here:
+            return
         self.declare(Gap(kind, what, Seq(self.seq), count))  # type: ignore[arg-type]  # kinds are the tracer's literals
 
     def flush(self) -> None:
         """Append the page to the log and empty it."""
         with self._lock:
+            if self.closed:
+                return
             page = self.page
             page.u64[at.GENERATION] += 1
             try:
@@ -135,6 +144,7 @@ class LogSink:
                 for field in (at.ROWS, at.SLOTS, at.BLOCKS, at.SCALARS, at.TEXT):
                     page.u64[field] = 0
                 self.rows = self.slots = self.blocks = self.scalars = self._text = 0
+                self.emptied()
             finally:
                 page.u64[at.GENERATION] += 1
 
@@ -143,8 +153,8 @@ class LogSink:
         with self._lock:
             if self.closed:
                 return
-            for (kind, what), (first, count) in self._gaps.items():
-                if count > 1:
+            for (kind, what), (first, count, said) in self._gaps.items():
+                if count != said:
                     self.declare(Gap(kind, what, Seq(first), count))  # type: ignore[arg-type]  # as in gap()
             self.flush()
             self.declare(LogFinished(self.dropped))
@@ -218,7 +228,7 @@ class LogSink:
                 self._backlog.append(data)
         self.dropped += self.rows
         if self.rows:
-            known = self._gaps.setdefault(("dropped", "rows that could not be written"), [self.seq, 0])
+            known = self._gaps.setdefault(("dropped", "rows that could not be written"), [self.seq, 0, 0])
             known[1] += self.rows
         while sum(map(len, self._backlog)) > _BACKLOG:
             self._backlog.pop(0)
@@ -246,6 +256,10 @@ def complain(message: str) -> None:
         os.write(2, f"graphlens: {message}\n".encode("utf-8", "replace"))
     except OSError:
         return  # the script closed its standard error: there is nobody to tell
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 _open: list[LogSink] = []

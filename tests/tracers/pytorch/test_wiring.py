@@ -7,6 +7,7 @@ back without having been given it is new memory, and whoever wrote it last is it
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphlens.store import Process
 from graphlens_tracers.events import Seq
-from graphlens_tracers.pytorch import arguments, plan, values
+from graphlens_tracers.pytorch import arguments, quick, values
 from recorded import recorded
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
@@ -223,13 +224,13 @@ def trusts_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def wires_by_position(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same operation after the same operations reads the same values."""
-    honest = plan._Compiler.fail_if
+    honest = quick.Compiler.fail_if
 
-    def fail_if(self: plan._Compiler, condition: str) -> None:
+    def fail_if(self: quick.Compiler, condition: str) -> None:
         if "vars[" not in condition:
             honest(self, condition)
 
-    monkeypatch.setattr(plan._Compiler, "fail_if", fail_if)
+    monkeypatch.setattr(quick.Compiler, "fail_if", fail_if)
 
 
 @pytest.mark.parametrize("mistake", [forgets_writes, trusts_addresses, wires_by_position])
@@ -238,7 +239,10 @@ def test_the_classic_mistakes_are_found(
 ) -> None:
     """A suite that no seeded mistake makes fail would prove nothing."""
     mistake(monkeypatch)
+    chosen = random.Random(0)
 
-    process, observer = observed(rounds(MIXED, 5))
+    def program() -> list[Step]:
+        return [(chosen.choice(sorted(KINDS)), *(chosen.randrange(4) for _ in range(4))) for _ in range(8)]  # type: ignore[misc]  # four numbers
 
-    assert wrong_edges(process, observer)
+    # Which addresses are used again is the allocator's choice: one program of a few is enough.
+    assert any(wrong_edges(*observed(rounds(steps, 5))) for steps in [MIXED, *(program() for _ in range(12))])

@@ -19,7 +19,8 @@ from graphlens_tracers.events import (
 )
 from graphlens_tracers.loops import Steps, in_training_loop
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.plan import End, Node, Place, Vars
+from graphlens_tracers.pytorch.plan import End, Node, Place
+from graphlens_tracers.pytorch.quick import Vars
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Place as Frame
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from threading import get_ident
 from time import perf_counter_ns
 from typing import Any
@@ -24,6 +25,7 @@ from graphlens_tracers.pytorch.arguments import Form, Tensors, spec_of
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import Slots, numerics
 from graphlens_tracers.pytorch.plan import Node, Place
+from graphlens_tracers.pytorch.quick import OTHER, Compiler
 from graphlens_tracers.pytorch.record import Before, Moment, Recorder, results_of
 from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.wire import (
@@ -49,6 +51,8 @@ _SLOTS_F32 = AT_SLOTS // 4
 _U16 = 1 << 16
 assert TICK == 1 << 6
 _TOP = 1 << 31
+_NO_THREAD = -1
+_NO_LINE = 1 << 62
 MOST_FACTS = 16
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
@@ -96,9 +100,7 @@ class Dispatch(TorchDispatchMode):
         self.slots = Slots(sink.page)
         self.values = recorder.values
         self.modules = recorder.modules
-        self.thread = get_ident()
-        self.idle = False
-        """Nothing is recorded: outside of the chosen steps, or since we failed."""
+        self.thread = self.quick_thread = get_ident()
         self.waiting = False
         """Idle until the step after the one under way begins."""
         self.failed = False
@@ -106,12 +108,23 @@ class Dispatch(TorchDispatchMode):
         """Idle when the call under way is over."""
         self.optimizer_depth: int | None = None
         """How many user frames there are while `Optimizer.step` runs; None outside of it."""
-        self._next_node = -1
-        self._next_seq = -1
+        self._line = _NO_LINE
+        """Sequence number less node of the block that is open."""
         self._clock = 0
         self._said: dict[int, Any] = {}  # by node: its varying arguments, as this page has them
         self._facts: dict[tuple[int, int], Any] = {}
         self._facts_left = MOST_FACTS
+        self._later: list[Callable[[], object]] = []
+        sink.emptied = self._emptied
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is recorded: outside of the chosen steps, or since we failed."""
+        return self.quick_thread != self.thread
+
+    @idle.setter
+    def idle(self, idle: bool) -> None:
+        self.quick_thread = _NO_THREAD if idle else self.thread
 
     # ── one operation ────────────────────────────────────────────────────────────────────────
 
@@ -120,6 +133,27 @@ class Dispatch(TorchDispatchMode):
     ) -> Any:
         if kwargs is None:
             kwargs = {}
+        if get_ident() == self.quick_thread:
+            place = self.calls.place
+            if place.end is None and self.recorder.pending is None:
+                for known in place.children:
+                    if known.func is func and known.run is not None:
+                        try:
+                            result = known.run(args, kwargs)
+                        except BaseException as error:
+                            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+                            raise
+                        if result is not OTHER:
+                            return result
+        try:
+            return self._other(func, args, kwargs)
+        except BaseException as error:
+            # Without its first entry, which is this frame: a bare `raise` adds none, so the
+            # script's traceback is what it would be without us.
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            raise
+
+    def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         seen = not self.idle and get_ident() == self.thread
         if self.waiting and self._step_begins(func):
             seen = True
@@ -142,8 +176,6 @@ class Dispatch(TorchDispatchMode):
         except BaseException as error:
             if seen:
                 self._raised(place, before, began, error)
-            # Without its first entry, which is this frame: a bare `raise` adds none, so the
-            # script's traceback is what it would be without us.
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
         took = perf_counter_ns() - began
@@ -195,9 +227,8 @@ class Dispatch(TorchDispatchMode):
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Place | None, Sequence[float]]:
         """The known place that this operation is, and its varying arguments; None when it is new."""
-        recorder = self.recorder
-        if recorder.pending is not None:
-            recorder.resolve()
+        if self.recorder.pending is not None:
+            self.recorder.resolve()
         place = self.calls.place
         if place.end is not None or not self.calls.begun:
             place = self._between(func, place)
@@ -219,12 +250,14 @@ class Dispatch(TorchDispatchMode):
             except (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError, IndexError):
                 scalars = None  # not even the kinds of arguments are the expected ones
             if scalars is not None:
+                if known.run is None:
+                    known.run = Compiler(known, args, kwargs, node.varying).run(self)
                 return known, scalars
         return None, ()
 
     def _is_at(self, node: Node) -> bool:
         try:
-            frame = sys._getframe(node.depth + 3)
+            frame = sys._getframe(node.depth + 4)
         except ValueError:
             return False
         return frame.f_lasti == node.lasti and frame.f_code is node.code
@@ -234,7 +267,7 @@ class Dispatch(TorchDispatchMode):
         sink = self.sink
         full = sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS
         if full or sink.scalars + len(scalars) > MAX_SCALARS:
-            self._flush()
+            self.sink.flush()
         u64 = sink.page.u64
         u64[at.RUNNING_NODE] = node.id + 1
         u64[at.RUNNING_SEQ] = sink.seq + 1
@@ -307,7 +340,7 @@ class Dispatch(TorchDispatchMode):
             return self.slots.look(tensor, how, slot)
         except Exception:
             self.slots.blank(how, slot)
-            self.sink.gap("unreadable", f"{node.info.name}: {type(error).__name__}: {error}"[:200])
+            self._unreadable(node, error)
             return True
 
     def _fact(self, node: Node, output: int, tensor: torch.Tensor) -> None:
@@ -317,11 +350,21 @@ class Dispatch(TorchDispatchMode):
         try:
             found = numerics(tensor)
         except Exception as error:
-            self.sink.gap("unreadable", f"{node.info.name}: {type(error).__name__}: {error}"[:200])
+            self._unreadable(node, error)
             return
         if self._facts.get((node.id, output)) != found:
             self._facts[node.id, output] = found
-            self.sink.declare(Unusual(Seq(self.sink.seq), output, found))
+            self._later.append(partial(self.sink.declare, Unusual(Seq(self.sink.seq), output, found)))
+
+    def _unreadable(self, node: Node, error: Exception) -> None:
+        words = f"{node.info.name}: {type(error).__name__}: {error}"[:200]
+        self._later.append(partial(self.sink.gap, "unreadable", words))
+
+    def _say_later(self) -> None:
+        """What was found while a row was being made: saying it may empty the page."""
+        later, self._later = self._later, []
+        for say in later:
+            say()
 
     # ── rows ─────────────────────────────────────────────────────────────────────────────────
 
@@ -331,7 +374,7 @@ class Dispatch(TorchDispatchMode):
         page = sink.page
         row = sink.rows
         gap = (began - self._clock) >> 6
-        if node.id != self._next_node or sink.seq != self._next_seq or not 0 <= gap < _U16 or row == 0:
+        if sink.seq - node.id != self._line or not 0 <= gap < _U16:
             self._block(node, began)
             row = sink.rows
             gap = 0
@@ -340,9 +383,7 @@ class Dispatch(TorchDispatchMode):
             page.u32[_TOOK_U32 + row] = took
             self._clock += (gap << 6) + took
         else:
-            long = min(took // 1000, _TOP - 1)
-            page.u32[_TOOK_U32 + row] = _TOP | long
-            self._clock += (gap << 6) + long * 1000
+            self._long(row, gap, took)
         u64 = page.u64
         if scalars:
             self._scalars(row, node, scalars)
@@ -350,8 +391,14 @@ class Dispatch(TorchDispatchMode):
         u64[at.ROWS] = row + 1
         sink.rows = row + 1
         sink.seq += 1
-        self._next_node = node.id + 1
-        self._next_seq = sink.seq
+        if self._later:
+            self._say_later()
+
+    def _long(self, row: int, gap: int, took: int) -> None:
+        """An operation of more than two seconds: in microseconds."""
+        long = min(took // 1000, _TOP - 1)
+        self.sink.page.u32[_TOOK_U32 + row] = _TOP | long
+        self._clock += (gap << 6) + long * 1000
 
     def _block(self, node: Node, began: int) -> None:
         sink = self.sink
@@ -360,7 +407,7 @@ class Dispatch(TorchDispatchMode):
             slots = sink.page.bytes[
                 AT_SLOTS + (sink.slots - node.slots) * 8 : AT_SLOTS + sink.slots * 8
             ].tobytes()
-            self._flush()
+            self.sink.flush()
             sink.page.bytes[AT_SLOTS : AT_SLOTS + len(slots)] = slots
             sink.slots = node.slots
         first_slot = sink.slots - node.slots
@@ -376,6 +423,7 @@ class Dispatch(TorchDispatchMode):
         sink.blocks += 1
         sink.page.u64[at.BLOCKS] = sink.blocks
         self._clock = began
+        self._line = sink.seq - node.id
 
     def _scalars(self, row: int, node: Node, scalars: Any) -> None:
         if self._said.get(node.id) == scalars:
@@ -393,22 +441,24 @@ class Dispatch(TorchDispatchMode):
             pairs = [(first | WHOLE_LIST, scalars[0])]
         for which, value in pairs:
             if sink.scalars >= MAX_SCALARS or which & ~WHOLE_LIST >= WHOLE_LIST:
-                sink.gap("dropped", f"{node.info.name}: some of its {len(pairs)} varying arguments")
+                words = f"{node.info.name}: some of its {len(pairs)} varying arguments"
+                self._later.append(partial(sink.gap, "dropped", words))
                 break
             try:
                 SCALAR.pack_into(
                     sink.page.bytes, AT_SCALARS + sink.scalars * SCALAR.size, row, which, float(value)
                 )
             except OverflowError:
-                sink.gap("dropped", f"{node.info.name}: an integer argument beyond float64")
+                words = f"{node.info.name}: an integer argument beyond float64"
+                self._later.append(partial(sink.gap, "dropped", words))
                 continue
             sink.scalars += 1
         sink.page.u64[at.SCALARS] = sink.scalars
 
-    def _flush(self) -> None:
-        self.sink.flush()
+    def _emptied(self) -> None:
+        """The page is empty: the next row begins a block, and says its varying arguments."""
         self._said.clear()
-        self._next_node = -1
+        self._line = _NO_LINE
 
     # ── the slow side ────────────────────────────────────────────────────────────────────────
 
@@ -432,6 +482,7 @@ class Dispatch(TorchDispatchMode):
         """A call begins with what runs next at this stack."""
         self.calls.begin(stack, sampler)
         self.values.begin(self.calls.root)
+        self.recorder.news = False
         self._facts_left = MOST_FACTS
 
     def end_call(self) -> None:
@@ -489,7 +540,7 @@ class Dispatch(TorchDispatchMode):
         if self.calls.specs is not None:
             self.calls.specs.extend(spec_of(tensor) for tensor in results)
         if sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS:
-            self._flush()
+            self.sink.flush()
         if error is None:
             self._look(node, results)
             recorder.await_autograd(results, place)
@@ -509,7 +560,8 @@ class Dispatch(TorchDispatchMode):
                     self.sink.slots += 2 if how == "f8" else 1
                 self.values.reserve(place.next_var)
                 self.calls.place = place
-                self.sink.declare(Unusual(Seq(self.sink.seq), -1, error=_words(error)))
+                fact = Unusual(Seq(self.sink.seq), -1, error=_words(error))
+                self._later.append(partial(self.sink.declare, fact))
                 self._row(place.node, began, took, ())
         except Exception as ours:
             self._could_not(place.func if place is not None else "an operation that raised", ours)

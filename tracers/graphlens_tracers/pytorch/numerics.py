@@ -47,6 +47,8 @@ class Slots:
         self._page = page
         self._views: dict[Ranged, list[torch.Tensor]] = {}
         self.f4 = self._view("f4", torch.float32, 4)
+        self.pairs = list(zip(self.f4[::2], self.f4[1::2], strict=True))
+        """For each slot, where `aminmax` puts the range of a float32 tensor."""
 
     def _view(self, ranged: Ranged, dtype: torch.dtype, size: int) -> list[torch.Tensor]:
         known = self._views.get(ranged)

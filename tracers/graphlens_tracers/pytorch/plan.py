@@ -9,8 +9,8 @@ numbered weak references.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -26,10 +26,7 @@ from graphlens_tracers.events import (
     ValueId,
 )
 from graphlens_tracers.pytorch.arguments import OpInfo, scalars_of
-
-Vars = list[Any]
-"""By number: a callable that gives the storage, or None when it is gone."""
-Check = Callable[[Vars, tuple[Any, ...], dict[str, Any]], "Sequence[float] | None"]
+from graphlens_tracers.pytorch.quick import Check, Compiler, Run, Vars
 
 
 def _never(_vars: Vars, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
@@ -98,11 +95,18 @@ class Leaf:
         usual: The storage it was last time.
         strict: Another storage means another graph (parameters, buffers).
         rebound: Set when `accept` took another storage than the usual one.
+        reshaped: Set when `accept` took another shape than the declared one.
+        shared: Another leaf usually is the same storage, too: only a look at the call tells them apart.
     """
 
-    __slots__ = ("cell", "dtype", "geometry", "rebound", "reshaped", "shape", "strict", "usual", "value")
+    __slots__ = (
+        "_homes", "cell", "dtype", "geometry", "rebound", "reshaped", "shape", "shared", "strict", "usual",
+        "value",
+    )  # fmt: skip
 
-    def __init__(self, value: ValueId, cell: CellId | None, strict: bool) -> None:
+    def __init__(self, value: ValueId, cell: CellId | None, strict: bool, homes: dict[int, Leaf]) -> None:
+        self._homes = homes
+        self.shared = False
         self.value = value
         self.cell = cell
         self.strict = strict
@@ -130,9 +134,17 @@ class Leaf:
             return not any(variables[k]() is storage for k in from_outside)
         if self.strict or any(known() is storage for known in variables):
             return False
-        self.usual = weakref.ref(storage)
+        self.bind(storage)
         self.rebound = True
         return True
+
+    def bind(self, storage: Any) -> None:
+        """From now on this leaf usually is that storage."""
+        other = self._homes.get(id(storage))
+        if other is not None and other is not self and other.usual() is storage:
+            self.shared = other.shared = True
+        self._homes[id(storage)] = self
+        self.usual = weakref.ref(storage)
 
 
 class Place:
@@ -145,13 +157,15 @@ class Place:
         values: For each input, its value: the node's own wiring, or this way's.
         children: What came next, the latest first.
         graph: The graph that was being recorded when this place was new.
+        check: Whether an operation is this one; its varying arguments if so, else None.
+        run: `check`, the operation itself and its row in one; made when it is recognised first.
         end: Set when some call ended here.
         number: Its autograd node's sequence number, counted from the call's beginning.
     """
 
     __slots__ = (
         "ambiguous", "autograd", "check", "children", "depth", "end", "first_var", "func", "graph", "leaves",
-        "makes", "next_var", "node", "number", "parent", "reads", "values",
+        "makes", "next_var", "node", "number", "parent", "reads", "run", "values",
     )  # fmt: skip
 
     def __init__(self, node: Node, parent: Place | None) -> None:
@@ -161,6 +175,7 @@ class Place:
         self.depth: int = parent.depth + 1 if parent is not None else -1
         self.children: list[Place] = []
         self.check: Check = _never
+        self.run: Run | None = None
         self.reads: tuple[int, ...] = ()
         self.leaves: list[tuple[int, Leaf]] = []
         self.ambiguous: dict[int, tuple[int, tuple[int, ...]]] = {}
@@ -197,7 +212,8 @@ class Place:
 
     def compile(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Make `check` from the arguments of a call that is right."""
-        self.check = _Compiler(self, args, kwargs, self.node.varying).check()
+        self.check = Compiler(self, args, kwargs, self.node.varying).check()
+        self.run = None
 
     def vary(self, variables: Vars, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[float] | None:
         """Whether a call that `check` refused differs in numbers only; from then on they may vary."""
@@ -205,7 +221,7 @@ class Place:
         numbers = scalars_of(args, kwargs)
         if numbers == node.scalars or len(numbers) != len(node.scalars):
             return None
-        every = _Compiler(self, args, kwargs, set(range(len(numbers)))).check()
+        every = Compiler(self, args, kwargs, set(range(len(numbers)))).check()
         if every(variables, args, kwargs) is None:
             return None
         node.let_vary(numbers)
@@ -232,141 +248,3 @@ class End:
             for read, output in at.node.writes:
                 writers[at.reads[read]] = (at.depth, output)
         self.last_writers = [(var, depth, output) for var, (depth, output) in writers.items()]
-
-
-_UNROLLED = 4
-"""Longer lists of tensors are checked in a loop."""
-
-
-class _Compiler:
-    """Writes the source of one `check`. Sources are shared by places whose calls look alike."""
-
-    _made: ClassVar[dict[str, Any]] = {}
-
-    def __init__(
-        self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], varying: set[int]
-    ) -> None:
-        self.place = place
-        self.node = place.node
-        self.lines: list[str] = []
-        self.constants: list[Any] = []
-        self.tensor = 0
-        self.scalar = 0
-        self.varying = varying
-        self.varies = bool(varying)
-        self.leaves = dict(place.leaves)
-        self.names = 0
-        if self.varies:
-            self.lines.append("out = []")
-        self.lines.append(f"if len(args) != {len(args)} or len(kwargs) != {len(kwargs)}: return None")
-        for position, arg in enumerate(args):
-            self.one(arg, f"args[{position}]")
-        for name, arg in kwargs.items():
-            self.one(arg, f"kwargs[{name!r}]")
-        self.lines.append("return out" if self.varies else "return ()")
-
-    def check(self) -> Check:
-        names = ", ".join(f"c{k}" for k in range(len(self.constants)))
-        body = "\n    ".join(self.lines)
-        source = f"def make({names}):\n  def check(vars, args, kwargs):\n    {body}"
-        source += "\n  return check\n"
-        make = self._made.get(source)
-        if make is None:
-            scope: dict[str, Any] = {}
-            # Our own text: no word of the script's is in it.
-            exec(compile(source, "<graphlens check>", "exec"), scope)
-            make = self._made[source] = scope["make"]
-        made: Check = make(*self.constants)
-        return made
-
-    def constant(self, value: Any) -> str:
-        self.constants.append(value)
-        return f"c{len(self.constants) - 1}"
-
-    def fail_if(self, condition: str) -> None:
-        self.lines.append(f"if {condition}: return None")
-
-    def one(self, arg: Any, at: str) -> None:
-        if isinstance(arg, torch.Tensor):
-            self.one_tensor(at)
-        elif arg is None or isinstance(arg, bool):
-            self.fail_if(f"{at} is not {arg}")
-        elif type(arg) in (int, float):
-            self.one_number(arg, at)
-        elif isinstance(arg, (list, tuple)):
-            self.one_list(arg, at)
-        elif isinstance(arg, dict):
-            self.fail_if("True")  # operators that take dicts are rare: always the slow way
-        else:
-            self.one_other(arg, at)
-
-    def one_tensor(self, at: str) -> None:
-        index = self.tensor
-        self.tensor += 1
-        self.names += 1
-        name = f"t{self.names}"
-        self.lines.append(f"{name} = {at}")
-        variable = self.constant(self.place.reads[index])
-        leaf = self.leaves.get(index)
-        if leaf is None:
-            self.fail_if(f"vars[{variable}]() is not {name}.untyped_storage()")
-        else:
-            held = self.constant(leaf)
-            known = variable  # they are numbered in the order in which they are read
-            loose = self.constant(self.place.leaves_before(index, leaf.strict))
-            self.fail_if(f"not {held}.accept({name}.untyped_storage(), {name}, vars[:{known}], {loose})")
-            self.lines.append(f"vars[{variable}] = {held}.usual")
-        if index in self.place.ambiguous:
-            offset, strides = self.place.ambiguous[index]
-            self.fail_if(f"{name}.storage_offset() != {self.constant(offset)}")
-            self.fail_if(f"{name}.stride() != {self.constant(strides)}")
-
-    def one_number(self, arg: float, at: str) -> None:
-        kind = "int" if type(arg) is int else "float"
-        if self.scalar in self.varying:
-            self.fail_if(f"type({at}) is not {kind}")
-            self.lines.append(f"out.append({at})")
-        else:
-            value = self.constant(self.node.scalars[self.scalar])
-            self.fail_if(f"type({at}) is not {kind} or {at} != {value}")
-        self.scalar += 1
-
-    def one_list(self, arg: Sequence[Any], at: str) -> None:
-        self.names += 1
-        name = f"l{self.names}"
-        self.lines.append(f"{name} = {at}")
-        self.fail_if(f"len({name}) != {len(arg)}")
-        if len(arg) > _UNROLLED and all(isinstance(element, torch.Tensor) for element in arg):
-            self.many_tensors(len(arg), name)
-        elif len(arg) > _UNROLLED and all(type(element) in (int, float) for element in arg):
-            self.many_numbers(len(arg), name)
-        else:
-            for k, element in enumerate(arg):
-                self.one(element, f"{name}[{k}]")
-
-    def many_tensors(self, count: int, name: str) -> None:
-        indices = range(self.tensor, self.tensor + count)
-        if any(k in self.leaves or k in self.place.ambiguous for k in indices):
-            for k in range(count):
-                self.one_tensor(f"{name}[{k}]")
-            return
-        self.tensor += count
-        variables = self.constant(tuple(self.place.reads[k] for k in indices))
-        self.lines.append(f"for t, v in zip({name}, {variables}):")
-        self.lines.append("    if vars[v]() is not t.untyped_storage(): return None")
-
-    def many_numbers(self, count: int, name: str) -> None:
-        indices = range(self.scalar, self.scalar + count)
-        self.scalar += count
-        if any(k in self.varying for k in indices):
-            self.lines.append(f"out.extend({name})")
-        else:
-            self.fail_if(f"list({name}) != {self.constant([self.node.scalars[k] for k in indices])}")
-
-    def one_other(self, arg: Any, at: str) -> None:
-        if isinstance(arg, (str, torch.dtype, torch.device, torch.layout, torch.memory_format, complex)):
-            kind = self.constant(type(arg))
-            self.fail_if(f"type({at}) is not {kind} or {at} != {self.constant(arg)}")
-        else:
-            # A generator, a script object: only its kind is known, as in the node's form.
-            self.fail_if(f"type({at}) is not {self.constant(type(arg))}")

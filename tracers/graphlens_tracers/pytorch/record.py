@@ -110,6 +110,9 @@ class Recorder:
         self._next_cell = 0
         self._leaves: dict[Any, Leaf] = {}
         self._cells: dict[int, Leaf] = {}
+        self._homes: dict[int, Leaf] = {}
+        self.news = False
+        """Whether the call that is under way had anything new in it."""
         self.states: dict[int, tuple[weakref.ref[Any], str]] = {}
         """Optimizer state by storage id, as the optimizers name it."""
         self.pending: tuple[weakref.ref[torch.Tensor], Place] | None = None
@@ -135,6 +138,7 @@ class Recorder:
 
     def place(self, before: Before, results: Tensors) -> Place:
         """The place of an operation that has run: a known child of the current one, or a new one."""
+        self.news = True
         info, moment, form, values = before.info, before.moment, before.form, before.values
         here = self.calls.place
         phase = self.phase(info, moment, form)
@@ -261,7 +265,7 @@ class Recorder:
             self._leaves[where, tensor.dtype, again] = leaf
         elif leaf.usual() is not home and producer is not None:
             self.sink.declare(Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1]))
-        leaf.usual = weakref.ref(home)
+        leaf.bind(home)
         if leaf.shape is None:
             leaf.dtype, leaf.shape, leaf.geometry = tensor.dtype, tensor.shape, geometry
         elif leaf.shape != tensor.shape:
@@ -275,10 +279,12 @@ class Recorder:
         where = ("view", whole.value, geometry)
         leaf = self._leaves.get((where, tensor.dtype, 0))
         if leaf is None:
-            leaf = self._leaves[where, tensor.dtype, 0] = Leaf(self._value(), whole.cell, whole.strict)
+            leaf = self._leaves[where, tensor.dtype, 0] = Leaf(
+                self._value(), whole.cell, whole.strict, self._homes
+            )
             leaf.dtype, leaf.shape, leaf.geometry = tensor.dtype, tensor.shape, geometry
             self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_of(tensor), whole.cell))
-        leaf.usual = weakref.ref(home)
+        leaf.bind(home)
         return leaf
 
     def _declare_leaf(
@@ -289,7 +295,7 @@ class Recorder:
         if kind in ("parameter", "buffer", "state", "earlier"):
             cell = CellId(self._next_cell)
             self._next_cell += 1
-        leaf = Leaf(self._value(), cell, strict=named is not None)
+        leaf = Leaf(self._value(), cell, strict=named is not None, homes=self._homes)
         self.sink.declare(LeafSeen(leaf.value, kind, name, spec_of(tensor), cell))  # type: ignore[arg-type]  # kinds above
         if producer is not None:
             self.sink.declare(Bound(self.calls.call, leaf.value, cell, Seq(producer[0]), producer[1]))

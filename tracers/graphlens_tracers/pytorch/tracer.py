@@ -221,7 +221,7 @@ class PyTorchTracer:
                 stack, _, _ = self._stacks.user(sys._getframe(1))
                 if stack:
                     self._step_ended(stack)
-                if self._seen and calls.place.end is None:
+                if self._seen and self._recorder.news:
                     self._name_state(optimizer)
 
         self._undo += [

@@ -13,7 +13,8 @@ import torch
 
 from graphlens_tracers.events import Phase, Spec, ValueId
 from graphlens_tracers.pytorch.arguments import home_of
-from graphlens_tracers.pytorch.plan import Place, Vars, gone
+from graphlens_tracers.pytorch.plan import Place, gone
+from graphlens_tracers.pytorch.quick import Vars
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...], str]
 
