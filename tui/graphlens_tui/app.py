@@ -29,13 +29,13 @@ from graphlens_tui.panes.output import OutputPane
 from graphlens_tui.widgets.bars import Bar, Part
 from graphlens_tui.widgets.dialogs import Choice
 
-WIDE, MEDIUM = 140, 110
-"""Columns from which the details stand beside the graph, in full width and in a smaller one."""
+WIDEST, WIDE, MEDIUM = 190, 140, 110
+"""Columns from which the details stand beside the graph: with much, enough, and little room."""
 TALL = 32
 """Rows from which the output stands below the graph."""
 FRAME = 0.1
 """Seconds between two looks at a run that grows."""
-SETTLE = 0.03
+SETTLE = 0.05
 """Seconds that the cursor has to rest before the details are made."""
 
 
@@ -136,6 +136,7 @@ class GraphlensApp(Commands):
         for slot, visible in shown.items():
             self.query_one(f"#{slot}").set_class(not visible, "hidden")
         self.query_one("#body").set_class(not (shown["main"] or shown["side"]), "hidden")
+        self.set_class(width >= WIDEST, "wide")
         self.set_class(width < WIDE, "medium")
         fill = "1fr" if alone else None
         self.query_one("#side").styles.width = fill
@@ -205,6 +206,8 @@ class GraphlensApp(Commands):
         self._show_bars()
         if self._settling is None:
             self._settling = self.set_timer(SETTLE, self._show_selection)
+        else:
+            self._settling.reset()
 
     def _show_selection(self) -> None:
         self._settling = None

@@ -33,11 +33,13 @@ class Page:
 
     Attributes:
         width: In cells.
+        longest_spec: Cells of the longest tensor type on the page: the width of its column.
     """
 
     width: int
     glyphs: Glyphs
     palette: Palette
+    longest_spec: int = 18
     lines: list[list[Segment]] = field(default_factory=list)
 
     def line(self, *parts: tuple[str, str] | tuple[str, str, str]) -> None:
@@ -99,6 +101,7 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
     if twin:
         page.fact("forward" if node.phase is Phase.BACKWARD else "backward", (twin, palette.text))
     page.blank()
+    page.longest_spec = min(24, max((len(spec) for spec in _specs(shown, op)), default=8))
     _inputs(shown, op, page)
     _outputs(op, page)
     _readers(shown, op, page)
@@ -192,7 +195,7 @@ def _row(
     numbers = words.values(output) if output is not None else ""
     ill = output is not None and output.finite is False
     hue = palette.mute if not ill else palette.nan if "NaN" in numbers else palette.inf
-    spec_room = max(6, min(19, room // 3))
+    spec_room = max(6, min(page.longest_spec + 1, room // 2))
     name_room = max(8, min(30, room - spec_room - 15))
     page.line(
         (f"{label:<5}", palette.mute),
@@ -203,6 +206,20 @@ def _row(
         ),
         (numbers or note, hue, "bold" if ill else ""),
     )
+
+
+def _specs(shown: Shown, op: Op) -> list[str]:
+    """The types of everything that goes in and comes out, as far as they are listed."""
+    process = shown.process
+    specs = [output.spec for output in op.outputs[:MOST]]
+    for value, _ in op.inputs[:MOST]:
+        maker = None if value is None else process.maker(value)
+        leaf = None if value is None else process.leaves.get(value)
+        if maker is not None:
+            specs.append(process.nodes[maker[0]].outputs[maker[1]].spec)
+        elif leaf is not None:
+            specs.append(leaf.spec)
+    return [clean(spec_text(spec)) for spec in specs]
 
 
 def _inputs(shown: Shown, op: Op, page: Page) -> None:

@@ -112,7 +112,7 @@ class Painter:
             title += f" · {call.role}"
         brush.put(f"{glyphs.folded if line.folded else glyphs.open} ", palette.faint)
         brush.put(glyphs.text(title), palette.accent, bold=True)
-        tail = f" {call.last - call.first + 1:,} ops"
+        tail = f" {ops_text(line)}"
         if call.error is not None:
             tail += f" · raised {clean(call.error, 40)}"
         elif not call.ended and self.live:
@@ -208,7 +208,7 @@ class Painter:
             name = self.glyphs.text(clean(line.span.name or line.span.path))
             if line.span.phase is Phase.BACKWARD:
                 name = self.glyphs.backward + name
-            tag = f" {line.stop - line.seq} ops" if not self.columns.module else ""
+            tag = f" {ops_text(line)}" if not self.columns.module else ""
             text = elided(name, max(1, width - len(tag) - 2), dots, left=True)
             brush.put(f"{self.glyphs.folded} ", self.palette.warn)
             brush.put(sized(text + tag, max(0, width - 2)) + " ", self.palette.bright, bold=True)
@@ -219,7 +219,7 @@ class Painter:
             looked_for = named.seen.node in self.found
             text = elided(named.name, width, dots)
             brush.put(text, colour if numbers_are_ill(glyph, self.glyphs) else named.colour,
-                      bold=brush.selected(self.palette), italic=backward, underline=looked_for)  # fmt: skip
+                      bold=brush.selected(self.palette) or numbers_are_ill(glyph, self.glyphs), italic=backward, underline=looked_for)  # fmt: skip
             brush.put(" " * (width + 1 - cell_len(text)), self.palette.mute)
 
     def _module(self, line: Line, brush: _Brush, width: int) -> None:
@@ -240,7 +240,7 @@ class Painter:
                 cell = glyphs.first if begins else glyphs.last if ends else glyphs.middle
             cells[min(span.depth, DEPTH - 1)] = cell
         brush.put("".join(cells) + " ", palette.faint)
-        text = f"{line.stop - line.seq} ops" if line.span is not None else glyphs.text(clean(".".join(names)))
+        text = ops_text(line) if line.span is not None else glyphs.text(clean(".".join(names)))
         room = max(0, width - DEPTH - 2)
         shown = sized(elided(text, room, glyphs.text("…"), left=True), room) + " "
         brush.put(shown, palette.mute if line.span is not None else palette.text)
@@ -284,14 +284,20 @@ class Painter:
         if line.place >= len(lanes):
             brush.put(glyph + " " * (room - 1), colour)
             return
+        hues = self.palette.lanes
+        run, hue = "", self.palette.faint  # cells of one colour go in one piece; blanks have none
         for text, owner in lane_cells(lanes, line.place, self.glyphs):
+            now = hue if owner == NOBODY else hues[owner % len(hues)]
             if owner == line.place:
+                brush.put(run, hue)
                 brush.put(glyph, colour, bold=True)
-            elif owner == NOBODY:
-                brush.put(text, self.palette.faint)
+                run, hue = "", self.palette.faint
+            elif now != hue:
+                brush.put(run, hue)
+                run, hue = text, now
             else:
-                brush.put(text, self.palette.lanes[owner % len(self.palette.lanes)])
-        brush.put(" " * (room - 2 * lanes.width), self.palette.faint)
+                run += text
+        brush.put(run + " " * (room - 2 * lanes.width), hue)
 
     def _jumps(self, line: Line, brush: _Brush, width: int) -> None:
         graph = self.timeline.graph_of(line)
@@ -320,6 +326,12 @@ class Painter:
 def numbers_are_ill(glyph: str, glyphs: Glyphs) -> bool:
     """Whether a glyph says that something is wrong."""
     return glyph in (glyphs.nan, glyphs.inf, glyphs.raised)
+
+
+def ops_text(line: Line) -> str:
+    """How many operations a line stands for."""
+    many = line.stop - line.seq
+    return "1 op" if many == 1 else f"{many:,} ops"
 
 
 def _span_name(span: Span) -> str:
@@ -438,7 +450,7 @@ class _Brush:
             self._segments[-1] = Segment(last.text + text, last.style)
         else:
             self._segments.append(Segment(text, chosen))
-        self.width += cell_len(text)
+        self.width += len(text) if text.isascii() else cell_len(text)
 
     def strip(self, width: int) -> Strip:
         """The cells, cut or filled up to `width`."""

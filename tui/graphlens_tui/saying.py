@@ -13,6 +13,7 @@ from graphlens_tui import words
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.keys import ACTIONS, Keymap, help_rows
 from graphlens_tui.model import Model
+from graphlens_tui.paint import ops_text
 from graphlens_tui.palette import Palette
 from graphlens_tui.panes import Pane
 from graphlens_tui.timeline import Line, Sort
@@ -110,7 +111,7 @@ def _what(model: Model, line: Line) -> str:
         call = shown.timeline.call_of(line)
         return "?" if call is None else f"step {call.step}" if call.step is not None else call.role
     if line.span is not None:
-        return f"{line.stop - line.seq} ops folded"
+        return f"{ops_text(line)} folded"
     node = shown.timeline.node(line)
     seen = None if node is None else shown.process.nodes.get(node)
     return "?" if seen is None else clean(seen.op)

@@ -59,7 +59,7 @@ class Sources:
 
     def put(self, site: SiteSeen, paper: Paper, around: int) -> None:
         """Put the lines around a place on the page."""
-        palette, glyphs = paper.palette, paper.glyphs
+        palette = paper.palette
         lines = self.lines(site.file, palette)
         if lines is None:
             paper.line(("the source was not kept", palette.faint))
@@ -68,21 +68,30 @@ class Sources:
             paper.line((f"the kept source has no line {site.line}", palette.faint))
             return
         last = max(site.line, min(site.end_line, site.line + around))
-        for number in range(max(1, site.line - around), min(len(lines), last + around) + 1):
+        first, end = max(1, site.line - around), min(len(lines), last + around)
+        shown = [line.plain for line in lines[first - 1 : end] if line.plain.strip()]
+        indent = min((len(line) - len(line.lstrip()) for line in shown), default=0)
+        for number in range(first, end + 1):
             meant = site.line <= number <= last
-            text = lines[number - 1].copy()
+            text = lines[number - 1]
             if meant:
-                text = underlined(text, number, site, self.process.source(site.file) or "")
-            room = max(1, paper.width - 8)
-            if glyphs.ascii:
-                text = Text(glyphs.text(text.plain))
-            text.truncate(room)
-            mark = glyphs.here if number == site.line else " "
-            gutter = palette.warn if meant else palette.faint
-            segments = [Segment(f"{mark} {number:>4}  ", style(gutter, palette.ground))]
-            plain = style(palette.bright if meant else palette.mute, palette.ground, meant)
-            segments += _segments(text, plain)
-            paper.lines.append(segments)
+                text = underlined(text.copy(), number, site, self.process.source(site.file) or "")
+            mark = paper.glyphs.here if number == site.line else " "
+            self._put_line(f"{mark} {number:>4}  ", text[indent:], meant, paper)
+
+    def _put_line(self, gutter: str, text: Text, meant: bool, paper: Paper) -> None:
+        """One line; the one that is meant goes on below where it does not fit, the others are cut."""
+        palette, room = paper.palette, max(8, paper.width - len(gutter))
+        plain = style(palette.bright if meant else palette.mute, palette.ground, meant)
+        if paper.glyphs.ascii and not text.plain.isascii():
+            text = Text(paper.glyphs.text(text.plain))
+        pieces = [text[:room]]
+        if meant:
+            pieces += [text[at : at + room] for at in range(room, min(len(text.plain), 8 * room), room)]
+        for piece in pieces:
+            colour = palette.warn if meant else palette.faint
+            paper.lines.append([Segment(gutter, style(colour, palette.ground)), *_segments(piece, plain)])
+            gutter = " " * len(gutter)
 
 
 def coloured(text: str, palette: Palette) -> Sequence[Text]:

@@ -48,7 +48,7 @@ a dot where nobody has looked. ∇ is the backward pass. The right edge is the w
         self.on_headline = False
         self._painter: Painter | None = None
         self._found: frozenset[NodeId] = frozenset()
-        self._strips: dict[tuple[int, bool, bool], Strip] = {}
+        self._strips: dict[tuple[int, bool, bool, bool, str], Strip] = {}
         self._kept_for: tuple[int, Columns] | None = None
         self._ruler: tuple[object, list[str]] = (None, [])
 
@@ -260,16 +260,19 @@ a dot where nobody has looked. ∇ is the backward pass. The right edge is the w
         if shown is None or painter is None or number >= len(shown.timeline):
             return self._nothing(y, width)
         selected = number == self.cursor
-        key = (number, selected, self.has_focus)
+        inside, worst = self._ruler_cell(y - 1)
+        key = (number, selected, self.has_focus, inside, worst)
         strip = self._strips.get(key)
         if strip is None:
             strip = painter.paint(number, max(1, width - RULER), selected=selected, focused=self.has_focus)
+            if width > RULER:
+                strip = Strip([*strip, *self._ruler_segments(inside, worst)], width)
+            else:
+                strip = strip.crop(0, width)
             if len(self._strips) >= MOST_KEPT:
                 self._strips.clear()
             self._strips[key] = strip
-        if width <= RULER:
-            return strip.crop(0, width)
-        return Strip([*strip, *self._ruler_cells(y - 1)], width)
+        return strip
 
     def _nothing(self, y: int, width: int) -> Strip:
         ground = style(self.palette.mute, self.palette.ground)
@@ -294,25 +297,24 @@ a dot where nobody has looked. ∇ is the backward pass. The right edge is the w
         colour = self.palette.accent if self.has_focus else self.palette.mute
         return Strip([Segment(sized(text, width), style(colour, self.palette.bar))], width)
 
-    def _ruler_cells(self, y: int) -> list[Segment]:
-        """The overview beside line `y` of those below the titles."""
+    def _ruler_cell(self, y: int) -> tuple[bool, str]:
+        """Beside line `y` below the titles: whether that part of the run is on the screen, and its health."""
         shown = self.model.shown
         assert shown is not None
-        timeline, rows = shown.timeline, self.rows
-        colours = self._ruler_colours(rows)
-        ground = self.palette.ground
-        total, first = max(1, len(timeline)), int(self.scroll_offset.y)
-        scale = max(total, rows) / rows
+        total, rows = max(1, len(shown.timeline)), self.rows
+        first, scale = int(self.scroll_offset.y), max(total, rows) / rows
         inside = first < (y + 1) * scale and first + rows > y * scale and total > rows
-        window = Segment(self.glyphs.window if inside else " ", style(self.palette.accent, ground))
-        glyph, colour = " ", self.palette.faint
-        if y < len(colours):
-            worst = colours[y]
-            glyph = {"nan": self.glyphs.full, "inf": self.glyphs.full, "fine": self.glyphs.part}[worst]
-            if self.glyphs.ascii:
-                glyph = {"nan": self.glyphs.nan, "inf": self.glyphs.inf, "fine": self.glyphs.part}[worst]
-            colour = {"nan": self.palette.nan, "inf": self.palette.inf, "fine": self.palette.track}[worst]
-        return [window, Segment(glyph, style(colour, ground))]
+        colours = self._ruler_colours(rows)
+        return inside, colours[y] if y < len(colours) else ""
+
+    def _ruler_segments(self, inside: bool, worst: str) -> list[Segment]:
+        """The two cells of the overview."""
+        glyphs, palette = self.glyphs, self.palette
+        window = Segment(glyphs.window if inside else " ", style(palette.accent, palette.ground))
+        colour = {"nan": palette.nan, "inf": palette.inf}.get(worst, palette.track)
+        ill = {"nan": glyphs.nan, "inf": glyphs.inf} if glyphs.ascii else {}
+        full = glyphs.full if worst in ("nan", "inf") else glyphs.part if worst else " "
+        return [window, Segment(ill.get(worst, full), style(colour, palette.ground))]
 
     def _ruler_colours(self, rows: int) -> list[str]:
         """The worst health in each part of the run; a part is what one cell of the overview stands for."""
