@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 import torch
+import torch.optim.optimizer as optimizer_hooks
 from contract import TracerContract
 from torch import nn
 from torch.nn.modules import module as module_hooks
-from torch.optim import optimizer as optimizer_hooks
 
 import graphlens
 from graphlens_tracers.api import Tracer

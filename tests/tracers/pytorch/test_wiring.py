@@ -11,6 +11,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ def contiguous(shape: Any) -> tuple[int, ...]:
 
 # ── random programs ──────────────────────────────────────────────────────────────────────────
 
+in_place = partial(torch.ops.aten._foreach_add_.Scalar, scalar=1.0)
 KINDS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "add": lambda a, b: a + b,
     "mul": lambda a, b: a * b,
@@ -135,7 +137,7 @@ KINDS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "write_view": lambda a, b: (a[1].add_(b[2]), a)[1],
     "write_other": lambda a, b: (a.copy_(b), b)[1],
     "write_data": lambda a, b: (a.data.add_(1), a)[1],
-    "foreach": lambda a, b: (torch._foreach_add_([a, b], 1.0) if a is not b else None, a)[1],
+    "foreach": lambda a, b: (in_place([a, b]) if a is not b else None, a)[1],
     "softmax": lambda a, b: a.softmax(1),
     "zero": lambda a, b: torch.zeros(4, 4),
 }

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules import module as module_hooks
-from torch.optim import optimizer as optimizer_hooks
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.events import TracerStarted
@@ -225,8 +225,8 @@ class PyTorchTracer:
                     self._name_state(optimizer)
 
         self._undo += [
-            optimizer_hooks.register_optimizer_step_pre_hook(begins).remove,
-            optimizer_hooks.register_optimizer_step_post_hook(ended).remove,
+            register_optimizer_step_pre_hook(begins).remove,
+            register_optimizer_step_post_hook(ended).remove,
         ]
 
     def _name_state(self, optimizer: Any) -> None:
