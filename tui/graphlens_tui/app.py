@@ -141,7 +141,8 @@ class GraphlensApp(Commands):
         fill = "1fr" if alone else None
         self.query_one("#side").styles.width = fill
         bottom = self.query_one("#bottom")
-        bottom.styles.height, bottom.styles.max_height = fill, "100%" if alone else None
+        lines = 14 if self.model.live else len(self.output.printed) + 2  # what is over needs no more room
+        bottom.styles.height = fill or max(5, min(lines, 14, height // 4))
         self._show_bars()
 
     def _recolour(self) -> None:

@@ -218,8 +218,10 @@ class Painter:
             backward = named.seen.phase is Phase.BACKWARD
             looked_for = named.seen.node in self.found
             text = elided(named.name, width, dots)
-            brush.put(text, colour if numbers_are_ill(glyph, self.glyphs) else named.colour,
-                      bold=brush.selected(self.palette) or numbers_are_ill(glyph, self.glyphs), italic=backward, underline=looked_for)  # fmt: skip
+            ill = numbers_are_ill(glyph, self.glyphs)
+            bold = ill or brush.selected(self.palette)
+            hue = colour if ill else named.colour
+            brush.put(text, hue, bold, backward, underline=looked_for)
             brush.put(" " * (width + 1 - cell_len(text)), self.palette.mute)
 
     def _module(self, line: Line, brush: _Brush, width: int) -> None:

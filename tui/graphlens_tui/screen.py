@@ -23,7 +23,7 @@ WIDEST = 2_000
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 _SEQUENCE = re.compile(
     r"\x1b(?:\[([0-9;:?<=>!]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)"
-    r"|[PX^_][^\x1b]*\x1b\\|[ -/]+[0-~]|[0-Z\\^-~])"
+    r"|[PX^_][^\x1b]*\x1b\\|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])"
 )
 _BEGUN = re.compile(r"\x1b(?:\[[0-9;:?<=>!]*[ -/]*|\][^\x07\x1b]*\x1b?|[PX^_][^\x1b]*\x1b?|[ -/]*)\Z")
 LONGEST_SEQUENCE = 4096
@@ -52,7 +52,12 @@ class Row:
         stop = at + len(text)
         if self.styles:
             self.styles = _without(self.styles, at, stop)
-        self.text = self.text[:at] + text + self.text[stop:]
+        before, after = self.text[:at], self.text[stop:]
+        if self.text[at : at + 1] == PLACEHOLDER:  # half of a wide character is none
+            before = before[:-1] + " "
+        if after.startswith(PLACEHOLDER):
+            after = " " + after[1:]
+        self.text = before + text + after
         if style is not NOTHING:
             self.styles.append((at, stop, style))
             self.styles.sort(key=lambda one: one[0])

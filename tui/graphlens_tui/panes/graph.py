@@ -33,12 +33,13 @@ class GraphPane(Pane):
     TITLE: ClassVar[str] = "graph"
     SLOT: ClassVar[Slot] = "main"
     HELP: ClassVar[str | None] = """\
-One line is one operation, in the order in which they ran; a headline begins each step.
-A lane is a value: it runs from the operation that makes it down to the last one near by
-that reads it. Longer ways are jumps: ⇣84 is read by operation 84, ⇡12 was made by 12.
-● all finite   ▲ an infinity   ✖ a NaN   ○ no numbers (integers, views)   ▣ a folded module
+A line is an operation, in the order in which they ran; a headline begins each step.
+A lane is a value, from what makes it down to the last operation near by that reads it.
+Longer ways are jumps: ⇣84 is read by operation 84, ⇡12 was made by 12.
+● all finite   ▲ an infinity   ✖ a NaN   ○ no numbers (integers, views)
+▣ a folded module   ‼ it raised an exception   ∇ the backward pass
 −0+∞N: which kinds of elements there are, as far as minimum, maximum and counts tell;
-a dot where nobody has looked. ∇ is the backward pass. The right edge is the whole run."""
+a dot where nobody has looked. The right edge is the whole run."""
 
     def __init__(self, model: Model, glyphs: Glyphs, palette: Palette) -> None:
         super().__init__(model, glyphs, palette)

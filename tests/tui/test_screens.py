@@ -1,0 +1,88 @@
+"""What a person sees, as golden files: read the diff before accepting it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from factories import new_run
+from screens import same_as_golden, saved, showing
+
+
+@pytest.mark.parametrize("size", [(200, 60), (120, 40), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_first_screen(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Columns drop by priority, and nothing overlaps."""
+    async with showing(saved(tmp_path), size) as screen:
+        same_as_golden(screen.text(), f"first_{size[0]}x{size[1]}")
+
+
+async def test_the_birth_of_a_nan(tmp_path: Path) -> None:
+    """The operation, its numbers and its line of source, side by side."""
+    async with showing(saved(tmp_path), (160, 46)) as screen:
+        await screen.press("!")
+        same_as_golden(screen.text(), "nan_160x46")
+
+
+async def test_folded(tmp_path: Path) -> None:
+    """Modules as one line each, with what they hand on."""
+    async with showing(saved(tmp_path), (160, 46)) as screen:
+        await screen.press("z1", "}", "j")
+        same_as_golden(screen.text(), "folded_160x46")
+
+
+async def test_ascii(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but ASCII, and nothing is told by colour alone."""
+    monkeypatch.setenv("GRAPHLENS_ASCII", "1")
+    async with showing(saved(tmp_path), (120, 40)) as screen:
+        await screen.press("!")
+        text = screen.text()
+
+        assert text.isascii()
+        assert "X" in text and "NaN" in text
+        same_as_golden(text, "ascii_120x40")
+
+
+async def test_help(tmp_path: Path) -> None:
+    """The table that the code uses."""
+    async with showing(saved(tmp_path), (120, 60)) as screen:
+        await screen.press("?")
+        same_as_golden(screen.text(), "help_120x60")
+
+
+@pytest.mark.parametrize(
+    "environment", [{"NO_COLOR": "1"}, {"GRAPHLENS_THEME": "light"}, {"TERM": "dumb"}], ids=str
+)
+async def test_the_text_is_the_same_in_any_colours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    """Without colours, on a light ground: the same characters."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with showing(saved(tmp_path), (160, 46)) as screen:
+        await screen.press("!")
+        same_as_golden(screen.text(), "nan_160x46")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (10, 2), (20, 8), (400, 3), (30, 100)], ids=str)
+async def test_no_terminal_is_too_small(tmp_path: Path, size: tuple[int, int]) -> None:
+    """While somebody drags a window there is any size for a moment."""
+    async with showing(saved(tmp_path), size) as screen:
+        await screen.press("j", "G", "tab", "?", "escape", "o", "escape", "!", "space")
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.rest()
+
+        assert "graphlens" in screen.text()
+
+
+async def test_a_run_without_operations(tmp_path: Path) -> None:
+    """Says that nothing was recorded instead of showing an empty screen."""
+    from graphlens.session import Saved
+
+    new_run(tmp_path / "empty.glens")
+    async with showing(Saved(tmp_path / "empty.glens"), (80, 24)) as screen:
+        await screen.press("j", "!", "gd", "space", "}", "/", "enter", "a")
+
+        assert "nothing was recorded" in screen.text() or "about" in screen.text()
+        await screen.press("escape")
+        assert "nothing was recorded" in screen.text()
