@@ -69,6 +69,11 @@ class Log:
         """Whether the segment that is being written cannot be read on."""
         return self.segment in self.trouble
 
+    @property
+    def torn(self) -> int:
+        """Bytes at the end that are no whole frame: nothing while it grows, a loss when it does not."""
+        return max(self._size - self.offset, 0) if not self.stuck else 0
+
     def path(self, segment: int) -> Path:
         """The file of a segment."""
         return self.directory / f"{self.stem}.{segment:03}.log"

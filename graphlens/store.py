@@ -226,6 +226,10 @@ class Process(Follower):
         at = Seq(self._rows.stop)
         found += [Gap("unreadable", what, at, 1) for what in self._log.trouble.values()]
         found += [Gap("unreadable", f"ranges: {what}", at, 1) for what in self._ranges.damaged.values()]
+        if self._run.info.state == "finished" and not self.finished and self._log.torn:
+            name = self._log.path(self._log.segment).name
+            rest = f"what it held after op {at - 1} is lost" if at else "no operation is left"
+            found.append(Gap("unreadable", f"{name} is cut off: {rest}", at, 1))
         return found
 
     @locked
@@ -366,7 +370,12 @@ class Process(Follower):
     @locked
     def running(self) -> Running | None:
         """The operation that runs now, or was running when the process ended; None between two."""
-        now = [page for page in self._pages.values() if page.field(At.RUNNING_SEQ)]
+        # It runs as long as its row is not there.
+        now = [
+            page
+            for page in self._pages.values()
+            if page.field(At.RUNNING_SEQ) > page.field(At.BASE) + page.field(At.ROWS)
+        ]
         if now:
             page = max(now, key=lambda page: page.field(At.RUNNING_SINCE))
             node = NodeId(page.field(At.RUNNING_NODE) - 1) if page.field(At.RUNNING_NODE) else None
@@ -374,7 +383,7 @@ class Process(Follower):
                 page.field(At.RUNNING_SEQ) - 1, node, page.name(), page.field(At.RUNNING_SINCE)
             )
         was = self._run.info.running.get(self.stem)
-        if was is None:
+        if was is None or was.seq < self.op_count:
             return None
         return self._running(was.seq, None if was.node is None else NodeId(was.node), was.name, was.since_ns)
 

@@ -98,8 +98,8 @@ def settle(entry: Entry) -> None:
 def running_in(page: bytes) -> Running | None:
     """The operation that a page says is running; None between two operations."""
     seq = _field(page, At.RUNNING_SEQ)
-    if seq == 0:
-        return None
+    if seq <= _field(page, At.BASE) + _field(page, At.ROWS):
+        return None  # its row is there: it has ended
     node = _field(page, At.RUNNING_NODE)
     name = page[At.RUNNING_NAME : At.RUNNING_NAME + 256].split(b"\0", 1)[0]
     return {

@@ -171,7 +171,7 @@ def test_what_follows_lost_declarations_is_not_read(tmp_path: Path) -> None:
 
 def test_a_torn_tail_is_the_end_until_it_grows(tmp_path: Path) -> None:
     """A reader may come while a frame is being written."""
-    log = new_run(tmp_path / "run.glens").declare(*seen(ran(0)))
+    log = new_run(tmp_path / "run.glens", state="running").declare(*seen(ran(0)))
     whole = log.path.read_bytes()
     log.ran(0)
     grown = log.path.read_bytes()
@@ -184,6 +184,18 @@ def test_a_torn_tail_is_the_end_until_it_grows(tmp_path: Path) -> None:
     assert torn == (0, [])
     assert (run.main.op_count, run.main.gaps) == (1, [])
     assert [delta.rows for delta in deltas] == [(0, 1)]
+
+
+def test_a_log_that_is_cut_off_says_so(tmp_path: Path) -> None:
+    """When nobody writes any more, half a frame is a loss."""
+    log = new_run(tmp_path / "run.glens", state="finished").declare(*seen(ran(0))).ran(0)
+    whole = log.path.read_bytes()
+    log.ran(0)
+    log.path.write_bytes(log.path.read_bytes()[: len(whole) + 20])
+    process = Run(tmp_path / "run.glens").main
+
+    assert process.op_count == 1
+    assert ["cut off" in gap.what for gap in process.gaps] == [True]
 
 
 def test_a_writer_may_give_up_a_tail_and_go_on_in_a_new_segment(tmp_path: Path) -> None:
