@@ -17,9 +17,10 @@ from graphlens_tracers.errors import CannotStart
 from host_processes import RECORD, on_terminal, record_of, script, until
 
 WAITS = """
-import signal, sys, time
+import os, signal, sys, time
 def told(number, frame):
-    print("told", signal.Signals(number).name, flush=True)
+    # Not print: the signal may come while "ready" is still being printed.
+    os.write(1, b"told %s\\n" % signal.Signals(number).name.encode())
 for number in {numbers}:
     signal.signal(number, told)
 print("ready", flush=True)

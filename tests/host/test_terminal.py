@@ -77,7 +77,8 @@ def test_window_size_follows(tmp_path: Path) -> None:
         tmp_path,
         """
 import os, signal
-signal.signal(signal.SIGWINCH, lambda number, frame: print("now", *os.get_terminal_size(), flush=True))
+# Not print: the signal may come while "ready" is still being printed.
+signal.signal(signal.SIGWINCH, lambda number, frame: os.write(1, b"now %d %d\\n" % os.get_terminal_size()))
 print("ready", flush=True)
 input()
 """,
