@@ -132,6 +132,7 @@ async def test_producer_consumer_back(tmp_path: Path) -> None:
         await screen.press("gr")
         if len(app.screen_stack) > 1:
             await screen.press("enter")
+        assert app.at is not None
         assert shown.process.nodes[softmax].outputs[0].value in shown.process.op(app.at).node.inputs
 
 
