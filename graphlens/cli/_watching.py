@@ -36,10 +36,9 @@ def watch(run: Path) -> None:
     """
     running = runs.state_of(runs.read_record(run)) == "running"
     # Late: the UI and the store take long to import, and most commands need neither.
-    from graphlens_tui.app import run as show
-
     from graphlens.live import Live
     from graphlens.session import Saved
+    from graphlens_tui.app import run as show
 
     session = Live(run) if running else Saved(run)
     try:
