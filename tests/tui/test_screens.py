@@ -86,3 +86,40 @@ async def test_a_run_without_operations(tmp_path: Path) -> None:
         assert "nothing was recorded" in screen.text() or "about" in screen.text()
         await screen.press("escape")
         assert "nothing was recorded" in screen.text()
+
+
+async def test_names_cannot_reach_the_terminal(tmp_path: Path) -> None:
+    """An op, a module, a file or an exception may be called anything; escapes are written out."""
+    from factories import LogWriter, leaf, ran, seen, site
+    from graphlens.session import Saved
+    from graphlens_tracers.events import (
+        CallBegan,
+        CallId,
+        GraphId,
+        ModuleCallId,
+        ModuleCallSeen,
+        ScopeId,
+        ScopeSeen,
+        Seq,
+        Unusual,
+    )
+
+    evil = "\x1b]52;c;aGk=\x07[red]\u202e\x9b2J"
+    log: LogWriter = new_run(tmp_path / "evil.glens", argv=[f"{evil}.py"])
+    log.declare(
+        ScopeSeen(ScopeId(0), None, evil, evil), ModuleCallSeen(ModuleCallId(0), None, ScopeId(0)),
+        site(0, 1, evil, function=evil), leaf(7, evil),
+        *seen(ran(0, inputs=[7], op=f"aten.{evil}.default", scope=0, module_call=0, site=0, form=evil),
+              ran(1, inputs=[0], op=evil), leaves=[leaf(7, evil)]),
+    )  # fmt: skip
+    log.calls(CallBegan(CallId(0), GraphId(0), Seq(0), 0, "train"))
+    log.ran(0, 1)
+    log.facts(Unusual(Seq(1), -1, error=evil))
+    async with showing(Saved(tmp_path / "evil.glens"), (160, 46)) as screen:
+        seen_text = screen.text()
+        for key in ("j", "space", "j", "a", "escape", "/", "enter", "G", "gd", "?"):
+            await screen.press(key)
+            seen_text += screen.text()
+
+        assert not set(seen_text) & {"\x1b", "\x07", "\x9b", "\u202e"}
+        assert "[red]" in seen_text

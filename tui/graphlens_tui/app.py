@@ -112,6 +112,7 @@ class GraphlensApp(Commands):
             self.say(f"keys: {wrong}", wrong=True)
         if self.model.live:
             self.set_interval(0.5, self._show_bars)  # how long the operation has been running
+            self.set_interval(FRAME, self._look_at_output)
 
     def on_unmount(self) -> None:
         """End what follows the run."""
@@ -166,7 +167,7 @@ class GraphlensApp(Commands):
         self._bars["foot"].set_parts(foot.left, foot.right)
 
     def say(self, text: str, *, wrong: bool = False) -> None:
-        """Say something in the status line until the cursor moves."""
+        """Say something in the status line until the next key."""
         self._note = Part(f"  {text}", self.palette.nan if wrong else self.palette.accent, True, need=9)
         self._show_bars()
 
@@ -191,6 +192,13 @@ class GraphlensApp(Commands):
             gc.freeze()  # what was loaded stays: no collection of it makes a frame late
         self._arrange()
 
+    def _look_at_output(self) -> None:
+        """A script may print, and wait for an answer, without any operation having run."""
+        used = self.output.used
+        self.output.changed()
+        if used != self.output.used:
+            self._arrange()
+
     def _ended_badly(self) -> bool:
         info = self.session.run.info
         return bool(info.exit_code) or info.signal is not None or info.state != "finished"
@@ -203,7 +211,7 @@ class GraphlensApp(Commands):
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """Another operation is selected."""
-        self.at, self._call, self._note = event.seq, event.call, None
+        self.at, self._call = event.seq, event.call
         self._show_bars()
         if self._settling is None:
             self._settling = self.set_timer(SETTLE, self._show_selection)
@@ -244,6 +252,7 @@ class GraphlensApp(Commands):
         if len(self.screen_stack) > 1:
             return
         event.stop()
+        self._note = None
         press = (
             event.character if event.is_printable and event.character and event.key != "space" else event.key
         )

@@ -45,7 +45,7 @@ class Commands(App[None], inherit_bindings=False):
     _asked: str = ""
 
     def say(self, text: str, *, wrong: bool = False) -> None:
-        """Say something in the status line until the cursor moves."""
+        """Say something in the status line until the next key."""
         raise AssertionError("the app says it")
 
     def pane(self) -> Pane:

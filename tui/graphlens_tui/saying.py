@@ -47,9 +47,9 @@ def top(model: Model, glyphs: Glyphs, palette: Palette) -> Parts:
         Part(f" {clean(PurePath(runs.name_of(model.session.run.path)).name, 40)} ", palette.mute, need=1),
     ]
     if model.shown is not None:
-        steps = [call.step for call in model.shown.timeline.calls.values() if call.step is not None]
-        if steps:
-            right += [Part(" step ", palette.mute, need=4), Part(f"{max(steps)} ", palette.bright, need=4)]
+        step = model.shown.timeline.last_step
+        if step is not None:
+            right += [Part(" step ", palette.mute, need=4), Part(f"{step} ", palette.bright, need=4)]
     right.append(state(model, glyphs, palette))
     processes = sum(1 for process in model.session.run.processes() if process.op_count)
     if model.shown is not None:

@@ -109,6 +109,7 @@ class Timeline:
         folded: Keys of the module calls that are folded, in every call of every graph.
         closed: Calls of which only the headline is shown.
         end: One more than the last sequence number.
+        last_step: The training step that it has come to; None before the first one.
     """
 
     def __init__(self, process: Process) -> None:
@@ -118,6 +119,7 @@ class Timeline:
         self.end = 0
         self.ways: dict[int, Way] = {}
         self.calls: dict[int, Call] = {}
+        self.last_step: int | None = None
         self._known: list[Call] = []
         self._stretches = Stretches.none()
         self._heads = np.empty(0, np.bool_)
@@ -136,6 +138,8 @@ class Timeline:
         start = min(self.end, self._first_change(calls))
         self._known = calls
         self.calls = {call.call: call for call in calls}
+        steps = (call.step for call in calls[-64:] if call.step is not None)
+        self.last_step = max(steps, default=self.last_step)
         for way in self.ways.values():
             way.grow(self.process)
         rows = self.process.rows(start, self.process.end)
