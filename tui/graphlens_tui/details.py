@@ -13,7 +13,7 @@ from graphlens.categories import category, short
 from graphlens.letters import elements, spec_text
 from graphlens.session import Call, Op, OutputSeen
 from graphlens.text import clean
-from graphlens_tracers.events import NodeSeen, Phase, Seq, ValueId
+from graphlens_tracers.events import NodeSeen, Phase, Seq, SiteSeen, ValueId
 from graphlens_tui import words
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.model import Model, Shown
@@ -88,13 +88,9 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
     kind = f"  {clean(scope.kind)}" if scope is not None and scope.kind else ""
     page.fact("module", (path, palette.text), (kind, palette.mute))
     if op.site is not None:
-        where = f"{clean(sources.shown(op.site.file))}:{op.site.line}"
-        page.fact(
-            "source", (where, palette.accent, "underline"), (f"  in {clean(op.site.function)}", palette.mute)
-        )
+        _place(page, sources, op.site, first=True)
         for frame in shown.process.frames(node.site)[1:4] if node.twin is None else ():
-            called = f"{clean(sources.shown(frame.file))}:{frame.line}"
-            page.fact("", (f"from {called}  in {clean(frame.function)}", palette.faint))
+            _place(page, sources, frame, first=False)
     page.fact("phase", (str(node.phase), palette.text), (f"  {_call_text(op.call)}", palette.mute))
     page.fact("time", (words.duration(op.took_ns), palette.text))
     twin = _twins(shown, op)
@@ -156,6 +152,18 @@ def of_call(model: Model, shown: Shown, call: Call, page: Page) -> None:
         page.fact("health", ("all numbers that were looked at are finite", palette.good))
     if call.strand:
         page.fact("thread", (str(call.strand), palette.text))
+
+
+def _place(page: Page, sources: Sources, site: SiteSeen, *, first: bool) -> None:
+    """A place in the source; of a long path the end is shown, for that is where the name is."""
+    function = f"  in {clean(site.function, 40)}"
+    before = "" if first else "from "
+    room = max(12, page.width - 9 - len(before) - cell_len(function))
+    where = elided(f"{clean(sources.shown(site.file))}:{site.line}", room, page.glyphs.text("…"), left=True)
+    if first:
+        page.fact("source", (where, page.palette.accent, "underline"), (function, page.palette.mute))
+    else:
+        page.fact("", (f"{before}{where}{function}", page.palette.faint))
 
 
 def _call_text(call: Call | None) -> str:

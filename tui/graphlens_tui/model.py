@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from graphlens.live import Live
 from graphlens.session import Process, Running, RunState, Session
 from graphlens_tracers.events import Gap, Seq
 from graphlens_tui.decoded import Decoded, Ill
@@ -43,6 +44,12 @@ class Model:
     def process(self) -> Process | None:
         """The process that is shown: the one with the most operations when we first looked."""
         return None if self.shown is None else self.shown.process
+
+    @property
+    def trouble(self) -> str:
+        """Why the run cannot be followed any further; "" while all is well."""
+        session = self.session
+        return str(session.trouble) if isinstance(session, Live) and session.trouble is not None else ""
 
     def update(self) -> None:
         """Take in what has been recorded since the last time."""

@@ -71,7 +71,7 @@ def status(
 ) -> Parts:
     """Where the cursor is, and what there is to know about the run as a whole."""
     left: list[Part] = [Part(" ")]
-    shown = model.shown
+    shown, info = model.shown, model.session.run.info
     if shown is not None and line is not None:
         for span in list(shown.timeline.spans(line))[::-1]:
             left.append(Part(f"{clean(_name(span), 60)}{glyphs.path}", palette.mute, need=4))
@@ -87,8 +87,12 @@ def status(
         if not model.live:
             text = f"ended in #{running.seq} {clean(running.name, 60)}"
         right.append(Part(f"  {text}", palette.warn, True, need=8))
-    elif model.session.state is not RunState.FINISHED and not model.live:
-        right.append(Part("  its recorder is gone", palette.warn, need=6))
+    if model.trouble:
+        right.append(Part(f"  {model.trouble}", palette.nan, True, need=8))
+    elif not model.live and (
+        model.session.state is RunState.LOST or info.exit_code or info.signal is not None
+    ):
+        right.append(Part(f"  {words.why_ended(model.session.state, info)}", palette.warn, need=5))
     gaps = model.gaps()
     if gaps:
         many = "gap" if len(gaps) == 1 else "gaps"

@@ -134,6 +134,11 @@ class Timeline:
 
     def update(self) -> None:
         """Take in what has been recorded since the last time."""
+        with self.process.lock:  # calls, graphs and rows of one moment
+            self._read_on()
+        self._place()
+
+    def _read_on(self) -> None:
         calls = list(self.process.calls())
         start = min(self.end, self._first_change(calls))
         self._known = calls
@@ -145,7 +150,6 @@ class Timeline:
         rows = self.process.rows(start, self.process.end)
         self._stretches = self._stretches.before(start).followed_by(self._cut(rows))
         self.end = int(self.process.end)
-        self._place()
 
     def _first_change(self, calls: list[Call]) -> int:
         """The first operation that belongs to another call, or to another graph, than it did."""

@@ -93,7 +93,7 @@ def ending(state: RunState, info: RunInfo) -> str:
 def why_ended(state: RunState, info: RunInfo) -> str:
     """The same as a sentence for somebody who wonders; "" while it runs."""
     if state is RunState.LOST:
-        return "lost: its recorder was killed or its machine stopped; every operation before that is here"
+        return "its recorder was killed, or its machine stopped"
     if state is not RunState.FINISHED:
         return ""
     if info.signal is not None:
