@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from graphlens_tracers.events import Phase
 from graphlens_tui import keys
@@ -275,3 +276,14 @@ async def test_the_mouse(tmp_path: Path) -> None:
 def test_merged_keeps_every_action() -> None:
     """Whatever is remapped, nothing gets lost but its keys."""
     assert set(merged({"up": ["u"]}, []).keys) == {action.id for action in ACTIONS}
+
+
+async def test_keys_that_come_faster_than_screens_go(tmp_path: Path) -> None:
+    """What is typed ahead while something closes does not close the app's own screen."""
+    async with showing(saved(tmp_path)) as screen:
+        await screen.press("?")
+        reading = screen.app.screen
+        for _ in range(3):
+            reading.post_message(Key("x", "x"))
+        await screen.rest()
+        assert screen.app.is_running and len(screen.app.screen_stack) == 1

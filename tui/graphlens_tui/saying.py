@@ -37,9 +37,9 @@ def top(model: Model, glyphs: Glyphs, palette: Palette) -> Parts:
     """Name, modes, and what is open."""
     info = model.session.run.info
     left = [
-        Part(" graphlens ", palette.on_accent, True, palette.accent, need=3),
+        Part(" graphlens ", palette.on_accent, True, palette.accent, need=4),
         Part(" 1", palette.warn, True, palette.cursor_away, need=2),
-        Part(" Graph ", palette.bright, True, palette.cursor_away, need=2),
+        Part(" Graph ", palette.bright, True, palette.cursor_away, need=3),
     ]
     script = clean(PurePath(info.argv[0]).name if info.argv else info.name, 40)
     right = [
@@ -49,7 +49,7 @@ def top(model: Model, glyphs: Glyphs, palette: Palette) -> Parts:
     if model.shown is not None:
         step = model.shown.timeline.last_step
         if step is not None:
-            right += [Part(" step ", palette.mute, need=4), Part(f"{step} ", palette.bright, need=4)]
+            right += [Part(" step ", palette.mute, need=5), Part(f"{step} ", palette.bright, need=5)]
     right.append(state(model, glyphs, palette))
     processes = sum(1 for process in model.session.run.processes() if process.op_count)
     if model.shown is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
@@ -52,7 +53,22 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         return Strip(segments).adjust_cell_length(self.size.width, ground)
 
 
-class Reading(ModalScreen[None]):
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer]):
+    """What is closed once, however many keys come before it is gone."""
+
+    _answered = False
+
+    def answer(self, answer: Answer) -> None:
+        """Give the answer, and go away."""
+        if not self._answered:
+            self._answered = True
+            self.dismiss(answer)
+
+
+class Reading(Dialog[None]):
     """Text to read; any key that does not scroll closes it."""
 
     def __init__(
@@ -78,12 +94,12 @@ class Reading(ModalScreen[None]):
             "home": -10_000, "end": 10_000, "g": -10_000, "G": 10_000,
         }.get(event.key)  # fmt: skip
         if rows is None:
-            self.dismiss()
+            self.answer(None)
         else:
             self._lines.scroll(rows)
 
 
-class Choice(ModalScreen[str | None]):
+class Choice(Dialog[str | None]):
     """One of a few answers: by its letter, or with the cursor and enter; escape is None."""
 
     def __init__(self, title: str, text: str, answers: Sequence[tuple[str, str]]) -> None:
@@ -107,7 +123,7 @@ class Choice(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter, or the mouse."""
-        self.dismiss(event.option.id)
+        self.answer(event.option.id)
 
     def on_key(self, event: Key) -> None:
         """A letter answers at once."""
@@ -115,17 +131,17 @@ class Choice(ModalScreen[str | None]):
         answers = self.query_one(OptionList)
         if event.key in letters:
             event.stop()
-            self.dismiss(event.key)
+            self.answer(event.key)
         elif event.key in ("escape", "q", "ctrl+c", "ctrl+q"):
             event.stop()
-            self.dismiss(None)
+            self.answer(None)
         elif event.key == "j":
             answers.action_cursor_down()
         elif event.key == "k":
             answers.action_cursor_up()
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Dialog[str | None]):
     """One line to type; escape is None."""
 
     def __init__(self, prompt: str, before: str) -> None:
@@ -142,10 +158,10 @@ class Ask(ModalScreen[str | None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter."""
-        self.dismiss(event.value)
+        self.answer(event.value)
 
     def on_key(self, event: Key) -> None:
         """Escape."""
         if event.key in ("escape", "ctrl+c", "ctrl+q"):
             event.stop()
-            self.dismiss(None)
+            self.answer(None)
