@@ -18,6 +18,9 @@ from graphlens_tracers.events import Event, SiteId, SiteSeen, SourceSeen
 Place = tuple[CodeType, int]
 """A frame's code and the offset of the instruction it is at."""
 
+Position = tuple[int | None, int | None, int | None, int | None]
+"""Line, end line, column, end column."""
+
 DEEPEST = 200
 """Frames looked at, innermost first; deeper recursion is cut."""
 LARGEST_SOURCE = 1 << 20
@@ -98,12 +101,7 @@ class Sites:
         return found
 
     def _seen(self, site: SiteId, outer: SiteId | None, code: CodeType, lasti: int) -> SiteSeen:
-        if id(code) not in self._codes:
-            self._codes[id(code)] = (code, list(code.co_positions()))
-        positions = self._codes[id(code)][1]
-        line, end_line, column, end = (
-            positions[lasti // 2] if 0 <= lasti // 2 < len(positions) else (None,) * 4
-        )
+        line, end_line, column, end = self._position(code, lasti)
         file = self._path(code.co_filename)
         self._keep(file)
         return SiteSeen(
@@ -116,6 +114,17 @@ class Sites:
             -1 if end is None else end,
             code.co_qualname,
         )
+
+    def line(self, place: Place) -> int:
+        """The line of a place in its file, counted from 1."""
+        return self._position(*place)[0] or place[0].co_firstlineno
+
+    def _position(self, code: CodeType, lasti: int) -> Position:
+        known = self._codes.get(id(code))
+        if known is None:
+            known = self._codes[id(code)] = (code, list(code.co_positions()))
+        positions = known[1]
+        return positions[lasti // 2] if 0 <= lasti // 2 < len(positions) else (None,) * 4
 
     def _path(self, name: str) -> str:
         if name.startswith("<") or os.path.isabs(name):

@@ -519,7 +519,7 @@ class Dispatch(TorchDispatchMode):
         variables, values = recorder.reads(form)
         where = moment.stack[0] if moment.stack else None
         sink.page.name_running(
-            info.name if where is None else f"{info.name} {where[0].co_filename}:{_line(where)}"
+            info.name if where is None else f"{info.name} {where[0].co_filename}:{recorder.sites.line(where)}"
         )
         u64 = sink.page.u64
         u64[at.RUNNING_NODE] = 0
@@ -565,12 +565,6 @@ class Dispatch(TorchDispatchMode):
                 self._row(place.node, began, took, ())
         except Exception as ours:
             self._could_not(place.func if place is not None else "an operation that raised", ours)
-
-
-def _line(where: Any) -> int:
-    code, lasti = where
-    position = next((p for k, p in enumerate(code.co_positions()) if k == lasti // 2), None)
-    return int(position[0]) if position is not None and position[0] is not None else int(code.co_firstlineno)
 
 
 def _words(error: BaseException) -> str:

@@ -153,6 +153,7 @@ class Place:
     Attributes:
         reads: For each input, its variable.
         leaves: (input, leaf) where a leaf is read for the first time.
+        outside: (variable, leaf) of every leaf read so far.
         makes: (output, variable) for each output with memory of its own.
         values: For each input, its value: the node's own wiring, or this way's.
         children: What came next, the latest first.
@@ -165,7 +166,7 @@ class Place:
 
     __slots__ = (
         "ambiguous", "autograd", "check", "children", "depth", "end", "first_var", "func", "graph", "leaves",
-        "makes", "next_var", "node", "number", "parent", "reads", "run", "values",
+        "makes", "next_var", "node", "number", "outside", "parent", "reads", "run", "values",
     )  # fmt: skip
 
     def __init__(self, node: Node, parent: Place | None) -> None:
@@ -185,6 +186,7 @@ class Place:
         self.end: End | None = None
         self.first_var: int = parent.next_var if parent is not None else 0
         self.next_var: int = self.first_var
+        self.outside: tuple[tuple[int, Leaf], ...] = parent.outside if parent is not None else ()
         self.number: int | None = None
         self.autograd: str = ""
 
@@ -203,12 +205,9 @@ class Place:
 
         Two strict leaves never are one storage.
         """
-        found = [self.reads[k] for k, leaf in self.leaves if k < index and not (strict and leaf.strict)]
-        place = self.parent
-        while place is not None:
-            found += [place.reads[k] for k, leaf in place.leaves if not (strict and leaf.strict)]
-            place = place.parent
-        return tuple(found)
+        earlier = [(self.reads[k], leaf) for k, leaf in self.leaves if k < index]
+        found = self.parent.outside if self.parent is not None else ()
+        return tuple(read for read, leaf in (*found, *earlier) if not (strict and leaf.strict))
 
     def compile(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Make `check` from the arguments of a call that is right."""

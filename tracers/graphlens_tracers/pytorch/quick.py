@@ -136,9 +136,9 @@ class Compiler:
         lines = [f"if grad_enabled() is not {node.grad}: return OTHER"]
         if node.depth >= 0:
             lines += [
-                f"if modules.current.id != {node.module_call}: return OTHER",
+                f"if modules.current.id != {self.constant(node.module_call)}: return OTHER",
                 f"frame = getframe({node.depth + 2})",
-                f"if frame.f_lasti != {node.lasti}: return OTHER",
+                f"if frame.f_lasti != {self.constant(node.lasti)}: return OTHER",
                 f"if frame.f_code is not {self.constant(node.code)}: return OTHER",
             ]
         return lines
@@ -153,7 +153,7 @@ class Compiler:
         return [
             f"if sink.rows >= MAX_ROWS or sink.slots > {MAX_SLOTS - node.slots}{scalars}: sink.flush()",
             "u64 = page.u64",
-            f"u64[{at.RUNNING_NODE}] = {node.id + 1}",
+            f"u64[{at.RUNNING_NODE}] = {self.constant(node.id + 1)}",
             f"u64[{at.RUNNING_SEQ}] = sink.seq + 1",
             "began = now()",
             f"u64[{at.RUNNING_SINCE}] = began",
@@ -173,7 +173,7 @@ class Compiler:
             return ["s._finish(place, args, kwargs, result)"]
         lines: list[str] = []
         if place.makes:
-            lines.append(f"vars[{place.makes[0][1]}] = ref(result.untyped_storage())")
+            lines.append(f"vars[{self.constant(place.makes[0][1])}] = ref(result.untyped_storage())")
         if place.leaves:
             lines.append("s._leaves(place)")
         if node.ranged:
@@ -202,7 +202,7 @@ class Compiler:
             "gap = (began - s._clock) >> 6",
             "row = sink.rows",
             "seq = sink.seq",
-            f"if seq - {node.id} != s._line or not 0 <= gap < 65536:",
+            f"if seq - {self.constant(node.id)} != s._line or not 0 <= gap < 65536:",
             "    s._block(node, began)",
             "    row = sink.rows",
             "    gap = 0",

@@ -463,6 +463,7 @@ class Recorder:
             tuple(makes),
             tuple(values),
         )
+        place.outside = (*here.outside, *((reads[index], leaf) for index, leaf in leaves))
         place.ambiguous = ambiguous
         place.next_var = self.values.count
         here.children.insert(0, place)
