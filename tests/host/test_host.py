@@ -32,7 +32,12 @@ for line in sys.stdin:
 def started(path: Path, run: Path, *options: str) -> subprocess.Popen[bytes]:
     """A recording on pipes whose script has said "ready"."""
     process = subprocess.Popen(
-        [*RECORD, "-o", str(run), *options, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [*RECORD, "-o", str(run), *options, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # A job of ours: where no shell looks after the tests themselves, their own group cannot be
+        # stopped by SIGTSTP, and a recording in it could not either.
+        process_group=0,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
