@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from threading import get_ident
@@ -27,32 +27,13 @@ from graphlens_tracers.pytorch.numerics import Slots, numerics
 from graphlens_tracers.pytorch.plan import Node, Place
 from graphlens_tracers.pytorch.quick import OTHER, Compiler
 from graphlens_tracers.pytorch.record import Before, Moment, Recorder, results_of
+from graphlens_tracers.pytorch.rows import Rows
 from graphlens_tracers.sink import LogSink, complain
-from graphlens_tracers.wire import (
-    AT_BLOCKS,
-    AT_GAP,
-    AT_SCALARS,
-    AT_SLOTS,
-    AT_TOOK,
-    MAX_BLOCKS,
-    MAX_ROWS,
-    MAX_SCALARS,
-    MAX_SLOTS,
-    PAGE_BLOCK,
-    SCALAR,
-    TICK,
-    WHOLE_LIST,
-)
+from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
 INF = float("inf")
-_TOOK_U32 = AT_TOOK // 4
-_GAP_U16 = AT_GAP // 2
 _SLOTS_F32 = AT_SLOTS // 4
-_U16 = 1 << 16
-assert TICK == 1 << 6
-_TOP = 1 << 31
 _NO_THREAD = -1
-_NO_LINE = 1 << 62
 MOST_FACTS = 16
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
@@ -108,14 +89,9 @@ class Dispatch(TorchDispatchMode):
         """Idle when the call under way is over."""
         self.optimizer_depth: int | None = None
         """How many user frames there are while `Optimizer.step` runs; None outside of it."""
-        self._line = _NO_LINE
-        """Sequence number less node of the block that is open."""
-        self._clock = 0
-        self._said: dict[int, Any] = {}  # by node: its varying arguments, as this page has them
+        self.rows = Rows(sink)
         self._facts: dict[tuple[int, int], Any] = {}
         self._facts_left = MOST_FACTS
-        self._later: list[Callable[[], object]] = []
-        sink.emptied = self._emptied
 
     @property
     def idle(self) -> bool:
@@ -184,7 +160,7 @@ class Dispatch(TorchDispatchMode):
                 if place is not None:
                     self._finish(place, args, kwargs, result)
                     self.calls.place = place
-                    self._row(place.node, began, took, scalars)
+                    self.rows.write(place.node, began, took, scalars)
                 elif before is not None:
                     self._place(before, results_of(result, before.written), began, took)
             except Exception as error:
@@ -354,111 +330,11 @@ class Dispatch(TorchDispatchMode):
             return
         if self._facts.get((node.id, output)) != found:
             self._facts[node.id, output] = found
-            self._later.append(partial(self.sink.declare, Unusual(Seq(self.sink.seq), output, found)))
+            self.rows.later.append(partial(self.sink.declare, Unusual(Seq(self.sink.seq), output, found)))
 
     def _unreadable(self, node: Node, error: Exception) -> None:
         words = f"{node.info.name}: {type(error).__name__}: {error}"[:200]
-        self._later.append(partial(self.sink.gap, "unreadable", words))
-
-    def _say_later(self) -> None:
-        """What was found while a row was being made: saying it may empty the page."""
-        later, self._later = self._later, []
-        for say in later:
-            say()
-
-    # ── rows ─────────────────────────────────────────────────────────────────────────────────
-
-    def _row(self, node: Node, began: int, took: int, scalars: Any) -> None:
-        """Write the row: it is there for every reader as soon as the count of rows is raised."""
-        sink = self.sink
-        page = sink.page
-        row = sink.rows
-        gap = (began - self._clock) >> 6
-        if sink.seq - node.id != self._line or not 0 <= gap < _U16:
-            self._block(node, began)
-            row = sink.rows
-            gap = 0
-        page.u16[_GAP_U16 + row] = gap
-        if took < _TOP:
-            page.u32[_TOOK_U32 + row] = took
-            self._clock += (gap << 6) + took
-        else:
-            self._long(row, gap, took)
-        u64 = page.u64
-        if scalars:
-            self._scalars(row, node, scalars)
-        u64[at.SLOTS] = sink.slots
-        u64[at.ROWS] = row + 1
-        sink.rows = row + 1
-        sink.seq += 1
-        if self._later:
-            self._say_later()
-
-    def _long(self, row: int, gap: int, took: int) -> None:
-        """An operation of more than two seconds: in microseconds."""
-        long = min(took // 1000, _TOP - 1)
-        self.sink.page.u32[_TOOK_U32 + row] = _TOP | long
-        self._clock += (gap << 6) + long * 1000
-
-    def _block(self, node: Node, began: int) -> None:
-        sink = self.sink
-        if sink.blocks >= MAX_BLOCKS:
-            # The ranges of this row are already in the page: it must take them along.
-            slots = sink.page.bytes[
-                AT_SLOTS + (sink.slots - node.slots) * 8 : AT_SLOTS + sink.slots * 8
-            ].tobytes()
-            self.sink.flush()
-            sink.page.bytes[AT_SLOTS : AT_SLOTS + len(slots)] = slots
-            sink.slots = node.slots
-        first_slot = sink.slots - node.slots
-        PAGE_BLOCK.pack_into(
-            sink.page.bytes,
-            AT_BLOCKS + sink.blocks * PAGE_BLOCK.size,
-            sink.rows,
-            node.id,
-            began,
-            sink.seq,
-            first_slot,
-        )
-        sink.blocks += 1
-        sink.page.u64[at.BLOCKS] = sink.blocks
-        self._clock = began
-        self._line = sink.seq - node.id
-
-    def _scalars(self, row: int, node: Node, scalars: Any) -> None:
-        if self._said.get(node.id) == scalars:
-            return
-        self._said[node.id] = scalars
-        sink = self.sink
-        varying = sorted(node.varying)
-        first = varying[0]
-        pairs = list(zip(varying, scalars, strict=False))
-        if (
-            len(pairs) > 1
-            and node.lists[first] == len(pairs) - 1
-            and list(scalars).count(scalars[0]) == len(pairs)
-        ):
-            pairs = [(first | WHOLE_LIST, scalars[0])]
-        for which, value in pairs:
-            if sink.scalars >= MAX_SCALARS or which & ~WHOLE_LIST >= WHOLE_LIST:
-                words = f"{node.info.name}: some of its {len(pairs)} varying arguments"
-                self._later.append(partial(sink.gap, "dropped", words))
-                break
-            try:
-                SCALAR.pack_into(
-                    sink.page.bytes, AT_SCALARS + sink.scalars * SCALAR.size, row, which, float(value)
-                )
-            except OverflowError:
-                words = f"{node.info.name}: an integer argument beyond float64"
-                self._later.append(partial(sink.gap, "dropped", words))
-                continue
-            sink.scalars += 1
-        sink.page.u64[at.SCALARS] = sink.scalars
-
-    def _emptied(self) -> None:
-        """The page is empty: the next row begins a block, and says its varying arguments."""
-        self._said.clear()
-        self._line = _NO_LINE
+        self.rows.later.append(partial(self.sink.gap, "unreadable", words))
 
     # ── the slow side ────────────────────────────────────────────────────────────────────────
 
@@ -546,7 +422,7 @@ class Dispatch(TorchDispatchMode):
             recorder.await_autograd(results, place)
         else:
             sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))
-        self._row(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
+        self.rows.write(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
 
     def _raised(self, place: Place | None, before: Before | None, began: int, error: BaseException) -> None:
         """The operation raised: it has a row, and none of its outputs."""
@@ -561,8 +437,8 @@ class Dispatch(TorchDispatchMode):
                 self.values.reserve(place.next_var)
                 self.calls.place = place
                 fact = Unusual(Seq(self.sink.seq), -1, error=_words(error))
-                self._later.append(partial(self.sink.declare, fact))
-                self._row(place.node, began, took, ())
+                self.rows.later.append(partial(self.sink.declare, fact))
+                self.rows.write(place.node, began, took, ())
         except Exception as ours:
             self._could_not(place.func if place is not None else "an operation that raised", ours)
 

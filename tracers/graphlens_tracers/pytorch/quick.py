@@ -109,7 +109,7 @@ class Compiler:
         hot = {
             "s": dispatch, "sink": dispatch.sink, "calls": dispatch.calls, "modules": dispatch.modules,
             "vars": dispatch.values.vars, "pairs": dispatch.slots.pairs, "page": dispatch.sink.page,
-            "place": self.place, "node": self.node, "op": self.node.info.func,
+            "rows": dispatch.rows, "place": self.place, "node": self.node, "op": self.node.info.func,
             "run": _bare(self.node.info.func),
         }  # fmt: skip
         made: Run = self._make("quick(args, kwargs)", lines, hot)
@@ -199,25 +199,25 @@ class Compiler:
         node = self.node
         return [
             "calls.place = place",
-            "gap = (began - s._clock) >> 6",
+            "gap = (began - rows.clock) >> 6",
             "row = sink.rows",
             "seq = sink.seq",
-            f"if seq - {self.constant(node.id)} != s._line or not 0 <= gap < 65536:",
-            "    s._block(node, began)",
+            f"if seq - {self.constant(node.id)} != rows.line or not 0 <= gap < 65536:",
+            "    rows.block(node, began)",
             "    row = sink.rows",
             "    gap = 0",
             f"page.u16[{AT_GAP // 2} + row] = gap",
             "if took < 2147483648:",
             f"    page.u32[{AT_TOOK // 4} + row] = took",
-            "    s._clock += (gap << 6) + took",
+            "    rows.clock += (gap << 6) + took",
             "else:",
-            "    s._long(row, gap, took)",
-            *(["s._scalars(row, node, out)"] if self.varies else []),
+            "    rows.long(row, gap, took)",
+            *(["rows.scalars(row, node, out)"] if self.varies else []),
             f"u64[{at.SLOTS}] = sink.slots",
             f"u64[{at.ROWS}] = row + 1",
             "sink.rows = row + 1",
             "sink.seq = seq + 1",
-            "if s._later: s._say_later()",
+            "if rows.later: rows.say_later()",
         ]
 
     # ── the arguments ────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,151 @@
+"""Rows into the page: one an operation, readable by everybody as soon as the count is raised.
+
+`quick.py` writes the common row itself, in the same words as `Rows.write`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from graphlens_tracers import page as at
+from graphlens_tracers.pytorch.plan import Node
+from graphlens_tracers.sink import LogSink
+from graphlens_tracers.wire import (
+    AT_BLOCKS,
+    AT_GAP,
+    AT_SCALARS,
+    AT_SLOTS,
+    AT_TOOK,
+    MAX_BLOCKS,
+    MAX_SCALARS,
+    PAGE_BLOCK,
+    SCALAR,
+    TICK,
+    WHOLE_LIST,
+)
+
+_TOOK_U32 = AT_TOOK // 4
+_GAP_U16 = AT_GAP // 2
+_U16 = 1 << 16
+_TOP = 1 << 31
+_NO_LINE = 1 << 62
+assert TICK == 1 << 6
+
+
+class Rows:
+    """Writes the rows of one thread.
+
+    Attributes:
+        line: Sequence number less node of the block that is open: the same all along a block.
+        clock: When the last row ended, as a reader will add it up.
+        later: What is to be said when the row is written: saying it may empty the page.
+    """
+
+    def __init__(self, sink: LogSink) -> None:
+        self.sink = sink
+        self.line = _NO_LINE
+        self.clock = 0
+        self.later: list[Callable[[], object]] = []
+        self.said: dict[int, Sequence[float]] = {}  # by node: its varying arguments, as this page has them
+        sink.emptied = self.emptied
+
+    def write(self, node: Node, began: int, took: int, scalars: Sequence[float]) -> None:
+        """Write the row: it is there for every reader as soon as the count of rows is raised."""
+        sink = self.sink
+        page = sink.page
+        row = sink.rows
+        gap = (began - self.clock) >> 6
+        if sink.seq - node.id != self.line or not 0 <= gap < _U16:
+            self.block(node, began)
+            row = sink.rows
+            gap = 0
+        page.u16[_GAP_U16 + row] = gap
+        if took < _TOP:
+            page.u32[_TOOK_U32 + row] = took
+            self.clock += (gap << 6) + took
+        else:
+            self.long(row, gap, took)
+        u64 = page.u64
+        if scalars:
+            self.scalars(row, node, scalars)
+        u64[at.SLOTS] = sink.slots
+        u64[at.ROWS] = row + 1
+        sink.rows = row + 1
+        sink.seq += 1
+        if self.later:
+            self.say_later()
+
+    def long(self, row: int, gap: int, took: int) -> None:
+        """An operation of more than two seconds: in microseconds."""
+        long = min(took // 1000, _TOP - 1)
+        self.sink.page.u32[_TOOK_U32 + row] = _TOP | long
+        self.clock += (gap << 6) + long * 1000
+
+    def block(self, node: Node, began: int) -> None:
+        """A row that does not continue the one before begins a block."""
+        sink = self.sink
+        if sink.blocks >= MAX_BLOCKS:
+            # The ranges of this row are already in the page: it must take them along.
+            slots = sink.page.bytes[
+                AT_SLOTS + (sink.slots - node.slots) * 8 : AT_SLOTS + sink.slots * 8
+            ].tobytes()
+            self.sink.flush()
+            sink.page.bytes[AT_SLOTS : AT_SLOTS + len(slots)] = slots
+            sink.slots = node.slots
+        first_slot = sink.slots - node.slots
+        PAGE_BLOCK.pack_into(
+            sink.page.bytes,
+            AT_BLOCKS + sink.blocks * PAGE_BLOCK.size,
+            sink.rows,
+            node.id,
+            began,
+            sink.seq,
+            first_slot,
+        )
+        sink.blocks += 1
+        sink.page.u64[at.BLOCKS] = sink.blocks
+        self.clock = began
+        self.line = sink.seq - node.id
+
+    def scalars(self, row: int, node: Node, scalars: Sequence[float]) -> None:
+        """The varying arguments of a row, where they are not what this page said last."""
+        if self.said.get(node.id) == scalars:
+            return
+        self.said[node.id] = scalars
+        sink = self.sink
+        varying = sorted(node.varying)
+        first = varying[0]
+        pairs = list(zip(varying, scalars, strict=False))
+        if (
+            len(pairs) > 1
+            and node.lists[first] == len(pairs) - 1
+            and list(scalars).count(scalars[0]) == len(pairs)
+        ):
+            pairs = [(first | WHOLE_LIST, scalars[0])]
+        for which, value in pairs:
+            if sink.scalars >= MAX_SCALARS or which & ~WHOLE_LIST >= WHOLE_LIST:
+                words = f"{node.info.name}: some of its {len(pairs)} varying arguments"
+                self.later.append(partial(sink.gap, "dropped", words))
+                break
+            try:
+                SCALAR.pack_into(
+                    sink.page.bytes, AT_SCALARS + sink.scalars * SCALAR.size, row, which, float(value)
+                )
+            except OverflowError:
+                words = f"{node.info.name}: an integer argument beyond float64"
+                self.later.append(partial(sink.gap, "dropped", words))
+                continue
+            sink.scalars += 1
+        sink.page.u64[at.SCALARS] = sink.scalars
+
+    def emptied(self) -> None:
+        """The page is empty: the next row begins a block, and says its varying arguments."""
+        self.said.clear()
+        self.line = _NO_LINE
+
+    def say_later(self) -> None:
+        """What was found while a row was being made: saying it may empty the page."""
+        later, self.later = self.later, []
+        for say in later:
+            say()
