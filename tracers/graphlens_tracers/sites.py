@@ -20,6 +20,7 @@ Place = tuple[CodeType, int]
 
 Position = tuple[int | None, int | None, int | None, int | None]
 """Line, end line, column, end column."""
+_NOWHERE: Position = (None, None, None, None)
 
 DEEPEST = 200
 """Frames looked at, innermost first; deeper recursion is cut."""
@@ -124,7 +125,7 @@ class Sites:
         if known is None:
             known = self._codes[id(code)] = (code, list(code.co_positions()))
         positions = known[1]
-        return positions[lasti // 2] if 0 <= lasti // 2 < len(positions) else (None,) * 4
+        return positions[lasti // 2] if 0 <= lasti // 2 < len(positions) else _NOWHERE
 
     def _path(self, name: str) -> str:
         if name.startswith("<") or os.path.isabs(name):

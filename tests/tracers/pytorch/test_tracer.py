@@ -50,7 +50,7 @@ class TestContract(TracerContract):
 
     def fail(self) -> None:
         for _ in range(2):
-            torch.zeros(2, 3) @ torch.zeros(2, 3)
+            torch.mm(torch.zeros(2, 3), torch.zeros(2, 3))
 
     def global_state(self) -> list[Any]:
         return [
@@ -178,7 +178,7 @@ def test_an_operation_that_raises_has_a_row(tmp_path: Path) -> None:
     def program() -> None:
         for _ in range(3):
             with pytest.raises(RuntimeError):
-                torch.zeros(2, 3) @ torch.zeros(2, 3)
+                torch.mm(torch.zeros(2, 3), torch.zeros(2, 3))
             torch.ones(1, requires_grad=True).sum().backward()
 
     process = recorded(program, tmp_path / "run.glens")
