@@ -235,7 +235,7 @@ def test_pages_go_elsewhere_when_the_runtime_directory_is_unusable(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("word", "why"),
-    [("missing.py", "No such file"), ("empty", "directory without a __main__.py"), ("nul\0.py", "null byte")],
+    [("missing.py", "No such file"), ("empty", "directory without a __main__.py"), ("nul\0.py", "null")],
 )
 def test_script_that_cannot_be_read_is_named(
     word: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
