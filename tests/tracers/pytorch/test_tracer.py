@@ -248,6 +248,27 @@ def test_evaluation_between_epochs_is_its_own_call(tmp_path: Path) -> None:
     assert [call.step for call in process.calls() if call.role == "train"] == list(range(9))
 
 
+def test_a_closure_makes_steps_too(tmp_path: Path) -> None:
+    """LBFGS runs forward and backward inside of its step, as often as it likes."""
+
+    def program() -> None:
+        weight = torch.ones(3, requires_grad=True)
+        optimizer = torch.optim.LBFGS([weight], max_iter=3)
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = (weight**2).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(4):
+            optimizer.step(closure)
+
+    process = recorded(program, tmp_path / "run.glens")
+
+    assert [call.step for call in process.calls() if call.role == "train"] == [0, 1, 2, 3]
+
+
 def test_only_the_chosen_steps_are_recorded(tmp_path: Path) -> None:
     with recording(tmp_path / "run.glens", steps=(2, 4)):
         train(6)

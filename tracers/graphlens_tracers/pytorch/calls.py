@@ -79,7 +79,7 @@ class Calls:
         """Whether the operation that is about to run at this stack belongs to the next call."""
         if not self.begun or self.place is self.root:
             return False
-        if self.setting_up:
+        if self.setting_up and not self.steps.anchored:
             return self.must_cut or (data and not sampler) or in_training_loop(stack)
         passed = self.modules_seen or self.backward or self.stepped or self.steps.anchored
         if not passed and self.place.depth >= LONG and stack:
