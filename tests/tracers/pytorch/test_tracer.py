@@ -248,6 +248,25 @@ def test_evaluation_between_epochs_is_its_own_call(tmp_path: Path) -> None:
     assert [call.step for call in process.calls() if call.role == "train"] == list(range(9))
 
 
+def test_batches_of_a_data_loader_are_one_graph(tmp_path: Path) -> None:
+    """Each batch stacks other elements of the same storage: the slices move, the graph does not."""
+
+    def program() -> None:
+        net = nn.Linear(3, 2)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        data = torch.utils.data.TensorDataset(torch.randn(24, 3), torch.randint(0, 2, (24,)))
+        for x, y in torch.utils.data.DataLoader(data, batch_size=4, shuffle=True):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+
+    process = recorded(program, tmp_path / "run.glens")
+    trained = [call.graph for call in process.calls() if call.role == "train"]
+
+    assert len(trained) == 6
+    assert len(set(trained[1:])) == 1  # the first one also draws the order
+
+
 def test_a_closure_makes_steps_too(tmp_path: Path) -> None:
     """LBFGS runs forward and backward inside of its step, as often as it likes."""
 

@@ -264,6 +264,8 @@ class Dispatch(TorchDispatchMode):
                 variables[variable] = weakref.ref(results[output].untyped_storage())
         if place.leaves:
             self._leaves(place)
+        for output in place.noted:
+            place.offsets[node.outputs[output].value] = int(results[output].storage_offset())
         if node.ranged:
             self._look(node, results)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):

@@ -155,6 +155,7 @@ class Place:
         leaves: (input, leaf) where a leaf is read for the first time.
         outside: (variable, leaf) of every leaf read so far.
         makes: (output, variable) for each output with memory of its own.
+        noted: Outputs whose offset in their storage is noted in `offsets` for those who read them.
         values: For each input, its value: the node's own wiring, or this way's.
         children: What came next, the latest first.
         graph: The graph that was being recorded when this place was new.
@@ -166,7 +167,8 @@ class Place:
 
     __slots__ = (
         "ambiguous", "autograd", "check", "children", "depth", "end", "first_var", "func", "graph", "leaves",
-        "makes", "next_var", "node", "number", "outside", "parent", "reads", "run", "values",
+        "makes", "next_var", "node", "noted", "number", "offsets", "outside", "parent", "reads", "run",
+        "values",
     )  # fmt: skip
 
     def __init__(self, node: Node, parent: Place | None) -> None:
@@ -179,7 +181,9 @@ class Place:
         self.run: Run | None = None
         self.reads: tuple[int, ...] = ()
         self.leaves: list[tuple[int, Leaf]] = []
-        self.ambiguous: dict[int, tuple[int, tuple[int, ...]]] = {}
+        self.ambiguous: dict[int, Any] = {}  # by input, a values.Where
+        self.noted: tuple[int, ...] = ()
+        self.offsets: dict[ValueId, int] = {}
         self.makes: tuple[tuple[int, int], ...] = ()
         self.values: tuple[ValueId | None, ...] = ()
         self.graph: GraphId = GraphId(-1)

@@ -169,7 +169,12 @@ class Compiler:
     def _results(self) -> list[str]:
         """One tensor is the common case; everything else goes through `_finish`."""
         node, place = self.node, self.place
-        if len(node.outputs) != 1 or node.ranged not in ((), ((0, "f4"),)) or len(place.makes) > 1:
+        if (
+            len(node.outputs) != 1
+            or node.ranged not in ((), ((0, "f4"),))
+            or len(place.makes) > 1
+            or place.noted
+        ):
             return ["s._finish(place, args, kwargs, result)"]
         lines: list[str] = []
         if place.makes:
@@ -256,9 +261,13 @@ class Compiler:
         else:
             self._leaf(leaf, index, name, variable)
         if index in self.place.ambiguous:
-            offset, strides = self.place.ambiguous[index]
-            self.fail_if(f"{name}.storage_offset() != {self.constant(offset)}")
-            self.fail_if(f"{name}.stride() != {self.constant(strides)}")
+            where = self.place.ambiguous[index]
+            if where.view is None:
+                self.fail_if(f"{name}.storage_offset() != {self.constant(where.offset)}")
+            else:
+                noted = f"{self.constant(self.place.offsets)}.get({self.constant(where.view)})"
+                self.fail_if(f"{name}.storage_offset() != {noted}")
+            self.fail_if(f"{name}.stride() != {self.constant(where.strides)}")
 
     def _leaf(self, leaf: Leaf, index: int, name: str, variable: str) -> None:
         """A value from outside: what it usually is, or something that it may be."""

@@ -34,7 +34,7 @@ from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
 from graphlens_tracers.pytorch.plan import Leaf, Node, Place
-from graphlens_tracers.pytorch.values import Values, geometry_of
+from graphlens_tracers.pytorch.values import Values, Where, geometry_of
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Sites, Stacks
 
@@ -157,9 +157,11 @@ class Recorder:
         ambiguous = {
             index: where
             for index, tensor in enumerate(form.tensors)
-            if reads[index] not in new and (where := self.values.ambiguous(tensor, reads[index])) is not None
+            if reads[index] not in new
+            and (where := self.values.ambiguous(tensor, reads[index], values[index])) is not None
         }
         place = self._child(here, node, reads, leaves, made.makes, values, ambiguous)
+        place.offsets = self.values.offsets
         place.compile(*before.call)
         self.values.add(place)
         self._remember(place, results, form)
@@ -441,7 +443,7 @@ class Recorder:
         leaves: list[tuple[int, Leaf]],
         makes: tuple[tuple[int, int], ...],
         values: list[ValueId | None],
-        ambiguous: dict[int, tuple[int, tuple[int, ...]]],
+        ambiguous: dict[int, Where],
     ) -> Place:
         for child in here.children:
             # The same operations on the same variables: then versions are the same too, and values
@@ -474,6 +476,8 @@ class Recorder:
 
     def _remember(self, place: Place, results: Tensors, form: Form) -> None:
         node = place.node
+        for output in place.noted:
+            self.values.offsets[node.outputs[output].value] = int(results[output].storage_offset())
         made = dict(place.makes)
         written = {output: read for read, output in node.writes}
         for output, tensor in enumerate(results):

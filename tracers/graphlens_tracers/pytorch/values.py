@@ -7,7 +7,7 @@ trace here; `Values.follow` catches up along the way when the slow side is neede
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -28,6 +28,14 @@ class _Variable:
         self.last = last
         self.version = 0
         self.views: dict[Geometry, tuple[ValueId, int]] = {}
+
+
+class Where(NamedTuple):
+    """Where in its storage an input lies: at `offset`, or where `view` was noted to lie in this call."""
+
+    strides: tuple[int, ...]
+    offset: int | None
+    view: ValueId | None
 
 
 def geometry_of(tensor: torch.Tensor) -> Geometry | None:
@@ -51,6 +59,8 @@ class Values:
         counts: How often each kind of operation ran at each place of the source.
         numbers: Forward places by autograd sequence number, counted from the call's beginning.
         leaves: Those that were read.
+        views: Which place made a view, and as which output.
+        offsets: Where views lie in their storage, of those whose place notes it.
         forward: Whether an operation of the forward phase has run.
     """
 
@@ -59,6 +69,8 @@ class Values:
         self.count = 0
         self.forward = False
         self.leaves: set[ValueId] = set()
+        self.views: dict[ValueId, tuple[Place, int]] = {}
+        self.offsets: dict[ValueId, int] = {}
         self.counts: dict[Any, int] = {}
         self.numbers: dict[int, Place] = {}
         self._variables: list[_Variable] = []
@@ -71,6 +83,8 @@ class Values:
         self.count = 0
         self.forward = False
         self.leaves.clear()
+        self.views.clear()
+        self.offsets.clear()
         self.counts.clear()
         self.numbers.clear()
         self._variables.clear()
@@ -110,6 +124,7 @@ class Values:
         for output, base in enumerate(node.views):
             if base is not None:
                 view = node.outputs[output]
+                self.views[view.value] = (place, output)
                 self._see(place.reads[base], _spec_geometry(view.spec), view.value)
         self._at = place
 
@@ -133,8 +148,8 @@ class Values:
         view = known.views.get(geometry) if geometry is not None else None
         return view[0] if view is not None and view[1] == known.version else known.last
 
-    def ambiguous(self, tensor: torch.Tensor, variable: int) -> tuple[int, tuple[int, ...]] | None:
-        """(offset, strides) when another view of the same storage has the same shape."""
+    def ambiguous(self, tensor: torch.Tensor, variable: int, value: ValueId | None) -> Where | None:
+        """Where a tensor must lie, when another view of the same storage has the same shape."""
         geometry = geometry_of(tensor)
         if geometry is None:
             return None
@@ -143,7 +158,18 @@ class Values:
             for other in self._variables[variable].views
             if other[1] == geometry[1] and (other[0], other[2]) != (geometry[0], geometry[2])
         ]
-        return (geometry[0], tuple(tensor.stride())) if alike else None
+        if not alike:
+            return None
+        view = self.views.get(value) if value is not None else None
+        if view is None:
+            return Where(tuple(tensor.stride()), geometry[0], None)
+        # A slice that moves from step to step: where it lay is noted when it is made.
+        place, output = view
+        if output not in place.noted:
+            place.noted = (*place.noted, output)
+            place.run = None
+            self.offsets[place.node.outputs[output].value] = geometry[0]
+        return Where(tuple(tensor.stride()), None, value)
 
     def make(self, tensor: torch.Tensor) -> int:
         """The number of a new variable for a tensor's storage; its value is told by `add`."""
