@@ -128,7 +128,7 @@ class Declared:
                 if event not in self.tracers:
                     self.tracers.append(event)
             case RunStarted():
-                self.started = self.started or event
+                self.started = event  # again when more is known
         return None
 
     # ── graphs ───────────────────────────────────────────────────────────────────────────────

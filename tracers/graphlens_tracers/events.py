@@ -100,13 +100,22 @@ class Numerics:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """First event of every log."""
+    """First event of every log; said again when more is known, the last one holds.
+
+    Attributes:
+        thread: Name of the thread whose log it is; "" for the one that imported the framework.
+        worker: What the process is called by those who started it ("Process-1"); "" when it has no name.
+        parent: The process that started it.
+    """
 
     argv: tuple[str, ...]
     pid: int
     rank: int = 0
     format: int = FORMAT
     python: str = ""
+    thread: str = ""
+    worker: str = ""
+    parent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +298,8 @@ class CallBegan:
         first: Its first operation. May be said late: the ops from `first` on are this call's, and
             no longer the call's before it on the same strand.
         step: The training step; None before the first one.
+        thread: The name of the thread it runs on, where that is not the one of `RunStarted`: threads
+            that are not alive at the same time may share a log.
     """
 
     call: CallId
@@ -301,6 +312,7 @@ class CallBegan:
     at: NodeId | None = None
     iteration: int | None = None
     replays: CallId | None = None
+    thread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from graphlens_tracers.wire import (
     MAX_TEXT,
     SEGMENT,
     TEXT_RECORD,
+    At,
     Kind,
     frame,
     page_frames,
@@ -48,7 +49,7 @@ _BACKLOG = 64 << 20
 
 
 class LogSink:
-    """The log of one process, and the page of its traced thread.
+    """The log of one thread of a process, and its page.
 
     Attributes:
         page: What hot code writes into.
@@ -56,9 +57,11 @@ class LogSink:
         rows, slots, blocks, scalars: How much of the page is used.
     """
 
-    def __init__(self, run: str, pages: str, argv: list[str]) -> None:
+    def __init__(self, run: str, pages: str, argv: list[str], thread: str = "") -> None:
         self.pid = os.getpid()
         self.run = run
+        self.thread = thread
+        self._pages, self._argv = pages, argv
         self.name = f"p-{self.pid}-{os.urandom(4).hex()}"
         self.page = Page(os.path.join(pages, f"{self.name}.0.page"), self.pid, threading.get_native_id(), 0)
         self.seq = self.rows = self.slots = self.blocks = self.scalars = 0
@@ -74,14 +77,38 @@ class LogSink:
         """Called when the page has been emptied."""
         self._lock = threading.RLock()
         self._said = False
-        rank = os.environ.get("RANK", "0")
-        self.declare(
-            RunStarted(
-                tuple(argv), self.pid, int(rank) if rank.isdigit() else 0, python=sys.version.split()[0]
-            )
-        )
+        self._introduced: RunStarted | None = None
+        self.introduce()
         if not self.page.shared:
             self.gap("failed", "no shared page: what is not in the log yet is lost if the process is killed")
+
+    def introduce(self, rank: int | None = None, worker: str = "") -> None:
+        """Say who writes this; again where more is known by now.
+
+        Args:
+            rank: Among processes that train together; None: as the environment says.
+            worker: A better name than the process's own.
+        """
+        if rank is None:
+            said = os.environ.get("RANK", "0")
+            rank = int(said) if said.isdigit() else 0
+        python = sys.version.split()[0]
+        known = RunStarted(
+            tuple(self._argv), self.pid, rank, python=python, thread=self.thread,
+            worker=worker or process_name(), parent=os.getppid(),
+        )  # fmt: skip
+        if known != self._introduced:
+            self._introduced = known
+            self.declare(known)
+
+    def another(self, thread: str) -> LogSink:
+        """A log of the same run for another thread."""
+        return LogSink(self.run, self._pages, self._argv, thread)
+
+    def belongs_to(self, thread: int, native: int) -> None:
+        """From now on this thread writes here."""
+        self._thread = thread
+        self.page.u64[At.THREAD // 8] = native
 
     def declare(self, event: Event) -> None:
         """Record something that is said once; the next row may refer to it."""
@@ -150,6 +177,8 @@ class LogSink:
 
     def close(self) -> None:
         """Say what was missed, end the log, and take the page away. Safe to call twice."""
+        if self.pid != os.getpid():
+            return  # a forked child: this is its parent's
         with self._lock:
             if self.closed:
                 return
@@ -256,6 +285,13 @@ def complain(message: str) -> None:
         os.write(2, f"graphlens: {message}\n".encode("utf-8", "replace"))
     except OSError:
         return  # the script closed its standard error: there is nobody to tell
+
+
+def process_name() -> str:
+    """What `multiprocessing` calls this process; "" for one that it did not start."""
+    module = sys.modules.get("multiprocessing.process")
+    name = "MainProcess" if module is None else str(module.current_process().name)
+    return "" if name == "MainProcess" else name
 
 
 def _nothing() -> None:

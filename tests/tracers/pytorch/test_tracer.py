@@ -194,26 +194,13 @@ def test_a_failure_of_ours_leaves_the_script_alone(
     """Said once, on standard error and as a gap; the results are the same."""
     plain = train()
     with recording(tmp_path / "run.glens") as tracer:
-        monkeypatch.setattr(tracer._recorder, "place", lambda before, results: 1 / 0)
+        monkeypatch.setattr(tracer._main.recorder, "place", lambda before, results: 1 / 0)
         got = train()
     process = graphlens.load(tmp_path / "run.glens").main
 
     assert got == plain
     assert capfd.readouterr().err.count("goes on untraced") == 1
     assert [gap.kind for gap in process.gaps] == ["failed"]
-
-
-def test_operations_of_another_thread_are_counted(tmp_path: Path) -> None:
-    def program() -> None:
-        torch.ones(2).sin()
-        thread = threading.Thread(target=lambda: torch.ones(3).cos().exp())
-        thread.start()
-        thread.join()
-
-    process = recorded(program, tmp_path / "run.glens")
-
-    assert ops(process) == ["aten.ones.default", "aten.sin.default"]
-    assert [(gap.kind, gap.count) for gap in process.gaps] == [("thread", 3)]
 
 
 # ── steps, phases, links ─────────────────────────────────────────────────────────────────────
@@ -333,7 +320,7 @@ def test_a_forked_child_is_silent(tmp_path: Path) -> None:
 
     with recording(tmp_path / "run.glens") as tracer:
         torch.ones(2).sin()
-        arrival._sink[:] = [tracer._sink]
+        arrival._sink[:] = [tracer._common.sink]
         arrival._tracers["torch"] = tracer
         try:
             child = os.fork()

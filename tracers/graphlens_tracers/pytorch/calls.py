@@ -63,6 +63,8 @@ class Calls:
         self.gradless = False
         self.pending = False
         self.trained = 0
+        self.thread = ""
+        """The thread that goes on with a log which another one began; "" for that one."""
         self._graphs = 0
         self._shapes = 0
         self._tip: Place | None = None
@@ -112,7 +114,7 @@ class Calls:
         self.graph = guess
         step = self.trained if role == "train" else self._step()
         self._said = (role, step)
-        self._sink.declare(CallBegan(self.call, guess, Seq(self.first), step, role))
+        self._sink.declare(CallBegan(self.call, guess, Seq(self.first), step, role, thread=self.thread))
 
     def end(self, variables: Vars) -> None:
         """The call under way is over."""

@@ -6,6 +6,7 @@ Private functions of torch are reached here alone. What is missing is `None`, an
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 import torch.autograd
 import torch.autograd.graph
+import torch.utils._python_dispatch
 
 TORCH_DIRECTORY = os.path.dirname(os.path.abspath(torch.__file__))
 
@@ -41,6 +43,21 @@ _KEYS = getattr(torch._C, "_TorchDispatchModeKey", None)
 INFRA_MODES: tuple[Any, ...] = tuple(
     getattr(_KEYS, name) for name in ("FAKE", "PROXY", "FUNCTIONAL") if hasattr(_KEYS, name)
 )
+
+_disable_modes: Any = _find(torch._C, "_DisableTorchDispatch", "tensors of ours unseen by other modes")
+
+
+def without_modes() -> contextlib.AbstractContextManager[object]:
+    """Inside of it, operations pass by every dispatch mode and tensor subclass."""
+    made: contextlib.AbstractContextManager[object]
+    made = contextlib.nullcontext() if _disable_modes is None else _disable_modes()
+    return made
+
+
+mode_stack: Callable[[], list[Any]] | None = _find(
+    torch.utils._python_dispatch, "_get_current_dispatch_mode_stack", "modules on autograd's own threads"
+)
+"""The dispatch modes of this thread, the innermost last."""
 
 ENGINE_ENTRY = "_engine_run_backward"
 """The one Python function through which every backward starts."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from threading import get_ident
@@ -28,42 +28,23 @@ from graphlens_tracers.pytorch.plan import Node, Place
 from graphlens_tracers.pytorch.quick import OTHER, Compiler
 from graphlens_tracers.pytorch.record import Before, Moment, Recorder, results_of
 from graphlens_tracers.pytorch.rows import Rows
+from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
 from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
 INF = float("inf")
 _SLOTS_F32 = AT_SLOTS // 4
-_NO_THREAD = -1
 MOST_FACTS = 16
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
 
-class Counting(TorchDispatchMode):
-    """On threads that are not recorded: how much is missed."""
-
-    supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __init__(self, sink: LogSink) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
-        self._sink = sink
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self._sink.gap("thread", "operations on other threads")
-        try:
-            return getattr(func, "_op", func)(*args, **(kwargs or {}))
-        except BaseException as error:
-            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
-            raise
-
-
 class Dispatch(TorchDispatchMode):
-    """The one dispatch mode, for the one traced thread."""
+    """The dispatch mode of one traced thread, and what is recorded of it.
+
+    It may be on the thread's stack of modes before anything is recorded: `record` is called when
+    there is something. PyTorch's own threads that work for the traced one carry its stack of modes,
+    and so the same instance: `turns` says whose turn it is.
+    """
 
     supports_higher_order_operators = True
 
@@ -73,34 +54,47 @@ class Dispatch(TorchDispatchMode):
         # operation of an inference script imports 900 modules and makes a folder in /tmp.
         return False
 
-    def __init__(self, sink: LogSink, recorder: Recorder, calls: Calls) -> None:
+    def __init__(self, begin: Callable[[], bool]) -> None:
+        """`begin`: asked at the first operation; calls `record`, and is True when it did."""
         super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
+        self.thread = get_ident()
+        self.quick_thread = NO_THREAD
+        """The thread whose turn it is to record; NO_THREAD when there is none, or several take turns."""
+        self.turns = Turns(self)
+        self.engines = 0
+        """How many backwards of this thread are under way, one inside the other."""
+        self.waiting: Callable[[Any], bool] | None = lambda _func: begin()
+        """While idle: whether recording begins with this operation; None when it does not."""
+        self.failed = False
+        self.last_step = False
+        """Idle when the call under way is over."""
+        self.optimizer_depth: int | None = None
+        """How many user frames there are while `Optimizer.step` runs; None outside of it."""
+        self._idle = True
+
+    def record(self, sink: LogSink, recorder: Recorder, calls: Calls) -> None:
+        """From now on everything is recorded here; what there was before is another log's."""
         self.sink = sink
         self.recorder = recorder
         self.calls = calls
         self.slots = Slots(sink.page)
         self.values = recorder.values
         self.modules = recorder.modules
-        self.thread = self.quick_thread = get_ident()
-        self.waiting = False
-        """Idle until the step after the one under way begins."""
-        self.failed = False
-        self.last_step = False
-        """Idle when the call under way is over."""
-        self.optimizer_depth: int | None = None
-        """How many user frames there are while `Optimizer.step` runs; None outside of it."""
         self.rows = Rows(sink)
         self._facts: dict[tuple[int, int], Any] = {}
         self._facts_left = MOST_FACTS
+        self.waiting = None
+        self.idle = False
 
     @property
     def idle(self) -> bool:
         """Nothing is recorded: outside of the chosen steps, or since we failed."""
-        return self.quick_thread != self.thread
+        return self._idle
 
     @idle.setter
     def idle(self, idle: bool) -> None:
-        self.quick_thread = _NO_THREAD if idle else self.thread
+        self._idle = idle
+        self.turns.settle()
 
     # ── one operation ────────────────────────────────────────────────────────────────────────
 
@@ -130,9 +124,16 @@ class Dispatch(TorchDispatchMode):
             raise
 
     def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        seen = not self.idle and get_ident() == self.thread
-        if self.waiting and self._step_begins(func):
-            seen = True
+        seen = get_ident() == self.quick_thread
+        if not seen:
+            turn = self._turn(func)
+            if turn is Turn.SHARED:
+                try:
+                    return self._shared(func, args, kwargs)
+                except BaseException as error:
+                    error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+                    raise
+            seen = turn is Turn.ALONE
         run = getattr(func, "_op", func)  # what an overload's own `__call__` calls: a frame less
         place, before = None, None
         scalars: Sequence[float] = ()
@@ -144,7 +145,7 @@ class Dispatch(TorchDispatchMode):
                 else:
                     before = self._look_around(func, args, kwargs)
             except Exception as error:
-                self._could_not(func, error)
+                self.could_not(func, error)
                 place = before = None
         began = perf_counter_ns()
         try:
@@ -164,10 +165,59 @@ class Dispatch(TorchDispatchMode):
                 elif before is not None:
                     self._place(before, results_of(result, before.written), began, took)
             except Exception as error:
-                self._could_not(func, error)
-        elif get_ident() != self.thread:
-            self.sink.gap("thread", "operations on other threads")
+                self.could_not(func, error)
         return result
+
+    def _turn(self, func: Any) -> Turn:
+        """Whether this thread may record what it runs now; a gap when it may not, and should."""
+        if self.idle:
+            mine = self.waiting is not None and get_ident() == self.thread and self.waiting(func)
+            return Turn.ALONE if mine else Turn.NONE
+        turn = self.turns.take()
+        if turn is Turn.NONE:
+            self.sink.gap("thread", "operations of threads that PyTorch started, at the same time as others")
+        return turn
+
+    def _shared(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operation that others of the same strand run beside: recorded in the order of their ends."""
+        lock, before, call = self.turns.lock, None, -1
+        with lock:
+            try:
+                if not self.idle:
+                    before = self._look_around(func, args, kwargs)
+                    call = self.calls.call
+            except Exception as error:
+                self.could_not(func, error)
+        began = perf_counter_ns()
+        results: Tensors | None = None
+        failure: BaseException | None = None
+        try:
+            result = getattr(func, "_op", func)(*args, **kwargs)
+            results = [] if before is None else results_of(result, before.written)
+            return result
+        except BaseException as error:
+            failure = error
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            raise
+        finally:
+            took = perf_counter_ns() - began
+            with lock:
+                try:
+                    if before is not None and not self.idle and call == self.calls.call:
+                        self.values.follow(self.calls.place)
+                        if failure is not None:
+                            before = replace(before, written=[])
+                        self._place(before, results or [], began, took, failure)
+                    elif before is not None:
+                        self.sink.gap("thread", "operations that ended after the step in which they began")
+                except Exception as error:
+                    self.could_not(func, error)
+                self.turns.done()
+
+    def wait_for_step(self) -> None:
+        """Record nothing until the step after the one under way begins."""
+        self.idle = True
+        self.waiting = self._step_begins
 
     def _step_begins(self, func: Any) -> bool:
         """Whether this operation is the first of the first step that was chosen."""
@@ -175,21 +225,22 @@ class Dispatch(TorchDispatchMode):
             if self.recorder.info(func).closes:
                 return False
             moment = self._moment()
-            if get_ident() != self.thread or not self.calls.steps.is_new(moment.stack):
+            if not self.calls.steps.is_new(moment.stack):
                 return False
         except Exception as error:
-            self._could_not("the steps before the chosen ones", error)
+            self.could_not("the steps before the chosen ones", error)
             return False
-        self.idle = self.waiting = False
+        self.waiting = None
+        self.idle = False
         return True
 
-    def _could_not(self, func: Any, error: Exception) -> None:
+    def could_not(self, func: Any, error: Exception) -> None:
         """We failed. The script never notices: this operation is not recorded, or none is any more."""
         if isinstance(error, (RecursionError, MemoryError)):
             self.sink.gap("failed", f"{type(error).__name__}: operations that were not recorded")
             return
         self.failed = self.idle = True
-        self.waiting = False
+        self.waiting = None
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
             where = where.tb_next
@@ -345,6 +396,13 @@ class Dispatch(TorchDispatchMode):
         if self.calls.begun and self.recorder.info(func).closes:
             return place
         moment = self._moment()
+        if self.engines or (not moment.stack and get_ident() != self.thread):
+            if not self.calls.begun:
+                self.modules.restart()
+                self.begin_call(moment.stack)
+            return (
+                self.calls.place
+            )  # no step ends inside of a backward, or on a thread without the user's frames
         data, sampler = moment.framework("/torch/utils/data/"), moment.framework("/utils/data/sampler.py")
         if moment.node is None and self.calls.is_over(moment.stack, data, sampler):
             self.end_call()
@@ -442,7 +500,7 @@ class Dispatch(TorchDispatchMode):
                 self.rows.later.append(partial(self.sink.declare, fact))
                 self.rows.write(place.node, began, took, ())
         except Exception as ours:
-            self._could_not(place.func if place is not None else "an operation that raised", ours)
+            self.could_not(place.func if place is not None else "an operation that raised", ours)
 
 
 def _words(error: BaseException) -> str:

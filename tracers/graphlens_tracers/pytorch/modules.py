@@ -98,6 +98,12 @@ class Modules:
         if self._stack:
             self.current = self._stack.pop()[0]
 
+    def abandon(self) -> None:
+        """The thread has ended: so has every module that it was in."""
+        self._stack.clear()
+        self.current = self.top
+        self.top.calls.clear()
+
     def restart(self) -> None:
         """A step begins: count the calls of root modules from zero."""
         self.top.calls.clear()

@@ -105,7 +105,7 @@ class Compiler:
         lines += [f"except {_UNFIT}:", "    return OTHER"]
         lines += self._operation()
         lines += ["try:", *_indented([*self._results(), *self._row()])]
-        lines += ["except Exception as error:", "    s._could_not(op, error)", "return result"]
+        lines += ["except Exception as error:", "    s.could_not(op, error)", "return result"]
         hot = {
             "s": dispatch, "sink": dispatch.sink, "calls": dispatch.calls, "modules": dispatch.modules,
             "vars": dispatch.values.vars, "pairs": dispatch.slots.pairs, "page": dispatch.sink.page,

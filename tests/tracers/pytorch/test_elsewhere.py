@@ -1,0 +1,233 @@
+"""What runs elsewhere than on the first thread of the first process is recorded as well.
+
+Truth: each script counts its own operations with a bare mode of its own in a twin run without us,
+or is so short that its operations can be written down.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import graphlens
+from graphlens.store import Process
+from recorded import ops, recording
+
+
+class Bare(TorchDispatchMode):
+    """Counts what passes; shares nothing with the tracer."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
+        self.seen: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.seen[str(func)] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def logs(path: Path) -> list[Process]:
+    """Everything that was recorded; every graph is valid."""
+    found = list(graphlens.load(path).processes())
+    for process in found:
+        for graph in process.graphs():
+            process.graph(graph.graph).check()
+    return found
+
+
+def train(steps: int, seed: int) -> list[float]:
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(4, 3, generator=generator, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = (torch.randn(5, 4, generator=generator) @ weight).relu().pow(2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+# ── threads ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_thread_has_a_log_of_its_own(tmp_path: Path) -> None:
+    """Two threads train at the same time: neither's steps may hold anything of the other's."""
+    got: dict[int, list[float]] = {}
+
+    def work(seed: int, steps: int) -> None:
+        got[seed] = train(steps, seed)
+
+    def program() -> None:
+        threads = [
+            threading.Thread(target=work, args=(seed, steps), name=f"worker {seed}")
+            for seed, steps in ((1, 30), (2, 50))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    program()
+    plain = dict(got)
+    truth = {}
+    for seed, steps in ((1, 30), (2, 50)):
+        with Bare() as bare:
+            train(steps, seed)
+        truth[f"worker {seed}"] = bare.seen
+    with recording(tmp_path / "run.glens"):
+        program()
+    found = {process.started.thread: process for process in logs(tmp_path / "run.glens")}
+
+    assert got == plain
+    assert set(found) == {"", "worker 1", "worker 2"}
+    for name, seen in truth.items():
+        assert Counter(ops(found[name])) == seen
+        assert found[name].finished
+        assert not found[name].gaps
+    assert [call.step for call in found["worker 1"].calls() if call.role == "train"] == list(range(30))
+    assert [call.step for call in found["worker 2"].calls() if call.role == "train"] == list(range(50))
+
+
+def test_ten_thousand_threads_do_not_make_ten_thousand_logs(tmp_path: Path) -> None:
+    def program() -> None:
+        for k in range(40):
+            thread = threading.Thread(target=lambda: torch.ones(2).exp(), name=f"request {k}")
+            thread.start()
+            thread.join()
+        threading.Thread(target=int).start()
+
+    with recording(tmp_path / "run.glens"):
+        program()
+    found = [process for process in logs(tmp_path / "run.glens") if process.started.thread]
+
+    assert [process.started.thread for process in found] == ["request 0"]
+    assert ops(found[0]) == ["aten.ones.default", "aten.exp.default"] * 40
+    assert len(found[0].calls()) == 40
+
+
+def test_a_thread_that_raises_inside_a_module_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The next thread that uses the same log must not seem to run inside of that module."""
+
+    class Broken(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise ValueError(str(float(x.sum())))
+
+    caught: list[BaseException] = []
+
+    def fails() -> None:
+        try:
+            Broken()(torch.ones(2))
+        except ValueError as error:
+            caught.append(error)
+
+    with recording(tmp_path / "run.glens"):
+        for target in (fails, lambda: torch.ones(2).exp()):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+    process = next(process for process in logs(tmp_path / "run.glens") if process.started.thread)
+    paths = {node.op: process.scope_path(node) for node in process.nodes.values()}
+
+    assert [str(error) for error in caught] == ["2.0"]
+    assert paths["aten.sum.default"] == "Broken"
+    assert paths["aten.exp.default"] == ""
+
+
+def test_modules_of_a_thread_are_its_own(tmp_path: Path) -> None:
+    """The module is entered before the first operation: it is known by name all the same."""
+    net = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
+
+    with recording(tmp_path / "run.glens"):
+        thread = threading.Thread(target=lambda x: net(x), args=(torch.ones(2, 3),))
+        thread.start()
+        thread.join()
+    process = next(process for process in logs(tmp_path / "run.glens") if process.started.thread)
+    paths = {node.op: process.scope_path(node) for node in process.nodes.values()}
+
+    assert paths["aten.addmm.default"] == "Sequential.0"
+    assert paths["aten.tanh.default"] == "Sequential.1"
+
+
+# ── threads of PyTorch's own ─────────────────────────────────────────────────────────────────
+
+
+def test_a_backward_that_goes_on_in_other_threads_is_one_record(tmp_path: Path) -> None:
+    """Backwards nested deeper than 60 continue on pool threads of the autograd engine."""
+    from torch.utils.checkpoint import checkpoint
+
+    threads: set[int] = set()
+
+    def deep(x: torch.Tensor, depth: int) -> torch.Tensor:
+        threads.add(threading.get_ident())
+        if not depth:
+            return x.sin()
+        inner: torch.Tensor = checkpoint(deep, x, depth - 1, use_reentrant=True)
+        return inner.cos()
+
+    def program() -> torch.Tensor:
+        x = torch.ones(3, requires_grad=True)
+        deep(x, 70).sum().backward()
+        assert x.grad is not None
+        return x.grad
+
+    with Bare() as bare:
+        plain = program()
+    assert len(threads) > 1  # otherwise this tests nothing
+    with recording(tmp_path / "run.glens"):
+        for _ in range(3):
+            got = program()
+    (process,) = logs(tmp_path / "run.glens")
+
+    assert torch.equal(got, plain)
+    assert Counter(ops(process)) == Counter({name: 3 * count for name, count in bare.seen.items()})
+    assert not process.gaps
+
+
+def test_operations_beside_each_other_are_all_there(tmp_path: Path) -> None:
+    """TorchScript's fork runs on threads of PyTorch's own, beside the one that called it."""
+
+    @torch.jit.script
+    def work(x: torch.Tensor) -> torch.Tensor:
+        for _ in range(20):
+            x = (x.sin() + 1).cos()
+        return x
+
+    @torch.jit.script
+    def both(x: torch.Tensor) -> torch.Tensor:
+        one = torch.jit.fork(work, x)
+        two = torch.jit.fork(work, x + 1)
+        x = work(x)
+        total: torch.Tensor = torch.jit.wait(one) + torch.jit.wait(two) + x
+        return total
+
+    run: Callable[[torch.Tensor], torch.Tensor] = both
+
+    def program() -> torch.Tensor:
+        x = torch.ones(4)
+        for _ in range(10):
+            x = run(x)
+        return x
+
+    truth = {
+        "aten.ones.default": 1, "aten.sin.default": 600, "aten.cos.default": 600,
+        "aten.add.Scalar": 610, "aten.add.Tensor": 20,
+    }  # fmt: skip
+    plain = program()
+    with recording(tmp_path / "run.glens"):
+        got = program()
+    (process,) = logs(tmp_path / "run.glens")
+    found = Counter(ops(process))
+
+    assert torch.equal(got, plain)
+    missed = sum(gap.count for gap in process.gaps if gap.kind == "thread")
+    assert sum(truth.values()) - sum(found.values()) == missed
+    assert missed == 0
+    assert found == truth

@@ -1,0 +1,262 @@
+"""One traced thread: what is recorded of it, into a log of its own.
+
+Threads share nothing that is written while operations run, so that none of them needs a lock: each
+has its own dispatch mode, its own steps, modules, values and graphs, its own page and log.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from dataclasses import dataclass, field
+from threading import get_ident, get_native_id
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphlens_tracers.api import Options
+from graphlens_tracers.events import TracerStarted
+from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.calls import Calls
+from graphlens_tracers.pytorch.dispatch import Dispatch
+from graphlens_tracers.pytorch.modules import Modules
+from graphlens_tracers.pytorch.record import Recorder
+from graphlens_tracers.sink import LogSink, complain
+from graphlens_tracers.sites import Place, Stacks
+
+
+@dataclass
+class Common:
+    """What is the same for all threads: written where it does not matter who is first.
+
+    Attributes:
+        sink: The log of the thread that started the tracer.
+        modules: Whether the script has made any module with parameters.
+        optimizers: Whether it has made an optimizer: then a step does not end with its backward.
+    """
+
+    sink: LogSink
+    options: Options
+    stacks: Stacks = field(default_factory=lambda: Stacks([compat.TORCH_DIRECTORY]))
+    modules: bool = False
+    optimizers: bool = False
+
+
+class Strand:
+    """One thread that is traced, or will be when it runs its first operation.
+
+    Attributes:
+        dispatch: The mode on the thread's stack of modes, as long as `seen`.
+        sink: Its log; None before its first operation.
+        name: The thread's name; "" for the one that started the tracer.
+    """
+
+    def __init__(self, common: Common, name: str) -> None:
+        self._common = common
+        self.name = name
+        self.dispatch = Dispatch(self.begin)
+        self.sink: LogSink | None = None
+        self.seen = False
+        self.first, self.stop = common.options.steps
+        self._entered: list[nn.Module] = []
+        """Modules that were entered before there was anything to record."""
+
+    # ── beginning and end ────────────────────────────────────────────────────────────────────
+
+    def begin(self) -> bool:
+        """The thread's first operation: open its log. False when it cannot be, or not yet."""
+        if compat.in_infra_mode():
+            return False  # on fake tensors; what is made now would be fake, too
+        self.dispatch.waiting = None
+        try:
+            self.record()
+        except Exception as error:
+            self.dispatch.failed = True
+            words = f"a thread could not be traced: {type(error).__name__}: {error}"
+            self._common.sink.gap("failed", words)
+            complain(words)
+            return False
+        return True
+
+    def record(self, sink: LogSink | None = None) -> None:
+        """From now on everything is recorded, into this log or one of the thread's own."""
+        common = self._common
+        self.sink = sink if sink is not None else common.sink.another(self.name)
+        self.sink.declare(TracerStarted("pytorch", torch.__version__, tuple(compat.LACKS)))
+        self.modules = Modules(self.sink.declare)
+        self.modules.exist = common.modules
+        self.calls = Calls(self.sink)
+        health = common.options.level == "health"
+        self.recorder = Recorder(self.sink, self.modules, common.stacks, self.calls, health)
+        with compat.without_modes():
+            self.dispatch.record(self.sink, self.recorder, self.calls)
+        for module in self._entered:
+            self.modules.enter(module)
+        self._entered.clear()
+
+    def see(self) -> None:
+        """Put the mode onto this thread's stack."""
+        self.seen = True
+        self.dispatch.__enter__()  # type: ignore[no-untyped-call]  # torch's is not typed
+
+    def leave(self) -> None:
+        """Take it away again."""
+        if self.seen:
+            self.seen = False
+            self.dispatch.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # torch's is not typed
+
+    def take(self, name: str) -> None:
+        """Another thread begins, and goes on where the one before it ended."""
+        self.name = name
+        self.dispatch.thread = get_ident()
+        if self.sink is not None:
+            self.sink.belongs_to(get_ident(), get_native_id())
+            self.calls.thread = "" if name == self.sink.thread else name
+            self.dispatch.turns.settle()
+
+    def rest(self) -> None:
+        """The thread ends: so do the call under way, and what it was in the middle of."""
+        if self.sink is not None and not self.dispatch.failed:
+            try:
+                self.recorder.resolve()
+                self.dispatch.end_call()
+                self.modules.abandon()
+            except Exception as error:
+                self.dispatch.could_not("the end of a thread", error)
+        self._entered.clear()
+        self.dispatch.engines = 0
+        self.dispatch.optimizer_depth = None
+
+    # ── which steps ──────────────────────────────────────────────────────────────────────────
+
+    def _step_ended(self, stack: list[Place]) -> None:
+        """A step has done its work at this place: see the next one or not, as was chosen."""
+        dispatch = self.dispatch
+        if dispatch.failed or (self.sink is None and not self.begin()):
+            return
+        calls = self.calls
+        if self.seen and not dispatch.idle:
+            calls.steps.anchor(stack)
+            dispatch.last_step = self.stop is not None and calls.trained + 1 >= self.stop
+            return
+        # With nothing recorded, an anchor that is not after the one before is the next step's.
+        same = calls.steps.anchored and not calls.steps.is_new(stack)
+        calls.steps.anchor(stack)
+        if same:
+            return
+        assert self.sink is not None
+        self.sink.gap(
+            "untraced", f"training steps outside of {self.first}:{'' if self.stop is None else self.stop}"
+        )
+        if self.seen:
+            self.leave()
+        elif calls.trained < self.first:
+            calls.trained += 1
+            if calls.trained == self.first:
+                dispatch.wait_for_step()
+                self.see()
+
+    # ── modules ──────────────────────────────────────────────────────────────────────────────
+
+    def entered(self, module: nn.Module) -> None:
+        """A module's forward begins on this thread."""
+        if not self.seen:
+            return
+        if self.sink is None:
+            self._entered.append(module)
+            return
+        calls, modules = self.calls, self.modules
+        if not modules.depth:
+            if calls.setting_up:
+                calls.must_cut = True
+            if calls.steps.anchored or calls.steps.loop is None:
+                self._begin_at_module()
+            calls.modules_seen = True
+        modules.enter(module)
+
+    def left(self) -> None:
+        """A module's forward is over on this thread."""
+        if not self.seen:
+            return
+        if self.sink is None:
+            if self._entered:
+                self._entered.pop()
+            return
+        self.modules.leave()
+        if not self.modules.depth:
+            self._module_ended()
+
+    def _begin_at_module(self) -> None:
+        """The first module call of a step counts from zero, and belongs to that step."""
+        calls = self.calls
+        if calls.begun and calls.place is not calls.root and not self.dispatch.engines:
+            stack, _, _ = self._common.stacks.user(sys._getframe(3))
+            if calls.is_over(stack, data=False, sampler=False):
+                self.dispatch.end_call()
+                self.modules.restart()
+                self.dispatch.begin_call(stack)
+
+    def _module_ended(self) -> None:
+        calls = self.calls
+        if torch.is_grad_enabled():
+            calls.pending = True
+        elif not calls.pending and not self.dispatch.engines and not calls.setting_up:
+            calls.gradless = True
+            if not calls.stepped:
+                stack, _, _ = self._common.stacks.user(sys._getframe(3))
+                if stack:
+                    calls.steps.anchor(stack)
+
+    # ── optimizers ───────────────────────────────────────────────────────────────────────────
+
+    def optimizer_begins(self) -> None:
+        """An optimizer's step begins on this thread."""
+        self._common.optimizers = True
+        self.dispatch.optimizer_depth = len(self._common.stacks.user(sys._getframe(2))[0])
+
+    def optimizer_ended(self, optimizer: Any) -> None:
+        """An optimizer's step is over."""
+        self.dispatch.optimizer_depth = None
+        if self.sink is not None:
+            self.calls.stepped = True
+        stack, _, _ = self._common.stacks.user(sys._getframe(2))
+        if stack:
+            self._step_ended(stack)
+        if self.seen and self.sink is not None and self.recorder.news:
+            self._name_state(optimizer)
+
+    def _name_state(self, optimizer: Any) -> None:
+        """What the optimizer calls the tensors that it keeps: only asked while a step is new."""
+        states = self.recorder.states
+        for parameter, state in optimizer.state.items():
+            named = self.modules.tensor_name(parameter)
+            owner = named[1] if named is not None else "?"
+            for key, value in state.items() if isinstance(state, dict) else ():
+                if isinstance(value, torch.Tensor) and value.layout is torch.strided:
+                    home = value.untyped_storage()
+                    known = states.get(id(home))
+                    if known is None or known[0]() is not home:
+                        states[id(home)] = (weakref.ref(home), f"{key}[{owner}]")
+
+    # ── backward ─────────────────────────────────────────────────────────────────────────────
+
+    def backward_begins(self) -> None:
+        """The engine is entered from this thread."""
+        if self.sink is not None and self.recorder.pending is not None:
+            self.recorder.resolve()
+        self.dispatch.engines += 1
+
+    def backward_ended(self) -> None:
+        """The engine has returned."""
+        dispatch = self.dispatch
+        dispatch.engines = max(dispatch.engines - 1, 0)  # a forked child leaves what its parent began
+        if dispatch.engines:
+            return
+        if self.sink is not None:
+            self.calls.backward = True
+            self.calls.pending = False
+        if not self._common.optimizers:
+            stack, _, _ = self._common.stacks.user(sys._getframe(2))
+            if stack:
+                self._step_ended(stack)
