@@ -197,7 +197,7 @@ if __name__ == "__main__":
 
 
 def test_children_are_followed_or_counted(tmp_path: Path) -> None:
-    """A forked worker is silent, a spawned one has a log of its own, the others are said."""
+    """Forked and spawned ones have logs of their own, the others are said."""
     import graphlens
 
     path = script(tmp_path, CHILDREN)
@@ -211,16 +211,14 @@ def test_children_are_followed_or_counted(tmp_path: Path) -> None:
     first = next(process for process in run.processes() if process.pid == record_of(tmp_path / "run")["pid"])
     gaps = {(gap.kind, gap.what): gap.count for gap in first.gaps}
 
-    assert gaps["fork", "processes forked by the script: not followed"] == 1
     assert gaps["process", "a Python started as python -I: not followed"] == 1
     assert gaps["process", "a Python started with an environment of its own: not followed"] == 1
-    assert len(run.processes()) == 2 and all(
-        process.finished for process in run.processes() if process is first
-    )
+    assert first.finished and len(run.processes()) == 3
     names = [first.nodes[node].op for node in first.rows(0, first.op_count).node.tolist()]
     assert names.count("aten.add.Tensor") == 1 and names.count("aten.mul.Tensor") == 1  # the one at exit
-    other = next(process for process in run.processes() if process is not first)
-    assert "aten.mul.Tensor" in [other.nodes[node].op for node in other.rows(0, other.op_count).node.tolist()]
+    for other in run.processes():
+        names = [other.nodes[node].op for node in other.rows(0, other.op_count).node.tolist()]
+        assert names.count("aten.mul.Tensor") == 1  # each process multiplies once
 
 
 def test_program_that_replaces_itself_begins_a_second_log(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ class Tracer(Protocol):
     def stop(self) -> None:
         """Undo everything `start` did. Safe to call twice."""
 
+    def forked(self) -> None:
+        """In a forked child: go on in logs of its own, from its first operation on.
+
+        The parent's sinks are forgotten already; they are renewed when there is something to record.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class TracerSpec:

@@ -14,7 +14,7 @@ from typing import Any
 
 from graphlens_tracers import discover
 from graphlens_tracers.api import LEVELS, Options, Tracer, TracerSpec
-from graphlens_tracers.sink import LogSink, complain, open_sink
+from graphlens_tracers.sink import LogSink, complain, ends, open_sink
 
 _tracers: dict[str, Tracer] = {}
 """Those that were started, by trigger."""
@@ -91,21 +91,20 @@ def _hook_processes() -> None:
     if _hooked:
         return
     _hooked.append(True)
-    os.register_at_fork(after_in_parent=_forked_here, after_in_child=_forked_away)
+    ends.append(finish)
+    os.register_at_fork(after_in_child=_forked_away)
     sys.addaudithook(_child_counter(_sink, os.path.join(os.path.dirname(__file__), "bootstrap")))
 
 
-def _forked_here() -> None:
-    for sink in _sink:
-        sink.gap("fork", "processes forked by the script: not followed")
-
-
 def _forked_away() -> None:
-    """In the child: fall silent before anything runs. The log and the page are the parent's."""
+    """In the child: the log and the page are the parent's. Its own begin at its first operation."""
     for sink in _sink:
         sink.forget()
-    _sink.clear()
-    _stop()
+    for trigger, tracer in _tracers.items():
+        try:
+            tracer.forked()
+        except Exception as error:
+            complain(f"a forked process is not recorded: {trigger}: {type(error).__name__}: {error}")
 
 
 _STARTS = {"subprocess.Popen": (1, 3), "os.exec": (1, 2), "os.posix_spawn": (1, 2)}

@@ -58,12 +58,17 @@ class LogSink:
     """
 
     def __init__(self, run: str, pages: str, argv: list[str], thread: str = "") -> None:
-        self.pid = os.getpid()
         self.run = run
         self.thread = thread
         self._pages, self._argv = pages, argv
+        self._lock = threading.RLock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.pid = os.getpid()
         self.name = f"p-{self.pid}-{os.urandom(4).hex()}"
-        self.page = Page(os.path.join(pages, f"{self.name}.0.page"), self.pid, threading.get_native_id(), 0)
+        path = os.path.join(self._pages, f"{self.name}.0.page")
+        self.page = Page(path, self.pid, threading.get_native_id(), 0)
         self.seq = self.rows = self.slots = self.blocks = self.scalars = 0
         self.dropped = 0
         self.closed = False
@@ -75,8 +80,8 @@ class LogSink:
         self._thread = threading.get_ident()
         self.emptied: Callable[[], None] = _nothing
         """Called when the page has been emptied."""
-        self._lock = threading.RLock()
         self._said = False
+        self._parent = os.getppid()
         self._introduced: RunStarted | None = None
         self.introduce()
         if not self.page.shared:
@@ -92,10 +97,11 @@ class LogSink:
         if rank is None:
             said = os.environ.get("RANK", "0")
             rank = int(said) if said.isdigit() else 0
+        _end_with_process()
         python = sys.version.split()[0]
         known = RunStarted(
             tuple(self._argv), self.pid, rank, python=python, thread=self.thread,
-            worker=worker or process_name(), parent=os.getppid(),
+            worker=worker or process_name(), parent=self._parent,
         )  # fmt: skip
         if known != self._introduced:
             self._introduced = known
@@ -138,6 +144,8 @@ class LogSink:
 
     def gap(self, kind: str, what: str, count: int = 1) -> None:
         """Count something that was not looked at; said at once the first time, its count at the end."""
+        if self.pid != os.getpid():
+            self.renew()
         with self._lock:
             known = self._gaps.get((kind, what))
             if known is not None:
@@ -193,9 +201,14 @@ class LogSink:
                 self.page.remove()
 
     def forget(self) -> None:
-        """In a forked child: this log and this page are the parent's. Write nothing any more."""
+        """In a forked child: this log and this page are the parent's. Write nothing until `renew`."""
         self._lock = threading.RLock()
         self.closed = True
+
+    def renew(self) -> None:
+        """In a forked child: begin a log and a page of its own, for its only thread."""
+        self.thread = ""
+        self._begin()
 
     # ── the log ──────────────────────────────────────────────────────────────────────────────
 
@@ -298,6 +311,25 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
+ends: list[Callable[[], None]] = []
+"""What ends the recording of this process."""
+_finalizers: list[Any] = []  # Any: the latest Finalize of ours
+
+
+def _end_with_process() -> None:
+    """A process of `multiprocessing` may end without its exit functions: then its own way is ours."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is None or not process_name():
+        return
+    if not _finalizers or not _finalizers[0].still_active():  # a child that begins forgets them all
+        _finalizers[:] = [util.Finalize(None, _end, exitpriority=-(1 << 30))]
+
+
+def _end() -> None:
+    for end in ends:
+        end()
+
+
 _open: list[LogSink] = []
 
 
@@ -307,7 +339,9 @@ def open_sink() -> LogSink:
     Raises:
         KeyError: Not started by graphlens.
     """
-    if not _open or _open[0].pid != os.getpid():
+    if not _open:
         argv: list[Any] = list(getattr(sys, "orig_argv", sys.argv))
         _open[:] = [LogSink(os.environ["GRAPHLENS_RUN"], os.environ["GRAPHLENS_PAGES"], argv)]
+    elif _open[0].pid != os.getpid():
+        _open[0].renew()
     return _open[0]

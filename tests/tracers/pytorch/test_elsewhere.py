@@ -6,9 +6,14 @@ or is so short that its operations can be written down.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,7 +22,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import graphlens
 from graphlens.store import Process
+from host_processes import RECORD
 from recorded import ops, recording
+
+TWIN = Path(__file__).with_name("twin")
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "elsewhere"
 
 
 class Bare(TorchDispatchMode):
@@ -231,3 +240,96 @@ def test_operations_beside_each_other_are_all_there(tmp_path: Path) -> None:
     assert sum(truth.values()) - sum(found.values()) == missed
     assert missed == 0
     assert found == truth
+
+
+# ── other processes ──────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One script, counted by `twin/sitecustomize.py` and recorded."""
+
+    twin: subprocess.CompletedProcess[str]
+    recorded: subprocess.CompletedProcess[str]
+    truth: list[Counter[str]]
+    run: Path
+
+    def logs(self) -> list[Process]:
+        """Those that hold operations; every graph is valid."""
+        return [process for process in logs(self.run) if process.op_count]
+
+
+def ran(tmp_path: Path, *words: str, module: tuple[str, ...] = ()) -> Ran:
+    """Run a script, or a module with a script as its last argument."""
+    here = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHASHSEED")}
+    here |= {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TORCHDYNAMO_DISABLE": "1"}
+    run, out = tmp_path / "run.glens", tmp_path / "twin"
+    out.mkdir()
+
+    def start(*first: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*first, *module, str(SCRIPTS / words[0]), *words[1:]],
+            env=here | more, cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+
+    twin = start(sys.executable, PYTHONPATH=str(TWIN), TWIN_OUT=str(out))
+    recorded = start(*RECORD, "-q", "-o", str(run))
+    truth = [Counter(json.loads(path.read_text())) for path in out.glob("*.json")]
+    return Ran(twin, recorded, truth, run)
+
+
+def unordered(counts: Iterable[Counter[str]]) -> list[list[tuple[str, int]]]:
+    """The same list for the same counts in whatever order."""
+    return sorted(sorted(count.items()) for count in counts)
+
+
+def check(done: Ran) -> list[Process]:
+    """The script did not notice, and each process and thread that ran something has all of it."""
+    found = done.logs()
+    assert done.recorded.returncode == done.twin.returncode, done.recorded.stderr
+    assert sorted(done.recorded.stdout.splitlines()) == sorted(done.twin.stdout.splitlines())
+    assert unordered(Counter(ops(process)) for process in found) == unordered(done.truth)
+    return found
+
+
+def test_forked_processes_have_logs_of_their_own(tmp_path: Path) -> None:
+    found = check(ran(tmp_path, "forks.py"))
+    first = next(process for process in found if not process.started.worker and process.finished)
+    named = {process.started.worker for process in found}
+
+    assert {"helper", "ForkPoolWorker-2"} <= named
+    assert all(process.started.parent == first.pid for process in found if process.started.worker)
+    assert all(process.finished for process in found if process.started.worker == "helper")
+    assert not any(process.gaps for process in found)
+    assert [call.step for call in first.calls() if call.role == "train"] == list(range(23))
+
+
+def test_a_forked_process_does_not_hang_because_it_is_looked_at(tmp_path: Path) -> None:
+    """The threads of the parent's OpenMP are not there: a large reduction would wait for them for ever."""
+    found = check(ran(tmp_path, "careful.py"))
+    child = next(process for process in found if process.started.parent == min(p.pid for p in found))
+
+    assert [(gap.kind, gap.count) for gap in child.gaps] == [("sampled", 1)]
+    assert "aten.random_.from" in ops(child)
+
+
+def test_workers_of_a_loader_have_logs_of_their_own(tmp_path: Path) -> None:
+    """Forked and spawned; they end by themselves, and what they looked at was looked at whole."""
+    found = check(ran(tmp_path, "loader.py", "spawn", "fork"))
+    workers = [process for process in found if process.started.worker]
+
+    assert sorted(process.started.worker for process in workers) == [
+        "DataLoader worker 0", "DataLoader worker 0", "DataLoader worker 1",
+    ]  # fmt: skip
+    assert all(process.finished for process in found)
+    assert not any(process.gaps for process in found)
+
+
+def test_processes_that_start_anew_record_by_themselves(tmp_path: Path) -> None:
+    done = ran(tmp_path, "spawns.py")
+    found = check(done)
+
+    assert all(process.finished for process in found)
+    assert not any(process.gaps for process in found)
+    empty = [process for process in graphlens.load(done.run).processes() if not process.op_count]
+    assert empty and all(process.finished for process in empty)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -22,7 +21,7 @@ import graphlens
 from graphlens_tracers.api import Tracer
 from graphlens_tracers.events import Phase, Seq
 from graphlens_tracers.pytorch.tracer import PyTorchTracer
-from recorded import ops, recorded, recording
+from recorded import recorded, recording
 
 
 def train(steps: int = 3, momentum: float = 0.9) -> bytes:
@@ -313,25 +312,3 @@ def test_parameters_and_optimizer_state_have_names(tmp_path: Path) -> None:
 
     assert ("parameter", "Sequential.0.weight") in named
     assert ("state", "momentum_buffer[Sequential.3.bias]") in named
-
-
-def test_a_forked_child_is_silent(tmp_path: Path) -> None:
-    from graphlens_tracers import arrival
-
-    with recording(tmp_path / "run.glens") as tracer:
-        torch.ones(2).sin()
-        arrival._sink[:] = [tracer._common.sink]
-        arrival._tracers["torch"] = tracer
-        try:
-            child = os.fork()
-            if child == 0:
-                arrival._forked_away()
-                torch.ones(2).cos()
-                os._exit(0)
-            os.waitpid(child, 0)
-        finally:
-            arrival._sink.clear()
-            arrival._tracers.clear()
-    process = graphlens.load(tmp_path / "run.glens").main
-
-    assert ops(process) == ["aten.ones.default", "aten.sin.default"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 import torch.autograd
 import torch.autograd.graph
 import torch.utils._python_dispatch
+import torch.utils.data
 
 TORCH_DIRECTORY = os.path.dirname(os.path.abspath(torch.__file__))
 
@@ -67,6 +69,16 @@ engine_holders: list[Any] = [
 """Modules that look the entry up in their own namespace."""
 if not engine_holders:
     LACKS.append("backward phase")
+
+
+def who() -> tuple[int | None, str]:
+    """This process's rank among those that train together, and its name as a worker, as far as known."""
+    rank = None
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        rank = int(distributed.get_rank())
+    worker = torch.utils.data.get_worker_info()
+    return rank, "" if worker is None else f"DataLoader worker {worker.id}"
 
 
 def node_of(tensor: Any) -> Any:

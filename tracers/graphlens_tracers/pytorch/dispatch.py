@@ -21,9 +21,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Seq, Unusual
 from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.arguments import Form, Tensors, spec_of
 from graphlens_tracers.pytorch.calls import Calls
-from graphlens_tracers.pytorch.numerics import Slots, numerics
+from graphlens_tracers.pytorch.numerics import Slots, TooLarge, numerics
 from graphlens_tracers.pytorch.plan import Node, Place
 from graphlens_tracers.pytorch.quick import OTHER, Compiler
 from graphlens_tracers.pytorch.record import Before, Moment, Recorder, results_of
@@ -57,15 +58,19 @@ class Dispatch(TorchDispatchMode):
     def __init__(self, begin: Callable[[], bool]) -> None:
         """`begin`: asked at the first operation; calls `record`, and is True when it did."""
         super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
+        self.failed = False
+        self.forget(begin)
+
+    def forget(self, begin: Callable[[], bool] | None) -> None:
+        """Nothing is recorded until `begin` does it; it may be another thread's turn to ask."""
         self.thread = get_ident()
         self.quick_thread = NO_THREAD
         """The thread whose turn it is to record; NO_THREAD when there is none, or several take turns."""
         self.turns = Turns(self)
         self.engines = 0
         """How many backwards of this thread are under way, one inside the other."""
-        self.waiting: Callable[[Any], bool] | None = lambda _func: begin()
+        self.waiting: Callable[[Any], bool] | None = None if begin is None else lambda _func: begin()
         """While idle: whether recording begins with this operation; None when it does not."""
-        self.failed = False
         self.last_step = False
         """Idle when the call under way is over."""
         self.optimizer_depth: int | None = None
@@ -350,7 +355,7 @@ class Dispatch(TorchDispatchMode):
                 if how == "f4":
                     views = slots.f4
                     low = 2 * slot
-                    torch.aminmax(tensor, out=(views[low], views[low + 1]))
+                    numbers.aminmax(tensor, out=(views[low], views[low + 1]))
                     good = -INF < page_f32[_SLOTS_F32 + low] and page_f32[_SLOTS_F32 + low + 1] < INF
                     slot += 1
                 else:
@@ -365,6 +370,10 @@ class Dispatch(TorchDispatchMode):
 
     def _unlooked(self, node: Node, tensor: torch.Tensor, how: Any, slot: int, error: Exception) -> bool:
         """`aminmax` refused: an empty or complex tensor is looked at otherwise, any other is a gap."""
+        if isinstance(error, TooLarge):
+            self.slots.blank(how, slot)
+            self.rows.later.append(partial(self.sink.gap, "sampled", str(error)))
+            return True
         try:
             return self.slots.look(tensor, how, slot)
         except Exception:
@@ -420,9 +429,11 @@ class Dispatch(TorchDispatchMode):
         self.values.begin(self.calls.root)
         self.recorder.news = False
         self._facts_left = MOST_FACTS
+        self.sink.introduce(*compat.who())
 
     def end_call(self) -> None:
         """The call under way is over."""
+        self.sink.introduce(*compat.who())
         self.calls.end(self.values.vars)
 
     def _moment(self) -> Moment:

@@ -31,6 +31,32 @@ POSITIONS = 8
 """How many places of non-finite elements a fact names."""
 
 
+aminmax: Callable[..., Any] = torch.aminmax  # Any: two tensors, written to `out`
+"""The one reduction that looks at numbers."""
+
+SERIAL = 32768
+"""Elements from which on PyTorch uses several threads for a reduction."""
+
+
+class TooLarge(Exception):
+    """A tensor that is not looked at in a forked process."""
+
+
+def be_careful() -> None:
+    """In a forked child: the threads of the parent's OpenMP are gone, and to wait for them is to hang.
+
+    What the script does itself is its own affair, but it must not hang because we look.
+    """
+    global aminmax
+    aminmax = _careful_aminmax
+
+
+def _careful_aminmax(tensor: torch.Tensor, *, out: tuple[torch.Tensor, torch.Tensor]) -> Any:
+    if tensor.numel() >= SERIAL and torch.get_num_threads() > 1:
+        raise TooLarge(f"outputs of {SERIAL:,} elements and more in forked processes with several threads")
+    return torch.aminmax(tensor, out=out)
+
+
 def ranged_as(tensor: torch.Tensor) -> Ranged:
     """How this tensor's range is stored; "" for one whose numbers are not looked at."""
     if tensor.layout is not torch.strided or tensor.device.type == "meta" or tensor.is_quantized:
@@ -75,7 +101,7 @@ class Slots:
             self._blank(views, low, high)
             return True
         try:
-            torch.aminmax(tensor, out=(views[low], views[high]))
+            aminmax(tensor, out=(views[low], views[high]))
         except BaseException:
             self._blank(views, low, high)
             raise

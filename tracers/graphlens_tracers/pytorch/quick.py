@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from graphlens_tracers import page as at
+from graphlens_tracers.pytorch import numerics
 from graphlens_tracers.pytorch.arguments import spec_of
 from graphlens_tracers.wire import AT_GAP, AT_SLOTS, AT_TOOK, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
@@ -41,7 +42,6 @@ _HOT: dict[str, Any] = {
     "MAX_ROWS": MAX_ROWS,
     "MAX_SCALARS": MAX_SCALARS,
     "PLAIN": (torch.Tensor, torch.nn.Parameter),
-    "aminmax": torch.aminmax,
     "grad_enabled": torch.is_grad_enabled,
     "now": perf_counter_ns,
     "getframe": sys._getframe,
@@ -110,7 +110,7 @@ class Compiler:
             "s": dispatch, "sink": dispatch.sink, "calls": dispatch.calls, "modules": dispatch.modules,
             "vars": dispatch.values.vars, "pairs": dispatch.slots.pairs, "page": dispatch.sink.page,
             "rows": dispatch.rows, "place": self.place, "node": self.node, "op": self.node.info.func,
-            "run": _bare(self.node.info.func),
+            "run": _bare(self.node.info.func), "aminmax": numerics.aminmax,
         }  # fmt: skip
         made: Run = self._make("quick(args, kwargs)", lines, hot)
         return made

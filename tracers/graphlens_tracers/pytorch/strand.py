@@ -82,7 +82,13 @@ class Strand:
     def record(self, sink: LogSink | None = None) -> None:
         """From now on everything is recorded, into this log or one of the thread's own."""
         common = self._common
-        self.sink = sink if sink is not None else common.sink.another(self.name)
+        if sink is None:
+            if self.name:
+                sink = common.sink.another(self.name)
+            else:
+                sink = common.sink  # of a forked child
+                sink.renew()
+        self.sink = sink
         self.sink.declare(TracerStarted("pytorch", torch.__version__, tuple(compat.LACKS)))
         self.modules = Modules(self.sink.declare)
         self.modules.exist = common.modules
@@ -127,6 +133,14 @@ class Strand:
         self._entered.clear()
         self.dispatch.engines = 0
         self.dispatch.optimizer_depth = None
+
+    def forked(self) -> None:
+        """In a forked child, on its only thread: begin anew at the first operation, in another log."""
+        dispatch = self.dispatch
+        sees = self.seen and not dispatch.failed and (self.sink is None or not dispatch.idle)
+        self.name, self.sink = "", None
+        self._entered.clear()
+        dispatch.forget(self.begin if sees else None)
 
     # ── which steps ──────────────────────────────────────────────────────────────────────────
 

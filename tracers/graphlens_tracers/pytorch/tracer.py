@@ -21,6 +21,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.dispatch import Dispatch
+from graphlens_tracers.pytorch.numerics import be_careful
 from graphlens_tracers.pytorch.strand import Common, Strand
 from graphlens_tracers.sink import LogSink
 
@@ -55,7 +56,6 @@ class PyTorchTracer:
         self._wrap_engine()
         self._wrap_threads()
         self._note_compilation()
-        self._undo.append(self._main.leave)
         if options.steps[0] <= 0:
             self._main.see()
 
@@ -69,12 +69,28 @@ class PyTorchTracer:
         self._started = False
         here = self._strands.get(get_ident())
         if here is not None:
+            here.leave()
             here.rest()
         for strand in (*self._free, *([here] if here is not None else [])):
             if strand.sink is not None and strand.sink is not self._common.sink:
                 strand.sink.close()
         while self._undo:
             self._undo.pop()()
+
+    def forked(self) -> None:
+        """In a forked child: its only thread is this one, and its first operation begins another log."""
+        if not self._started:
+            return
+        here = self._strands.get(get_ident())
+        for strand in (*self._strands.values(), *self._free):
+            if strand.sink is not None:
+                strand.sink.forget()
+        self._strands.clear()
+        self._free.clear()
+        if here is not None:
+            self._strands[get_ident()] = here
+            here.forked()
+        be_careful()
 
     # ── threads ──────────────────────────────────────────────────────────────────────────────
 
