@@ -194,6 +194,10 @@ class NodeSeen:
         calls: The graph it enters, for a call to a traced function.
         twin: For a backward operation, the forward one it differentiates.
         remakes: For a recomputed operation (checkpoint), the one it repeats.
+        formula: For a backward operation, what it is part of: the autograd node whose formula it belongs
+            to ("MulBackward0"), "AccumulateGrad[NAME]" where a gradient is put into a parameter's, or
+            "sum of gradients" where those of a value that was used more than once are added up. Empty
+            for what code of the user's did meanwhile: hooks, checkpoints.
     """
 
     node: NodeId
@@ -211,6 +215,7 @@ class NodeSeen:
     calls: GraphId | None = None
     twin: NodeId | None = None
     remakes: NodeId | None = None
+    formula: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Stacks:
         stdlib = sysconfig.get_paths()["stdlib"]
         ours = os.path.dirname(os.path.abspath(__file__))
         self._theirs = tuple(os.path.join(os.path.abspath(path), "") for path in [*framework, ours])
+        self._ours = os.path.join(ours, "")
         self._stdlib = os.path.join(stdlib, "")
         self._packages = tuple(os.path.join(stdlib, name, "") for name in ("site-packages", "dist-packages"))
         self._known: dict[int, bool] = {}
@@ -54,6 +55,10 @@ class Stacks:
             self._known[id(code)] = known
             self._codes.append(code)
         return known
+
+    def is_ours(self, code: CodeType) -> bool:
+        """Whether this code is the tracer's own."""
+        return code.co_filename.startswith(self._ours)
 
     def user(self, frame: FrameType | None) -> tuple[list[Place], int, list[str]]:
         """The user's frames from `frame` outwards.

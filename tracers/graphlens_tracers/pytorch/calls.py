@@ -19,6 +19,7 @@ from graphlens_tracers.events import (
 )
 from graphlens_tracers.loops import Steps, in_training_loop
 from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.autograd import AT_FIRST, Numbers
 from graphlens_tracers.pytorch.plan import End, Node, Place
 from graphlens_tracers.pytorch.quick import Vars
 from graphlens_tracers.sink import LogSink
@@ -40,7 +41,7 @@ class Calls:
         root: Before the first operation of every call.
         place: The last operation that ran in this call.
         first: Its sequence number at the beginning.
-        number: The autograd sequence number at the beginning.
+        number: The autograd sequence number when the first operation was dispatched.
         specs: Specs of all outputs so far, kept only when a leaf has another shape than declared.
     """
 
@@ -73,7 +74,7 @@ class Calls:
         self._escaped: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self._said: tuple[Role, int | None] = ("setup", None)
         self._last: dict[int, tuple[GraphId, Role]] = {}  # by loop: what its calls were
-        self._history: list[tuple[int, Place, dict[int, Place]]] = []
+        self._history: list[tuple[int, Place, Numbers | None]] = []
 
     # ── beginning and end ────────────────────────────────────────────────────────────────────
 
@@ -147,7 +148,7 @@ class Calls:
         )
         self._last[id(self.steps.loop)] = (graph, role)
         self._keep(place.end, variables)
-        self._history.append((self.number, place, {}))
+        self._history.append((self.number, place, None))
         del self._history[:-_HISTORY]
 
     def _role(self) -> Role:
@@ -212,15 +213,24 @@ class Calls:
         known = self._escaped.get(id(home))
         return (known[1], known[2]) if known is not None and known[0]() is home else None
 
-    def forward_place(self, number: int, current: dict[int, Place]) -> Place | None:
-        """The place that made the autograd node of this number, in this call or one shortly before."""
-        if number >= self.number:
-            return current.get(number - self.number)
-        for base, last, numbers in reversed(self._history):
-            if number >= base:
-                if not numbers:
-                    numbers.update((at.number, at) for at in last.path() if at.number is not None)
-                return numbers.get(number - base)
+    def made(self, number: int, name: str, current: Numbers) -> tuple[Place, Place] | None:
+        """The place that made the autograd node of this number and name, and the last one of its call.
+
+        It ran in this call or one shortly before.
+        """
+        place = current.find(number - self.number, name)
+        if place is not None:
+            return place, self.place
+        for k in range(len(self._history) - 1, -1, -1):
+            base, last, numbers = self._history[k]
+            if number < base - AT_FIRST:
+                continue
+            if numbers is None:
+                numbers = Numbers(last.path())
+                self._history[k] = (base, last, numbers)
+            place = numbers.find(number - base, name)
+            if place is not None:
+                return place, last
         return None
 
     def _keep(self, end: End, variables: Vars) -> None:

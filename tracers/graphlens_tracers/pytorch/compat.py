@@ -81,9 +81,49 @@ def who() -> tuple[int | None, str]:
     return rank, "" if worker is None else f"DataLoader worker {worker.id}"
 
 
-def node_of(tensor: Any) -> Any:
-    """The autograd node that made a tensor; None for a leaf or where grad is off."""
-    return tensor.grad_fn
+_top_hooks: Callable[[bool], Any] | None = _find(
+    getattr(torch._C, "_autograd", None), "_top_saved_tensors_default_hooks", "what checkpoints repeat"
+)
+
+
+def node_of(tensor: Any, written: bool = False) -> Any:
+    """The autograd node that made a tensor; None for a leaf or where grad is off.
+
+    Args:
+        written: It was just changed in place. A view of which that is true gets a new node when
+            one asks for it, which would shift the numbers of all later ones: its base has the writer's.
+    """
+    try:
+        if written and tensor._is_view():
+            tensor = tensor._base
+        return tensor.grad_fn if tensor is not None else None
+    except (AttributeError, RuntimeError, NotImplementedError):
+        return None  # a subclass that does not tell
+
+
+def nodes_of(outputs: Any) -> list[Any]:
+    """The autograd nodes of what is being differentiated: tensors or graph edges."""
+    found = []
+    for output in outputs if isinstance(outputs, (tuple, list)) else ():
+        node = output.grad_fn if isinstance(output, torch.Tensor) else getattr(output, "node", None)
+        if node is not None:
+            found.append(node)
+    return found
+
+
+def accumulates_into(node: Any) -> Any:
+    """The leaf into whose `grad` an AccumulateGrad node adds."""
+    return getattr(node, "variable", None)
+
+
+def checkpoint_frame() -> Any:
+    """What stands for the checkpoint without re-entry whose forward runs; None outside of one."""
+    hooks = _top_hooks(False) if _top_hooks is not None else None
+    pack: Any = hooks[0] if hooks else None
+    if not getattr(pack, "__qualname__", "").startswith("_checkpoint_hook."):
+        return None
+    held = dict(zip(pack.__code__.co_freevars, pack.__closure__ or (), strict=True))
+    return held["frame"].cell_contents if "frame" in held else None
 
 
 def number_of(node: Any) -> int:

@@ -239,6 +239,13 @@ class Dispatch(TorchDispatchMode):
         self.idle = False
         return True
 
+    def applied(self, results: Any, since: Place) -> None:
+        """A custom Function was applied after the place `since`, and gave `results`."""
+        try:
+            self.recorder.applied(results, since)
+        except Exception as error:
+            self.could_not("a custom autograd.Function", error)
+
     def could_not(self, func: Any, error: Exception) -> None:
         """We failed. The script never notices: this operation is not recorded, or none is any more."""
         if isinstance(error, (RecursionError, MemoryError)):
@@ -428,6 +435,7 @@ class Dispatch(TorchDispatchMode):
         self.calls.begin(stack, sampler)
         self.values.begin(self.calls.root)
         self.recorder.news = False
+        self.recorder.links.begin()
         self._facts_left = MOST_FACTS
         self.sink.introduce(*compat.who())
 
@@ -461,6 +469,7 @@ class Dispatch(TorchDispatchMode):
             if self.idle:
                 return None
         moment = self._moment()
+        followed = self.values.at is calls.place
         self.values.follow(calls.place)
         form = Form(args, kwargs)
         variables, values = recorder.reads(form)
@@ -472,7 +481,9 @@ class Dispatch(TorchDispatchMode):
         u64[at.RUNNING_NODE] = 0
         u64[at.RUNNING_SEQ] = sink.seq + 1
         u64[at.RUNNING_SINCE] = perf_counter_ns()
-        return Before(info, moment, form, variables, values, info.written(args, kwargs), (args, kwargs))
+        number = compat.sequence_number() if compat.sequence_number is not None else 0
+        written = info.written(args, kwargs)
+        return Before(info, moment, form, variables, values, written, (args, kwargs), number, followed)
 
     def _place(
         self, before: Before, results: Tensors, began: int, took: int, error: BaseException | None = None
@@ -490,7 +501,7 @@ class Dispatch(TorchDispatchMode):
             self.sink.flush()
         if error is None:
             self._look(node, results)
-            recorder.await_autograd(results, place)
+            recorder.await_autograd(results, before.written, place)
         else:
             sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))
         self.rows.write(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])

@@ -18,9 +18,12 @@ class ModuleCall:
         calls: How often each scope was called from the current run of this call.
     """
 
-    __slots__ = ("calls", "children", "id", "parent", "scope")
+    __slots__ = ("calls", "children", "id", "nth", "parent", "scope")
 
-    def __init__(self, id: ModuleCallId | None, scope: ScopeId | None, parent: ModuleCall | None) -> None:
+    def __init__(
+        self, id: ModuleCallId | None, scope: ScopeId | None, parent: ModuleCall | None, nth: int = 0
+    ) -> None:
+        self.nth = nth
         self.id = id
         self.scope = scope
         self.parent = parent
@@ -69,11 +72,25 @@ class Modules:
         self._stack: list[tuple[ModuleCall, Names | None]] = []
         self.tensors: dict[int, tuple[weakref.ref[Any], str, str]] = {}
         """Parameters and buffers by id: (reference, kind, name)."""
+        self._by_scope: dict[ScopeId, list[ModuleCall]] = {}
+        self.again: dict[ScopeId, int] = {}
+        """How often a module was computed again in the backward that runs."""
         self.exist = False
         """Whether the script has made any module with parameters."""
 
-    def enter(self, module: nn.Module) -> None:
-        """A module's forward begins."""
+    def enter(self, module: nn.Module, again: bool = False) -> None:
+        """A module's forward begins.
+
+        Args:
+            again: The autograd engine is running: a checkpoint computes again what it has computed.
+        """
+        known = self._repeated(module) if again else None
+        if known is not None:
+            roots = (names for _, names in self._roots.values() if names.path(module) is not None)
+            self._stack.append((self.current, next(roots, None)))
+            self.current = known
+            known.calls.clear()
+            return
         names = self._stack[-1][1] if self._stack else None
         if names is None or not self._stack:
             names = self._root(module)
@@ -83,15 +100,32 @@ class Modules:
         parent.calls[scope] = nth + 1
         call = parent.children.get((scope, nth))
         if call is None:
-            call = ModuleCall(ModuleCallId(self._calls), scope, parent)
+            call = ModuleCall(ModuleCallId(self._calls), scope, parent, nth)
             self._calls += 1
             parent.children[scope, nth] = call
+            self._by_scope.setdefault(scope, []).append(call)
             assert call.id is not None
             self._declare(ModuleCallSeen(call.id, parent.id, scope, nth))
         elif call.calls:
             call.calls.clear()
         self._stack.append((parent, names))
         self.current = call
+
+    def _repeated(self, module: nn.Module) -> ModuleCall | None:
+        """The call of a module that is computed again: the last one that has not been, in this step.
+
+        A module that is called inside of such a call is one of its calls as usual.
+        """
+        seen = self._known.get(id(module))
+        if seen is None or seen[0]() is not module or self.current.id is not None:
+            return None
+        calls = [
+            call
+            for call in self._by_scope.get(seen[1], ())
+            if call.parent is not None and call.nth < call.parent.calls.get(seen[1], 0)
+        ]
+        count = self.again[seen[1]] = self.again.get(seen[1], 0) + 1
+        return calls[-min(count, len(calls))] if calls else None
 
     def leave(self) -> None:
         """The innermost module's forward is over, by a result or an exception."""

@@ -41,9 +41,9 @@ class Node:
     """A place in the program where an operation runs; shared by every way that passes it."""
 
     __slots__ = (
-        "code", "depth", "form", "grad", "id", "info", "inputs", "key", "lasti", "lists", "module_call",
-        "outputs", "phase", "ranged", "scalars", "scope", "shapes", "site", "slots", "twin", "varying",
-        "views", "writes",
+        "code", "depth", "form", "formula", "grad", "id", "info", "inputs", "key", "lasti", "lists",
+        "module_call", "outputs", "phase", "ranged", "remakes", "scalars", "scope", "shapes", "site", "slots",
+        "twin", "varying", "views", "writes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -60,6 +60,8 @@ class Node:
         self.module_call: ModuleCallId | None
         self.site: SiteId | None
         self.twin: NodeId | None
+        self.remakes: Node | None = None
+        self.formula = ""
         self.scalars: list[float]
         self.lists: list[int]  # for each scalar, how many elements of its list follow it
         self.varying: set[int] = set()
@@ -153,6 +155,7 @@ class Place:
     Attributes:
         reads: For each input, its variable.
         leaves: (input, leaf) where a leaf is read for the first time.
+        asks: For an input that is such a leaf, whether it asks for a gradient; only where that matters.
         outside: (variable, leaf) of every leaf read so far.
         makes: (output, variable) for each output with memory of its own.
         noted: Outputs whose offset in their storage is noted in `offsets` for those who read them.
@@ -162,13 +165,16 @@ class Place:
         check: Whether an operation is this one; its varying arguments if so, else None.
         run: `check`, the operation itself and its row in one; made when it is recognised first.
         end: Set when some call ended here.
-        number: Its autograd node's sequence number, counted from the call's beginning.
+        links: The autograd nodes that it made: number, counted from the call's beginning, and name.
+        before: The number that the next autograd node would have got when it ran; -1 when not known.
+        evaluates: Number and name of the autograd node that was being differentiated by it.
+        region: Depth of the first place of the checkpoint or custom Function that it is in; -1: in none.
     """
 
     __slots__ = (
-        "ambiguous", "autograd", "check", "children", "depth", "end", "first_var", "func", "graph", "leaves",
-        "makes", "next_var", "node", "noted", "number", "offsets", "outside", "parent", "reads", "run",
-        "values",
+        "ambiguous", "asks", "before", "check", "children", "depth", "end", "evaluates", "first_var", "func",
+        "graph", "leaves", "links", "makes", "next_var", "node", "noted", "offsets", "outside", "parent",
+        "reads", "region", "run", "values",
     )  # fmt: skip
 
     def __init__(self, node: Node, parent: Place | None) -> None:
@@ -181,6 +187,7 @@ class Place:
         self.run: Run | None = None
         self.reads: tuple[int, ...] = ()
         self.leaves: list[tuple[int, Leaf]] = []
+        self.asks: dict[int, bool] = {}
         self.ambiguous: dict[int, Any] = {}  # by input, a values.Where
         self.noted: tuple[int, ...] = ()
         self.offsets: dict[ValueId, int] = {}
@@ -191,8 +198,10 @@ class Place:
         self.first_var: int = parent.next_var if parent is not None else 0
         self.next_var: int = self.first_var
         self.outside: tuple[tuple[int, Leaf], ...] = parent.outside if parent is not None else ()
-        self.number: int | None = None
-        self.autograd: str = ""
+        self.links: tuple[tuple[int, str], ...] = ()
+        self.before = -1
+        self.evaluates: tuple[int, str] | None = None
+        self.region = -1
 
     def path(self, after: Place | None = None) -> list[Place]:
         """The places from just after `after` (or the beginning) up to this one, in order."""

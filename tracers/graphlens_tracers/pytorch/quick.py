@@ -275,6 +275,9 @@ class Compiler:
         usual = f"{held}.usual() is h and not {held}.shared and {name}.dtype is {dtype}"
         if not leaf.strict:
             usual += f" and {name}.shape == {held}.shape"
+        if index in self.place.asks:
+            # Other leaves that ask for a gradient: the same operations, differentiated otherwise.
+            self.fail_if(f"{name}.requires_grad is not {self.place.asks[index]}")
         before = self.constant(self.place.leaves_before(index, leaf.strict))
         self.lines.append(f"h = {name}.untyped_storage()")
         # Variables are numbered in the order in which they are read.

@@ -30,6 +30,7 @@ from graphlens_tracers.events import (
 from graphlens_tracers.loops import innermost_loop
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors, collect, home_of, spec_of
+from graphlens_tracers.pytorch.autograd import Inside, Links, Origin, Pending, awaited, resolve
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
@@ -48,13 +49,15 @@ class Moment:
     Attributes:
         stack: The user's frames, innermost first; `depth`: Python frames before the first of them.
         inner: Files of the framework's frames before it.
+        node: The autograd node whose backward runs; `inside`: what ran between it and the operation.
     """
 
-    __slots__ = ("depth", "grad", "inner", "node", "optimizer", "stack")
+    __slots__ = ("depth", "grad", "inner", "inside", "node", "optimizer", "stack")
 
     def __init__(self, stacks: Stacks, frame: FrameType | None, optimizer: bool) -> None:
         self.stack, self.depth, self.inner = stacks.user(frame)
         self.node = compat.current_autograd_node() if compat.current_autograd_node is not None else None
+        self.inside = None if self.node is None else Inside(stacks, frame)
         self.grad = torch.is_grad_enabled()
         self.optimizer = optimizer
 
@@ -72,6 +75,8 @@ class Before:
         values: For each input, its value; None as above.
         written: The inputs it will change in place.
         call: Its arguments, for the check that is made of them; never kept.
+        number: What the next autograd node gets; its own is made already.
+        followed: Whether the operation before it was new to the slow side, too.
     """
 
     info: OpInfo
@@ -81,6 +86,8 @@ class Before:
     values: list[ValueId | None]
     written: Tensors
     call: tuple[tuple[Any, ...], dict[str, Any]]
+    number: int
+    followed: bool
 
 
 class Made(NamedTuple):
@@ -115,7 +122,8 @@ class Recorder:
         """Whether the call that is under way had anything new in it."""
         self.states: dict[int, tuple[weakref.ref[Any], str]] = {}
         """Optimizer state by storage id, as the optimizers name it."""
-        self.pending: tuple[weakref.ref[torch.Tensor], Place] | None = None
+        self.links = Links(calls, self.values.numbers, modules.tensor_name)
+        self.pending: Pending | None = None
 
     def info(self, func: Any) -> OpInfo:
         """What is known of an overload."""
@@ -142,16 +150,18 @@ class Recorder:
         info, moment, form, values = before.info, before.moment, before.form, before.values
         here = self.calls.place
         phase = self.phase(info, moment, form)
-        twin = self._twin(moment)
-        scope, module_call = self._scope(twin)
-        site = None if phase is Phase.BACKWARD and twin is not None else self.sites.site(moment.stack)
+        origin = self.links.origin(moment, info, form, values[0] if values else None, here)
+        scope, module_call = self._scope(origin)
+        # Where a backward operation stands in the source is where its forward one does.
+        site = None if origin.twin is not None and not origin.user else self.sites.site(moment.stack)
         nearest = moment.stack[0] if moment.stack else None
         frame = (id(nearest[0]), nearest[1]) if nearest is not None else None
-        stem = (phase, id(info.func), frame, module_call, twin.id if twin else None, moment.grad)
+        stem = (phase, id(info.func), frame, module_call, *origin.ids(), moment.grad)
+        region = self.links.region(here, before.followed)
         key = (*stem, self.values.counts.get(stem, 0))
         leaves, reads = self._read_leaves(form, before.variables, values, key)
         made = self._results(results, before.written, form, reads)
-        node = self._node(key, before, site, scope, module_call, twin, made)
+        node = self._node(key, before, site, scope, module_call, origin, made)
         self._locate(node, moment, phase)
         new = {reads[index] for index, _ in leaves}
         ambiguous = {
@@ -160,8 +170,13 @@ class Recorder:
             if reads[index] not in new
             and (where := self.values.ambiguous(tensor, reads[index], values[index])) is not None
         }
-        place = self._child(here, node, reads, leaves, made.makes, values, ambiguous)
+        graph_matters = phase not in (Phase.BACKWARD, Phase.OPTIMIZER)
+        asks = {index: form.tensors[index].requires_grad for index, _ in leaves if graph_matters}
+        place = self._child(here, node, reads, leaves, asks, made.makes, values, ambiguous)
         place.offsets = self.values.offsets
+        place.before = before.number - self.calls.number
+        place.evaluates = (compat.number_of(moment.node), moment.node.name()) if moment.node else None
+        place.region = region
         place.compile(*before.call)
         self.values.add(place)
         self._remember(place, results, form)
@@ -169,23 +184,39 @@ class Recorder:
         return place
 
     def resolve(self) -> None:
-        """Read the autograd node that the last operation made: it exists only after dispatch."""
+        """Read the autograd nodes that the last operation made: they exist only after dispatch."""
         pending, self.pending = self.pending, None
-        if pending is None:
-            return
-        tensor = pending[0]()
-        node = compat.node_of(tensor) if tensor is not None else None
-        if node is None:
-            return
-        number = compat.number_of(node) - self.calls.number
-        place = pending[1]
-        place.number, place.autograd = number, node.name()
-        self.values.numbers[number] = place
+        if pending is not None:
+            resolve(pending, self.values.numbers, self.calls.number)
 
-    def await_autograd(self, results: Tensors, place: Place) -> None:
-        """Remember to look for the autograd node of these results."""
+    def await_autograd(self, results: Tensors, written: Tensors, place: Place) -> None:
+        """Remember to look for the autograd nodes of these results."""
         if results and torch.is_grad_enabled():
-            self.pending = (weakref.ref(results[0]), place)
+            self.pending = awaited(results, written, place)
+
+    def applied(self, results: Any, since: Place) -> None:
+        """A custom Function was applied: its node is made by the operation that made its result.
+
+        Args:
+            results: What it returned; `since`: the place before it.
+        """
+        self.resolve()
+        place = self.calls.place
+        if self.values.at is not place:
+            return  # it ran as before: its node is known
+        inner = place.path(since)
+        found: Tensors = []
+        collect(results, found)
+        for tensor in found:
+            node = compat.node_of(tensor)
+            variable = self.values.variable_of(tensor)
+            if node is None or variable is None or not inner:
+                continue
+            value = self.values.value_of(tensor, variable)
+            makers = [at for at in inner if any(output.value == value for output in at.node.outputs)]
+            self.values.numbers.link(
+                makers[-1] if makers else place, compat.number_of(node) - self.calls.number, node.name()
+            )
 
     # ── which phase, which module, which forward operation ───────────────────────────────────
 
@@ -212,17 +243,10 @@ class Recorder:
             return Phase.FORWARD
         return Phase.FORWARD if differentiable else Phase.DATA
 
-    def _twin(self, moment: Moment) -> Node | None:
-        if moment.node is None:
-            return None
-        place = self.calls.forward_place(compat.number_of(moment.node), self.values.numbers)
-        if place is None or place.autograd != moment.node.name():
-            return None
-        return place.node
-
-    def _scope(self, twin: Node | None) -> tuple[Any, Any]:
-        if twin is not None:
-            return twin.scope, twin.module_call
+    def _scope(self, origin: Origin) -> tuple[Any, Any]:
+        forward = origin.twin or origin.remakes
+        if forward is not None:
+            return forward.scope, forward.module_call
         current = self.modules.current
         return current.scope, current.id
 
@@ -344,7 +368,7 @@ class Recorder:
         site: SiteId | None,
         scope: Any,
         module_call: Any,
-        twin: Node | None,
+        origin: Origin,
         made: Made,
     ) -> Node:
         info, form = before.info, before.form
@@ -357,12 +381,9 @@ class Recorder:
         node = Node()
         node.id = NodeId(len(self._by_id))
         node.key, node.info, node.phase, node.form = key, info, key[0], shape
-        node.scope, node.module_call, node.site, node.twin = (
-            scope,
-            module_call,
-            site,
-            twin.id if twin else None,
-        )
+        node.scope, node.module_call, node.site = scope, module_call, site
+        node.twin = origin.twin.id if origin.twin is not None else None
+        node.remakes, node.formula = origin.remakes, origin.formula
         node.scalars, node.lists, node.varying = list(form.scalars), form.lists, set()
         node.inputs, node.views, node.writes = tuple(before.values), made.views, made.writes
         node.grad = before.moment.grad
@@ -380,6 +401,7 @@ class Recorder:
         return node
 
     def _declare_node(self, node: Node, form: Form, key: tuple[Any, ...]) -> None:
+        remakes = node.remakes.id if node.remakes is not None else None
         words = (
             node.phase,
             node.info.name,
@@ -387,6 +409,8 @@ class Recorder:
             node.module_call,
             node.twin,
             "grad" if node.grad else "",
+            node.formula,
+            remakes,
             key[-1],
         )
         self.sink.declare(
@@ -403,6 +427,8 @@ class Recorder:
                 node.site,
                 node.writes,
                 twin=node.twin,
+                remakes=remakes,
+                formula=node.formula,
             )
         )
 
@@ -441,6 +467,7 @@ class Recorder:
         node: Node,
         reads: list[int],
         leaves: list[tuple[int, Leaf]],
+        asks: dict[int, bool],
         makes: tuple[tuple[int, int], ...],
         values: list[ValueId | None],
         ambiguous: dict[int, Where],
@@ -453,6 +480,7 @@ class Recorder:
                 and child.reads == tuple(reads)
                 and child.ambiguous == ambiguous
                 and child.makes == makes
+                and child.asks == asks
                 and [(k, leaf.value) for k, leaf in child.leaves] == [(k, leaf.value) for k, leaf in leaves]
             ):
                 here.children.remove(child)
@@ -466,7 +494,7 @@ class Recorder:
             tuple(values),
         )
         place.outside = (*here.outside, *((reads[index], leaf) for index, leaf in leaves))
-        place.ambiguous = ambiguous
+        place.ambiguous, place.asks = ambiguous, asks
         place.next_var = self.values.count
         here.children.insert(0, place)
         place.graph = self.calls.grow(here, place)

@@ -18,9 +18,11 @@ from torch import nn
 from graphlens_tracers.api import Options
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.autograd import Engine
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.modules import Modules
+from graphlens_tracers.pytorch.plan import Place as At
 from graphlens_tracers.pytorch.record import Recorder
 from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.sites import Place, Stacks
@@ -181,13 +183,13 @@ class Strand:
             self._entered.append(module)
             return
         calls, modules = self.calls, self.modules
-        if not modules.depth:
+        if not modules.depth and not self.dispatch.engines:
             if calls.setting_up:
                 calls.must_cut = True
             if calls.steps.anchored or calls.steps.loop is None:
                 self._begin_at_module()
             calls.modules_seen = True
-        modules.enter(module)
+        modules.enter(module, again=self.dispatch.engines > 0)
 
     def left(self) -> None:
         """A module's forward is over on this thread."""
@@ -255,16 +257,22 @@ class Strand:
 
     # ── backward ─────────────────────────────────────────────────────────────────────────────
 
-    def backward_begins(self) -> None:
-        """The engine is entered from this thread."""
-        if self.sink is not None and self.recorder.pending is not None:
-            self.recorder.resolve()
+    def backward_begins(self, roots: Any) -> None:
+        """The engine is entered from this thread, to differentiate `roots`."""
+        if self.sink is not None:
+            if self.recorder.pending is not None:
+                self.recorder.resolve()
+            if not self.dispatch.engines:
+                self.modules.again.clear()
+            self.recorder.links.engines.append(Engine(self.calls.place, roots))
         self.dispatch.engines += 1
 
     def backward_ended(self) -> None:
         """The engine has returned."""
         dispatch = self.dispatch
         dispatch.engines = max(dispatch.engines - 1, 0)  # a forked child leaves what its parent began
+        if self.sink is not None and self.recorder.links.engines:
+            self.recorder.links.engines.pop()
         if dispatch.engines:
             return
         if self.sink is not None:
@@ -274,3 +282,14 @@ class Strand:
             stack, _, _ = self._common.stacks.user(sys._getframe(2))
             if stack:
                 self._step_ended(stack)
+
+    def function_begins(self) -> At | None:
+        """A custom autograd Function is being applied: after which place; None when nobody looks."""
+        if self.sink is None or not self.seen or self.dispatch.idle:
+            return None
+        self.recorder.links.enter_function(self.calls.place)
+        return self.calls.place
+
+    def function_ended(self) -> None:
+        """It is over."""
+        self.recorder.links.leave_function()

@@ -54,6 +54,7 @@ class PyTorchTracer:
         self._hook_modules()
         self._hook_optimizers()
         self._wrap_engine()
+        self._wrap_functions()
         self._wrap_threads()
         self._note_compilation()
         if options.steps[0] <= 0:
@@ -226,7 +227,7 @@ class PyTorchTracer:
             def around_engine(*args: Any, __original: Any = original, **kwargs: Any) -> Any:
                 strand = self._here()
                 if strand is not None:
-                    strand.backward_begins()
+                    strand.backward_begins(args[0] if args else ())
                 try:
                     return __original(*args, **kwargs)
                 except BaseException as error:
@@ -239,3 +240,29 @@ class PyTorchTracer:
 
             setattr(holder, compat.ENGINE_ENTRY, around_engine)
             self._undo.append(partial(setattr, holder, compat.ENGINE_ENTRY, original))
+
+    def _wrap_functions(self) -> None:
+        """Note what a custom `autograd.Function` runs: only the Function's own node is in autograd's graph."""
+        function = torch.autograd.Function
+        original = function.__dict__["apply"]
+        apply = original.__func__
+
+        @wraps(apply)
+        def around_apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+            strand = self._here()
+            since = strand.function_begins() if strand is not None else None
+            try:
+                result = apply(cls, *args, **kwargs)
+            except BaseException as error:
+                # Without our frame, as in `Dispatch`.
+                error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+                raise
+            finally:
+                if strand is not None and since is not None:
+                    strand.function_ended()
+            if strand is not None and since is not None:
+                strand.dispatch.applied(result, since)
+            return result
+
+        function.apply = classmethod(around_apply)  # type: ignore[assignment]  # and undone by `stop`
+        self._undo.append(partial(setattr, function, "apply", original))

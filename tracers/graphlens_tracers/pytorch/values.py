@@ -13,6 +13,7 @@ import torch
 
 from graphlens_tracers.events import Phase, Spec, ValueId
 from graphlens_tracers.pytorch.arguments import home_of
+from graphlens_tracers.pytorch.autograd import Numbers
 from graphlens_tracers.pytorch.plan import Place, gone
 from graphlens_tracers.pytorch.quick import Vars
 
@@ -57,11 +58,12 @@ class Values:
     Attributes:
         vars: Storages made or first read in this call, by number; the first `count` are in use.
         counts: How often each kind of operation ran at each place of the source.
-        numbers: Forward places by autograd sequence number, counted from the call's beginning.
+        numbers: Which place made which autograd node.
         leaves: Those that were read.
         views: Which place made a view, and as which output.
         offsets: Where views lie in their storage, of those whose place notes it.
         forward: Whether an operation of the forward phase has run.
+        at: The place up to which all this is known.
     """
 
     def __init__(self) -> None:
@@ -72,11 +74,11 @@ class Values:
         self.views: dict[ValueId, tuple[Place, int]] = {}
         self.offsets: dict[ValueId, int] = {}
         self.counts: dict[Any, int] = {}
-        self.numbers: dict[int, Place] = {}
+        self.numbers = Numbers()
         self._variables: list[_Variable] = []
         self._homes: dict[int, int] = {}
         self._tensors: dict[int, tuple[weakref.ref[torch.Tensor], ValueId, int]] = {}
-        self._at: Place | None = None
+        self.at: Place | None = None
 
     def begin(self, root: Place) -> None:
         """A new call."""
@@ -90,15 +92,15 @@ class Values:
         self._variables.clear()
         self._homes.clear()
         self._tensors.clear()
-        self._at = root
+        self.at = root
 
     def follow(self, place: Place) -> None:
         """Catch up with the places that were recognised since the slow side last looked."""
-        if place is self._at:
+        if place is self.at:
             return
-        for at in place.path(self._at):
+        for at in place.path(self.at):
             self.add(at)
-        self._at = place
+        self.at = place
 
     def add(self, place: Place) -> None:
         """What running this place did to the values."""
@@ -106,8 +108,7 @@ class Values:
         self.count = max(self.count, place.next_var)
         self.forward = self.forward or node.phase is Phase.FORWARD
         self.counts[node.key[:-1]] = self.counts.get(node.key[:-1], 0) + 1
-        if place.number is not None:
-            self.numbers[place.number] = place
+        self.numbers.add(place)
         for index, leaf in place.leaves:
             self._grow(place.reads[index], leaf.value)
             self.leaves.add(leaf.value)
@@ -126,7 +127,7 @@ class Values:
                 view = node.outputs[output]
                 self.views[view.value] = (place, output)
                 self._see(place.reads[base], _spec_geometry(view.spec), view.value)
-        self._at = place
+        self.at = place
 
     def remember(self, tensor: torch.Tensor, variable: int, value: ValueId) -> None:
         """This very tensor object is that value, until its storage is written."""

@@ -1,0 +1,389 @@
+"""Which forward operation a backward one belongs to, and which one a recomputed one repeats.
+
+An autograd node exists only when its operation is over, so it is looked for at the next event
+(`Links.resolve`), and known by its sequence number from then on: numbers are counted from the
+beginning of a call, so that a step that repeats has the same ones. Where no output leads to the
+node (under functorch, where a wrapper holds it), the operation is the one of the node's name that
+ran first after the node was numbered. Nothing here runs for an operation that is recognised.
+"""
+
+from __future__ import annotations
+
+import weakref
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from graphlens_tracers.events import ValueId
+from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors
+from graphlens_tracers.pytorch.plan import Node, Place
+from graphlens_tracers.sites import Place as Frame
+from graphlens_tracers.sites import Stacks
+
+if TYPE_CHECKING:  # they ask here
+    from graphlens_tracers.pytorch.calls import Calls
+    from graphlens_tracers.pytorch.record import Moment
+
+SUM = "sum of gradients"
+"""The formula of what the engine does for a value that was used more than once."""
+
+AT_FIRST = 8
+"""Nodes that the first operation of a call may have made before it was dispatched."""
+
+_ENGINE = "_engine_run_backward"
+_CHECKPOINT = "/torch/utils/checkpoint.py"
+_REPEATS = {"backward", "recompute_fn", "unpack_hook", "_run_fn_with_dynamo_disabled"}
+"""Functions of checkpoint.py that call what they repeat; the others do its bookkeeping."""
+
+
+class Origin(NamedTuple):
+    """Where a backward operation comes from.
+
+    Attributes:
+        twin: The forward operation whose formula it is part of.
+        remakes: The operation that it repeats.
+        formula: The autograd node's name, or what else the engine was doing; "" in the user's own code.
+        user: Whether code of the user's ran it, inside of the backward: its line is worth knowing.
+    """
+
+    twin: Node | None = None
+    remakes: Node | None = None
+    formula: str = ""
+    user: bool = False
+
+    def ids(self) -> tuple[int | None, int | None, str]:
+        """What tells two operations of the same kind and line apart."""
+        return (self.twin.id if self.twin else None, self.remakes.id if self.remakes else None, self.formula)
+
+
+class Inside:
+    """The Python frames between an operation and the engine that is running it.
+
+    Attributes:
+        user: Those of the user, innermost first; `files`: (file, function) of the others.
+        outermost: (file, function) of the frame that the engine called; None when it called none.
+    """
+
+    __slots__ = ("files", "outermost", "user")
+
+    def __init__(self, stacks: Stacks, frame: FrameType | None) -> None:
+        self.user: list[Frame] = []
+        self.files: list[tuple[str, str]] = []
+        self.outermost: tuple[str, str] | None = None
+        while frame is not None and frame.f_code.co_name != _ENGINE:
+            code = frame.f_code
+            if stacks.is_user(code):
+                self.user.append((code, frame.f_lasti))
+            elif not stacks.is_ours(code):
+                self.files.append((code.co_filename, code.co_name))
+            if not stacks.is_ours(code):
+                self.outermost = (code.co_filename, code.co_name)
+            frame = frame.f_back
+        if frame is None:  # a thread of the engine's own: no frame in it is anybody's
+            self.user, self.files, self.outermost = [], [], None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a checkpoint is computing again what it had computed in the forward pass."""
+        if not any(file.endswith(_CHECKPOINT) and name in _REPEATS for file, name in self.files):
+            return False
+        file, name = self.files[0]
+        return name in _REPEATS or not file.endswith(_CHECKPOINT)
+
+    @property
+    def function(self) -> bool:
+        """Whether a custom `autograd.Function`'s own backward is running."""
+        return self.outermost is not None and self.outermost[0].endswith("/torch/autograd/function.py")
+
+
+class Numbers:
+    """The autograd nodes of one call, by their number from the call's beginning.
+
+    They are counted from the dispatch of the call's first operation, which has numbered its own node
+    by then: that one is -1.
+    """
+
+    def __init__(self, places: Iterable[Place] = ()) -> None:
+        self._known: dict[int, tuple[Place, str]] = {}
+        self._before: list[int] = []
+        self._places: list[Place] = []
+        for place in places:
+            self.add(place)
+
+    def add(self, place: Place) -> None:
+        """What running this place made."""
+        for number, name in place.links:
+            self._known.setdefault(number, (place, name))
+        if place.before >= 0:
+            self._before.append(place.before)
+            self._places.append(place)
+
+    def link(self, place: Place, number: int, name: str) -> bool:
+        """This place made that node; False when it is known who did."""
+        if number in self._known:
+            return False
+        place.links = (*place.links, (number, name))
+        self._known[number] = (place, name)
+        return True
+
+    def get(self, number: int) -> Place | None:
+        """The place that made a node, as its outputs told."""
+        known = self._known.get(number)
+        return known[0] if known is not None else None
+
+    def find(self, number: int, name: str) -> Place | None:
+        """The place that made the node of this number and name."""
+        known = self._known.get(number)
+        if known is not None:
+            return known[0] if known[1] == name else None
+        if number < 0:
+            return None
+        # The node was numbered before its operation was dispatched, and after all earlier ones.
+        at = bisect_right(self._before, number)
+        stop = bisect_right(self._before, self._before[at]) if at < len(self._before) else at
+        for place in self._places[at:stop]:
+            if differentiates(name, place.node.info.name):
+                return place
+        return None
+
+    def clear(self) -> None:
+        """A new call."""
+        self._known.clear()
+        self._before.clear()
+        self._places.clear()
+
+
+def differentiates(autograd: str, op: str) -> bool:
+    """Whether an autograd node's name is the one of an operation: "NativeDropoutBackward0"."""
+    stem, _, version = autograd.partition("Backward")
+    word = op.split(".")[1] if "." in op else op
+    camel = "".join(part[:1].upper() + part[1:] for part in word.strip("_").split("_"))
+    return version.isdigit() and stem == camel
+
+
+class Engine:
+    """One run of the autograd engine.
+
+    Attributes:
+        start: The last place before it; `roots`: what it differentiates.
+    """
+
+    def __init__(self, start: Place, roots: tuple[Any, ...]) -> None:
+        self.start = start
+        self._roots = roots
+        self._edges: dict[tuple[int, int], list[int]] | None = None
+        self._held: list[Any] = []
+        self._repeating: tuple[int, int] | None = None
+        self._again: list[Place] = []
+
+    def adds_up(self, node: Any) -> bool:
+        """Whether some gradient that this node hands on meets one that is there already.
+
+        The engine runs the node with the highest number first, and a node's number is higher than
+        those of the nodes that it hands gradients to.
+        """
+        if self._edges is None:
+            self._walk()
+        edges, number = self._edges or {}, compat.number_of(node)
+        own = [(id(target), slot) for target, slot in node.next_functions if target is not None]
+        return any(own.count(edge) > 1 or max(edges.get(edge, [-1])) > number for edge in own)
+
+    def _walk(self) -> None:
+        self._edges = {}
+        waiting = compat.nodes_of(self._roots)
+        seen = {id(node) for node in waiting}
+        while waiting:
+            node = waiting.pop()
+            self._held.append(node)  # while it is held, the same node is the same object
+            number = compat.number_of(node)
+            for target, slot in node.next_functions:
+                if target is None:
+                    continue
+                self._edges.setdefault((id(target), slot), []).append(number)
+                if id(target) not in seen:
+                    seen.add(id(target))
+                    waiting.append(target)
+
+    def repeated(self, number: int, link: Place, end: Place, fits: Callable[[Node], bool]) -> Node | None:
+        """The next operation of the region of `link` that fits, in the order in which they ran.
+
+        Args:
+            number: Of the autograd node that wants the region computed again.
+            end: The last place of the call in which the region was computed.
+        """
+        if self._repeating != (number, link.region):
+            self._repeating = (number, link.region)
+            self._again = [place for place in end.path() if place.depth >= link.region]
+        for k, place in enumerate(self._again):
+            if place.region < link.region:
+                break  # the region is over
+            if fits(place.node):
+                del self._again[: k + 1]
+                return place.node
+        return None
+
+
+class Links:
+    """Follows the autograd nodes of the traced thread.
+
+    Attributes:
+        engines: Runs of the engine that are under way, innermost last.
+    """
+
+    def __init__(
+        self, calls: Calls, numbers: Numbers, tensor_name: Callable[[Any], tuple[str, str] | None]
+    ) -> None:
+        self._calls = calls
+        self._numbers = numbers
+        self._tensor_name = tensor_name
+        self.engines: list[Engine] = []
+        self._functions: list[int] = []  # where those that are being applied began
+        self._checkpoint: tuple[weakref.ref[Any], int] | None = None
+
+    # ── forward ──────────────────────────────────────────────────────────────────────────────
+
+    def region(self, here: Place, followed: bool) -> int:
+        """Where the checkpoint or custom Function began in which the next operation runs; -1: in none.
+
+        A region is named by the depth of its first place.
+
+        Args:
+            here: The place before the operation.
+            followed: Whether that one was new, too.
+        """
+        if self.engines:
+            return -1
+        frame = compat.checkpoint_frame()
+        inner = self._functions[-1] if self._functions else -1
+        if frame is None:
+            return inner
+        if self._checkpoint is None or self._checkpoint[0]() is not frame:
+            # When recording turned off a known way within a region, its beginning is not known.
+            known = followed or here.region < 0
+            self._checkpoint = (weakref.ref(frame), here.depth + 1 if known else -1)
+        return max(inner, self._checkpoint[1])
+
+    def begin(self) -> None:
+        """A call begins, perhaps with the first operation of a Function."""
+        self._functions = [0] * len(self._functions)
+
+    def enter_function(self, here: Place) -> None:
+        """A custom Function is being applied."""
+        self._functions.append(here.depth + 1)
+
+    def leave_function(self) -> None:
+        """It is over."""
+        self._functions.pop()
+
+    # ── backward ─────────────────────────────────────────────────────────────────────────────
+
+    def origin(self, moment: Moment, info: OpInfo, form: Form, read: ValueId | None, here: Place) -> Origin:
+        """Where an operation that runs under the engine comes from.
+
+        Args:
+            read: The value of its first input; None when it is new to this call.
+            here: The place before it.
+        """
+        node, inside = moment.node, moment.inside
+        if node is None or inside is None:
+            return Origin()
+        name = node.name()
+        found = self._calls.made(compat.number_of(node), name, self._numbers)
+        engine = self.engines[-1] if self.engines else None
+        if inside.repeats:
+            again = None
+            if engine is not None and found is not None and found[0].region >= 0:
+                number, (link, end) = compat.number_of(node), found
+                again = engine.repeated(number, link, end, lambda it: _alike(it, info, inside))
+            return Origin(remakes=again, user=bool(inside.user))
+        if inside.user and not inside.function:
+            return Origin(user=True)  # a hook
+        if name.endswith("AccumulateGrad"):
+            named = self._tensor_name(compat.accumulates_into(node))
+            return Origin(formula=f"AccumulateGrad[{named[1]}]" if named is not None else "AccumulateGrad")
+        if (
+            engine is not None
+            and inside.outermost is None
+            and _adds_two(info, form)
+            and engine.adds_up(node)
+            and not _made_by(node, read, here, engine.start.depth)
+        ):
+            return Origin(formula=SUM)
+        if found is None:
+            return Origin(formula=name, user=bool(inside.user))
+        twin = found[0].node
+        return Origin(twin.remakes or twin, None, name, bool(inside.user))
+
+
+def _adds_two(info: OpInfo, form: Form) -> bool:
+    return info.name == "aten.add.Tensor" and len(form.tensors) == 2 and not form.scalars
+
+
+def _made_by(node: Any, value: ValueId | None, here: Place, start: int) -> bool:
+    """Whether a value is what this autograd node's own formula has just made.
+
+    A formula adds up what it made; the engine adds to what it had kept of other nodes, or of this
+    one when two of its gradients go the same way.
+    """
+    targets = [(id(target), slot) for target, slot in node.next_functions if target is not None]
+    if len(set(targets)) < len(targets):
+        return False
+    token = (compat.number_of(node), node.name())
+    while here.evaluates == token and here.depth > start and here.parent is not None:
+        if any(output.value == value for output in here.node.outputs):
+            return True
+        here = here.parent
+    return False
+
+
+def _alike(node: Node, info: OpInfo, inside: Inside) -> bool:
+    if node.info.func is not info.func:
+        return False
+    return not inside.user or (node.code, node.lasti) == inside.user[0]
+
+
+class Pending(NamedTuple):
+    """The results of an operation whose autograd nodes are to be looked for."""
+
+    results: tuple[tuple[weakref.ref[torch.Tensor], bool], ...]
+    place: Place
+
+
+def awaited(results: Tensors, written: Tensors, place: Place) -> Pending:
+    """Remember to look for the autograd nodes of these results, some of which were written in place."""
+    return Pending(
+        tuple((weakref.ref(tensor), any(tensor is one for one in written)) for tensor in results), place
+    )
+
+
+def resolve(pending: Pending, numbers: Numbers, base: int) -> None:
+    """Link the nodes of an operation's results to its place.
+
+    Args:
+        base: The call's first autograd number.
+    """
+    for result, written in pending.results:
+        tensor = result()
+        node = compat.node_of(tensor, written) if tensor is not None else None
+        if node is None:
+            continue
+        number = compat.number_of(node) - base
+        if number >= -AT_FIRST:
+            numbers.link(pending.place, number, node.name())
+            _link_rebuilt(node, numbers, base)
+
+
+def _link_rebuilt(node: Any, numbers: Numbers, base: int) -> None:
+    """A view whose memory was written gets a new node when it is read next: it is the writer's."""
+    for target, _ in node.next_functions:
+        if target is not None and target.name() == "AsStridedBackward0":
+            number = compat.number_of(target) - base
+            behind = target.next_functions[0][0] if target.next_functions else None
+            if number >= 0 and behind is not None and numbers.get(number) is None:
+                writer = numbers.get(compat.number_of(behind) - base)
+                if writer is not None:
+                    numbers.link(writer, number, "AsStridedBackward0")
