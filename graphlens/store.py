@@ -158,12 +158,20 @@ class Process(Follower):
 
     @locked
     def site_of(self, node: NodeSeen) -> SiteSeen | None:
-        """The innermost user frame of a node; for a backward one that of its forward twin."""
+        """The innermost user frame of a node; for a backward one its forward twin's.
+
+        The backward of a custom Function is the user's own code: that stands where it is written.
+        """
+        sites = self._declared.sites
+        own = sites.get(node.site) if node.site is not None else None
         twin = None if node.twin is None else self._declared.nodes.get(node.twin)
-        for site in (None if twin is None else twin.site, node.site):
-            if site is not None and site in self._declared.sites:
-                return self._declared.sites[site]
-        return None
+        while twin is not None and not (own is not None and node.formula):
+            if twin.site is not None and twin.site in sites:
+                return sites[twin.site]
+            twin = (
+                None if twin.twin is None or twin.twin >= twin.node else self._declared.nodes.get(twin.twin)
+            )
+        return own
 
     @locked
     def scope_path(self, node: NodeSeen) -> str:

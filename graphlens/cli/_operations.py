@@ -159,10 +159,15 @@ class Printer:
         }
         made = [(value, None if value is None else process.maker(value)) for value in values]
         makers = [(value, None if maker is None else int(maker[0])) for value, maker in made]
-        return _Form(seen, fixed, makers, process.specs(call, node), self._twin(seen))
+        return _Form(seen, fixed, makers, process.specs(call, node), self._node(seen.twin))
 
-    def _twin(self, node: NodeSeen) -> Answer | None:
-        seen = None if node.twin is None else self.process.nodes.get(node.twin)
+    def at(self, node: NodeId | None) -> Answer | None:
+        """Where a node ran last before what is printed; None when it did not."""
+        known = self._node(node)
+        return {"seq": self.last[node], **known} if known is not None and node in self.last else None
+
+    def _node(self, node: NodeId | None) -> Answer | None:
+        seen = None if node is None else self.process.nodes.get(node)
         if seen is None:
             return None
         site = self.process.site_of(seen)
@@ -233,6 +238,9 @@ def op_answer(run: Run, address: str) -> Answer:
         "where": [[list(index) for index in output.where] for output in op.outputs],
         "writes": [list(pair) for pair in op.node.writes],
         "twin": op.node.twin,
+        "remakes": op.node.remakes,
+        "formula": op.node.formula,
+        "repeats": printer.at(op.node.remakes),
     }
 
 
@@ -241,13 +249,14 @@ def _before(process: Process, op: Op) -> dict[int, int]:
     first = 0 if op.call is None else int(op.call.first)
     seqs, nodes = process.nodes_of(first, op.seq)
     last = dict(zip(nodes.tolist(), seqs.tolist(), strict=True))
-    twin, stop = op.node.twin, first
-    while twin is not None and twin not in last and stop > 0:
-        seqs, nodes = process.nodes_of(max(0, stop - AT_ONCE), stop)
-        found = np.flatnonzero(nodes == twin)
-        if len(found):
-            last[int(twin)] = int(seqs[found[-1]])
-        stop -= AT_ONCE
+    for other in (op.node.twin, op.node.remakes):
+        stop = first
+        while other is not None and other not in last and stop > 0:
+            seqs, nodes = process.nodes_of(max(0, stop - AT_ONCE), stop)
+            found = np.flatnonzero(nodes == other)
+            if len(found):
+                last[int(other)] = int(seqs[found[-1]])
+            stop -= AT_ONCE
     return last
 
 

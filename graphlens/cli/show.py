@@ -217,6 +217,11 @@ def _op_text(answer: Answer) -> Iterator[str]:
     if answer["forward"] is not None:
         forward = answer["forward"]
         yield f"backward of op {forward['seq']} {clean(forward['op'])} {where(forward)}"
+    if answer["repeats"] is not None:
+        first = answer["repeats"]
+        yield f"computes op {first['seq']} {clean(first['op'])} again {where(first)}"
+    if answer["formula"]:
+        yield f"part of {clean(answer['formula'])}"
     for k, one in enumerate(answer["arguments"]):
         made = "" if one["maker"] is None else f", made by op {one['maker']}"
         name = "nothing" if one["value"] is None else f"{clean(one['name'] or '')} {shape_of(one)}"

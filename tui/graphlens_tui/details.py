@@ -96,6 +96,11 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
     twin = _twins(shown, op)
     if twin:
         page.fact("forward" if node.phase is Phase.BACKWARD else "backward", (twin, palette.text))
+    if node.formula:
+        page.fact("part of", (clean(node.formula), palette.text))
+    first = shown.process.nodes.get(node.remakes) if node.remakes is not None else None
+    if first is not None:
+        page.fact("repeats", (_named(shown, op, first), palette.text))
     page.blank()
     page.longest_spec = min(24, max((len(spec) for spec in _specs(shown, op)), default=8))
     _inputs(shown, op, page)
@@ -182,13 +187,19 @@ def _twins(shown: Shown, op: Op) -> str:
     way = timeline.way(place[0])
     if op.node.twin is not None:
         twin = shown.process.nodes.get(op.node.twin)
-        at = way.place.get(op.node.twin)
-        seq = None if at is None else timeline.seq_at(stretch, at)
-        name = short(clean(twin.op)) if twin is not None else "?"
-        return f"#{seq} {name}" if seq is not None else f"{name}, not in this call"
+        return _named(shown, op, twin) if twin is not None else "?"
     found = [timeline.seq_at(stretch, at) for at in way.derivatives.get(op.node.node, ())]
     seqs = [f"#{seq}" for seq in found if seq is not None]
     return " ".join(seqs[:MOST]) + (f" and {len(seqs) - MOST} more" if len(seqs) > MOST else "")
+
+
+def _named(shown: Shown, op: Op, node: NodeSeen) -> str:
+    """Another node of the operation's call, by number: "#83 _softmax"."""
+    timeline, name = shown.timeline, short(clean(node.op))
+    stretch, place = timeline.stretch_of(op.seq), timeline.position(op.seq)
+    at = None if place is None else timeline.way(place[0]).place.get(node.node)
+    seq = None if stretch is None or at is None else timeline.seq_at(stretch, at)
+    return f"#{seq} {name}" if seq is not None else f"{name}, not in this call"
 
 
 # ── tensors ──────────────────────────────────────────────────────────────────────────────────

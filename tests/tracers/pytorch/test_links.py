@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
+import graphlens
+from graphlens.cli._operations import op_answer
 from graphlens.store import Process
 from graphlens_tracers.events import NodeSeen, Phase, Seq
-from recorded import ops, recorded
+from recorded import ops, recorded, recording
 
 F = nn.functional
 SUM = "sum of gradients"
@@ -336,7 +339,7 @@ def grown(mark: Marker, choices: list[int], order: int) -> None:
     for at in range(0, len(choices) - 2, 3):
         what, j, k = choices[at : at + 3]
         x, y = take(j), take(k)
-        made = [
+        kinds: list[Callable[[Any, Any], Any]] = [
             lambda x, y: x + y,
             lambda x, y: x * y,
             lambda x, y: x + x,
@@ -352,8 +355,8 @@ def grown(mark: Marker, choices: list[int], order: int) -> None:
             lambda x, y: x.clone().mul_(y).add_(x),
             lambda x, y: written(x, y),
             lambda x, y: x.detach() * y,
-        ][what % 15](x, y)
-        pool.append(made)
+        ]
+        pool.append(kinds[what % len(kinds)](x, y))
     loss = torch.stack([one.mean() for one in pool[-3:]]).sum()
     for _ in range(order):
         mark.watch(loss)
@@ -478,6 +481,33 @@ def test_function_transforms_are_linked(program: Callable[[], object], told: int
     assert len(linked) >= told
     assert all(twin.startswith(formula[:3].lower()) for _, twin, formula in linked)
     assert {formula for op, _, formula in names(process) if op == "add"} == {SUM}
+
+
+def test_a_backward_on_another_thread_is_not_linked_to_the_wrong_forward(tmp_path: Path) -> None:
+    """Each thread counts its autograd nodes for itself: the same number and name mean nothing there."""
+
+    def program() -> None:
+        kept: list[torch.Tensor] = []
+
+        def first() -> None:
+            kept.append(torch.ones(3, requires_grad=True).sin().sum())
+
+        def second() -> None:
+            own = torch.ones(3, requires_grad=True).sin().sum()
+            kept[0].backward()
+            own.backward()
+
+        for work in (first, second):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+
+    with recording(tmp_path / "run.glens"):
+        program()
+    run = graphlens.load(tmp_path / "run.glens")
+    told = [one for process in run.processes() for one in names(process)]
+
+    assert [twin for op, twin, _ in told if op == "cos"] == ["", "sin"]
 
 
 # ── the user's code inside of a backward ─────────────────────────────────────────────────────
@@ -758,3 +788,23 @@ def test_what_was_saved_for_backward_is_an_edge(
     assert twin.outputs[0].value in reached(value for node in formula for value in node.inputs)
     assert "failed" not in {gap.kind for gap in process.gaps}
     assert len(ops(process)) == len(ran)
+
+
+def test_links_are_shown(tmp_path: Path) -> None:
+    """`graphlens show RUN op N`, as text and as JSON."""
+
+    def program() -> None:
+        x = leaf()
+        checkpoint(lambda t: t.sin().exp(), x, use_reentrant=False).sum().backward()
+
+    process = recorded(program, tmp_path / "run.glens")
+    ran = nodes_run(process)
+    again = next(k for k, node in enumerate(ran) if node.remakes is not None)
+    cosine = next(k for k, node in enumerate(ran) if node.op == "aten.cos.default")
+    run = graphlens.load(tmp_path / "run.glens")
+    first = op_answer(run, str(again))
+    second = op_answer(run, str(cosine))
+
+    assert (first["repeats"]["op"], first["forward"]) == ("aten.sin.default", None)
+    assert (second["forward"]["op"], second["formula"]) == ("aten.sin.default", "SinBackward0")
+    assert first["repeats"]["seq"] == second["forward"]["seq"] == 1

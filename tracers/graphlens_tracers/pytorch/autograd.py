@@ -19,7 +19,7 @@ import torch
 
 from graphlens_tracers.events import ValueId
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors
+from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors, home_of
 from graphlens_tracers.pytorch.plan import Node, Place
 from graphlens_tracers.sites import Place as Frame
 from graphlens_tracers.sites import Stacks
@@ -27,6 +27,7 @@ from graphlens_tracers.sites import Stacks
 if TYPE_CHECKING:  # they ask here
     from graphlens_tracers.pytorch.calls import Calls
     from graphlens_tracers.pytorch.record import Moment
+    from graphlens_tracers.pytorch.values import Values
 
 SUM = "sum of gradients"
 """The formula of what the engine does for a value that was used more than once."""
@@ -170,11 +171,13 @@ class Engine:
 
     Attributes:
         start: The last place before it; `roots`: what it differentiates.
+        foreign: Whether another thread made that; None when nobody asked yet.
     """
 
-    def __init__(self, start: Place, roots: tuple[Any, ...]) -> None:
+    def __init__(self, start: Place, roots: Any) -> None:
         self.start = start
-        self._roots = roots
+        self.roots = roots if isinstance(roots, (tuple, list)) else (roots,)
+        self.foreign: bool | None = None
         self._edges: dict[tuple[int, int], list[int]] | None = None
         self._held: list[Any] = []
         self._repeating: tuple[int, int] | None = None
@@ -194,7 +197,7 @@ class Engine:
 
     def _walk(self) -> None:
         self._edges = {}
-        waiting = compat.nodes_of(self._roots)
+        waiting = compat.nodes_of(self.roots)
         seen = {id(node) for node in waiting}
         while waiting:
             node = waiting.pop()
@@ -235,10 +238,11 @@ class Links:
     """
 
     def __init__(
-        self, calls: Calls, numbers: Numbers, tensor_name: Callable[[Any], tuple[str, str] | None]
+        self, calls: Calls, values: Values, tensor_name: Callable[[Any], tuple[str, str] | None]
     ) -> None:
         self._calls = calls
-        self._numbers = numbers
+        self._values = values
+        self._since = 0
         self._tensor_name = tensor_name
         self.engines: list[Engine] = []
         self._functions: list[int] = []  # where those that are being applied began
@@ -271,6 +275,12 @@ class Links:
         """A call begins, perhaps with the first operation of a Function."""
         self._functions = [0] * len(self._functions)
 
+    def another_thread(self, seq: int) -> None:
+        """From this operation on another thread runs, which counts its autograd nodes from zero."""
+        self._since = seq
+        self._values.numbers.clear()
+        self._calls.forget_numbers()
+
     def enter_function(self, here: Place) -> None:
         """A custom Function is being applied."""
         self._functions.append(here.depth + 1)
@@ -292,8 +302,10 @@ class Links:
         if node is None or inside is None:
             return Origin()
         name = node.name()
-        found = self._calls.made(compat.number_of(node), name, self._numbers)
         engine = self.engines[-1] if self.engines else None
+        found = None
+        if engine is None or not self._is_foreign(engine):
+            found = self._calls.made(compat.number_of(node), name, self._values.numbers)
         if inside.repeats:
             again = None
             if engine is not None and found is not None and found[0].region >= 0:
@@ -317,6 +329,18 @@ class Links:
             return Origin(formula=name, user=bool(inside.user))
         twin = found[0].node
         return Origin(twin.remakes or twin, None, name, bool(inside.user))
+
+    def _is_foreign(self, engine: Engine) -> bool:
+        """Whether another thread made what is differentiated: autograd numbers each thread's nodes apart."""
+        if engine.foreign is None:
+            engine.foreign = False
+            for root in engine.roots:
+                variable = self._values.variable_of(root) if isinstance(root, torch.Tensor) else None
+                if variable is not None:
+                    leaf = self._values.value_of(root, variable) in self._values.leaves
+                    made = self._calls.producer(home_of(root))
+                    engine.foreign |= leaf and (made is None or made[0] < self._since)
+        return engine.foreign
 
 
 def _adds_two(info: OpInfo, form: Form) -> bool:

@@ -233,6 +233,10 @@ class Calls:
                 return place, last
         return None
 
+    def forget_numbers(self) -> None:
+        """The autograd nodes of earlier calls were another thread's."""
+        self._history.clear()
+
     def _keep(self, end: End, variables: Vars) -> None:
         escaped = self._escaped
         for variable, depth, output in end.last_writers:

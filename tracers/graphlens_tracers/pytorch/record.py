@@ -122,7 +122,7 @@ class Recorder:
         """Whether the call that is under way had anything new in it."""
         self.states: dict[int, tuple[weakref.ref[Any], str]] = {}
         """Optimizer state by storage id, as the optimizers name it."""
-        self.links = Links(calls, self.values.numbers, modules.tensor_name)
+        self.links = Links(calls, self.values, modules.tensor_name)
         self.pending: Pending | None = None
 
     def info(self, func: Any) -> OpInfo:

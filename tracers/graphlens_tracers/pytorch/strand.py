@@ -121,6 +121,7 @@ class Strand:
         if self.sink is not None:
             self.sink.belongs_to(get_ident(), get_native_id())
             self.calls.thread = "" if name == self.sink.thread else name
+            self.recorder.links.another_thread(self.sink.seq)
             self.dispatch.turns.settle()
 
     def rest(self) -> None:
@@ -134,6 +135,8 @@ class Strand:
                 self.dispatch.could_not("the end of a thread", error)
         self._entered.clear()
         self.dispatch.engines = 0
+        if self.sink is not None:
+            self.recorder.links.engines.clear()
         self.dispatch.optimizer_depth = None
 
     def forked(self) -> None:

@@ -242,7 +242,7 @@ class PyTorchTracer:
             self._undo.append(partial(setattr, holder, compat.ENGINE_ENTRY, original))
 
     def _wrap_functions(self) -> None:
-        """Note what a custom `autograd.Function` runs: only the Function's own node is in autograd's graph."""
+        """Note what a custom `autograd.Function` runs: autograd has one node for all of it."""
         function = torch.autograd.Function
         original = function.__dict__["apply"]
         apply = original.__func__
