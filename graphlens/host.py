@@ -46,6 +46,7 @@ class Launch:
         python: The interpreter, as a path.
         steps: "A:B" as typed; empty for all.
         framework: A tracer's name, or "auto".
+        compiled: Compiled regions stay compiled, and are not looked into.
     """
 
     words: tuple[str, ...]
@@ -54,6 +55,7 @@ class Launch:
     level: str = "health"
     steps: str = ""
     framework: str = "auto"
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,8 @@ def environment(
 ) -> dict[str, str]:
     """The script's environment: ours, and what the bootstrap reads."""
     inner = dict(outer)
-    inner.pop("GRAPHLENS_STEPS", None)  # of a recording that this one is started from
+    for name in ("GRAPHLENS_STEPS", "GRAPHLENS_COMPILED"):
+        inner.pop(name, None)  # of a recording that this one is started from
     inner["GRAPHLENS_RUN"] = str(run)
     inner["GRAPHLENS_PAGES"] = str(pages)
     inner["GRAPHLENS_LEVEL"] = launch.level
@@ -151,6 +154,8 @@ def environment(
     inner["GRAPHLENS_TRIGGERS"] = ",".join(spec.trigger for spec in discover.chosen(launch.framework))
     if launch.steps:
         inner["GRAPHLENS_STEPS"] = launch.steps
+    if launch.compiled:
+        inner["GRAPHLENS_COMPILED"] = "1"
     path = inner.get("PYTHONPATH")
     inner["PYTHONPATH"] = f"{_BOOTSTRAP}{os.pathsep}{path}" if path else str(_BOOTSTRAP)
     return inner

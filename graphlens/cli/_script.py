@@ -61,6 +61,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--framework", choices=["auto", *names], default="auto", help="default: what the script imports"
     )
     parser.add_argument(
+        "--compiled",
+        action="store_true",
+        help="leave what the script compiles (torch.compile) compiled: one operation each, not looked into",
+    )
+    parser.add_argument(
         "--python", metavar="PATH", default=sys.executable, help="run the script with this interpreter"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no closing summary")
@@ -89,6 +94,7 @@ def launch(args: argparse.Namespace) -> Launch:
             level=args.level,
             steps=_steps(args.steps),
             framework=args.framework,
+            compiled=args.compiled,
         )
     )
 

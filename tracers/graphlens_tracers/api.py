@@ -18,10 +18,13 @@ class Options:
     Attributes:
         level: "structure", or "health": minimum, maximum and non-finite counts too.
         steps: Only the training steps from the first up to, not including, the second.
+        compiled: Compiled regions stay compiled, and are one operation each; otherwise they run as
+            written, so that their operations are seen.
     """
 
     level: Level = "health"
     steps: tuple[int, int | None] = (0, None)
+    compiled: bool = False
 
 
 class Sink(Protocol):
@@ -65,6 +68,7 @@ class TracerSpec:
         needs: Version range as a requirement ("torch>=2.4"), for `graphlens doctor`.
         environment: Variables, as (name, value), that the framework must find when it is imported;
             one that is already set is left as it is.
+        uncompiled: The same, when compiled regions are to run as written.
     """
 
     name: str
@@ -72,3 +76,4 @@ class TracerSpec:
     factory: str
     needs: str
     environment: tuple[tuple[str, str], ...] = ()
+    uncompiled: tuple[tuple[str, str], ...] = ()

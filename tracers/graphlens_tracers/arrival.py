@@ -25,7 +25,8 @@ _hooked: list[bool] = []
 
 def before(trigger: str) -> None:
     """The framework is about to be imported: set what it reads from the environment meanwhile."""
-    for name, value in _spec(trigger).environment:
+    spec = _spec(trigger)
+    for name, value in (*spec.environment, *(() if _compiled(os.environ) else spec.uncompiled)):
         os.environ.setdefault(name, value)
 
 
@@ -65,7 +66,11 @@ def options(environment: Mapping[str, str]) -> Options:
     if level not in LEVELS:
         raise ValueError(f"GRAPHLENS_LEVEL={level!r} is none of {', '.join(LEVELS)}")
     first, _, stop = environment.get("GRAPHLENS_STEPS", ":").partition(":")
-    return Options(level, (int(first or 0), int(stop) if stop else None))
+    return Options(level, (int(first or 0), int(stop) if stop else None), _compiled(environment))
+
+
+def _compiled(environment: Mapping[str, str]) -> bool:
+    return environment.get("GRAPHLENS_COMPILED") == "1"
 
 
 def _spec(trigger: str) -> TracerSpec:

@@ -70,8 +70,8 @@ class Twice(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> Any:
-        x, _ = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (grad,), (x, _) = grad_outputs, ctx.saved_tensors
         return grad * x.cos() + grad * 0
 
 
@@ -87,8 +87,8 @@ class Parts(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, product: torch.Tensor, added: torch.Tensor) -> Any:
-        x, y = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (product, added), (x, y) = grad_outputs, ctx.saved_tensors
         return product * y + added, product * x + added
 
 
@@ -100,8 +100,8 @@ class Reversed(torch.autograd.Function):
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> Any:
-        return grad.neg()
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        return grad_outputs[0].neg()
 
 
 def applied(function: Any, *given: torch.Tensor) -> Any:
@@ -253,8 +253,8 @@ def penalty(mark: Marker) -> None:
 
 def lists(mark: Marker) -> None:
     xs = [leaf(), leaf()]
-    ys = torch._foreach_mul(xs, 2.0)
-    zs = torch._foreach_exp(ys)
+    ys = torch.ops.aten._foreach_mul.Scalar(xs, 2.0)
+    zs = torch.ops.aten._foreach_exp.default(ys)
     ends(mark, zs[0].sum() + zs[1].sum() + ys[0].sum())
 
 

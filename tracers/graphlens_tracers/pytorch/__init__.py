@@ -11,5 +11,5 @@ SPEC = TracerSpec(
     needs="torch>=2.6",
     # Read by torch.compile at every call, so it has to stay: compiled regions would hide their
     # operations, and with fullgraph=True refuse to run under a dispatch mode at all.
-    environment=(("TORCHDYNAMO_DISABLE", "1"),),
+    uncompiled=(("TORCHDYNAMO_DISABLE", "1"),),
 )

@@ -137,3 +137,61 @@ def in_infra_mode() -> bool:
     if get_dispatch_mode is None:
         return False
     return any(get_dispatch_mode(key) is not None for key in INFRA_MODES)
+
+
+# ── torch.compile ────────────────────────────────────────────────────────────────────────────
+
+
+def compiled_graph() -> Any:
+    """TorchDynamo's class for a graph that is being compiled; None where it is not loaded, or has none."""
+    module = sys.modules.get("torch._dynamo.output_graph")
+    graph = getattr(module, "OutputGraph", None)
+    return graph if hasattr(graph, "call_user_compiler") else None
+
+
+def compiled_name(graph: Any) -> str:
+    """What a compiled graph is of: "Net.forward", a function's name."""
+    root = getattr(graph, "root_tx", None)
+    code = getattr(root, "f_code", None)
+    name = str(getattr(code, "co_qualname", "graph"))
+    if name.startswith("wrap_inline."):  # around a module's own call
+        called = getattr(root, "f_locals", {}).get("fn")
+        owner = getattr(called, "__self__", called)
+        if isinstance(owner, torch.nn.Module):
+            return f"{type(owner).__name__}.forward"
+    return name.replace("<locals>.", "")
+
+
+def compiled_autograd() -> bool:
+    """Whether backwards are compiled as a whole, hooks included."""
+    module = sys.modules.get("torch._dynamo.compiled_autograd")
+    return bool(getattr(module, "compiled_autograd_enabled", False))
+
+
+def hide_hooks(ours: list[Any]) -> Callable[[], object]:
+    """Let compiled modules warn of others' global hooks only; gives what undoes it."""
+    holder, name = torch.nn.modules.module, "_has_any_global_hook"
+    original = getattr(holder, name, None)
+    if original is None:
+        return lambda: None
+    kinds = ("backward_pre", "backward", "forward_pre", "forward")
+
+    def has_any_global_hook() -> bool:
+        hooks = [hook for kind in kinds for hook in getattr(holder, f"_global_{kind}_hooks", {}).values()]
+        return any(hook not in ours for hook in hooks)
+
+    setattr(holder, name, has_any_global_hook)
+    return lambda: setattr(holder, name, original)
+
+
+def leave_uncompiled(function: Any, callees: bool) -> None:
+    """Let TorchDynamo pass by this function of ours, where what it could not compile runs as written.
+
+    Args:
+        callees: Pass by all that it calls, too: nothing in it is the script's.
+    """
+    frames = getattr(getattr(torch._C, "_dynamo", None), "eval_frame", None)
+    strategy, action = getattr(frames, "_FrameExecStrategy", None), getattr(frames, "_FrameAction", None)
+    if strategy is not None and action is not None:
+        then = action.SKIP if callees else action.DEFAULT
+        frames.set_code_exec_strategy(function.__code__, strategy(action.SKIP, then))  # type: ignore[union-attr]  # is there

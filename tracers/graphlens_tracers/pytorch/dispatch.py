@@ -55,6 +55,11 @@ class Dispatch(TorchDispatchMode):
         # operation of an inference script imports 900 modules and makes a folder in /tmp.
         return False
 
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        # Otherwise TorchDynamo would compile nothing, and refuse where it must, as long as we look.
+        return True
+
     def __init__(self, begin: Callable[[], bool]) -> None:
         """`begin`: asked at the first operation; calls `record`, and is True when it did."""
         super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
@@ -263,9 +268,13 @@ class Dispatch(TorchDispatchMode):
     # ── the quick side ───────────────────────────────────────────────────────────────────────
 
     def _recognise(
-        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outer: int = 4
     ) -> tuple[Place | None, Sequence[float]]:
-        """The known place that this operation is, and its varying arguments; None when it is new."""
+        """The known place that this operation is, and its varying arguments; None when it is new.
+
+        Args:
+            outer: How many of our frames there are, from `_is_at` outwards.
+        """
         if self.recorder.pending is not None:
             self.recorder.resolve()
         place = self.calls.place
@@ -278,7 +287,7 @@ class Dispatch(TorchDispatchMode):
             if known.func is not func:
                 continue
             node = known.node
-            if node.depth >= 0 and (node.module_call != module_call or not self._is_at(node)):
+            if node.depth >= 0 and (node.module_call != module_call or not self._is_at(node, outer)):
                 continue
             if node.grad is not torch.is_grad_enabled():
                 continue
@@ -294,9 +303,9 @@ class Dispatch(TorchDispatchMode):
                 return known, scalars
         return None, ()
 
-    def _is_at(self, node: Node) -> bool:
+    def _is_at(self, node: Node, outer: int) -> bool:
         try:
-            frame = sys._getframe(node.depth + 4)
+            frame = sys._getframe(node.depth + outer)
         except ValueError:
             return False
         return frame.f_lasti == node.lasti and frame.f_code is node.code
@@ -487,7 +496,7 @@ class Dispatch(TorchDispatchMode):
 
     def _place(
         self, before: Before, results: Tensors, began: int, took: int, error: BaseException | None = None
-    ) -> None:
+    ) -> Place:
         """Declare what has run, and write its row."""
         recorder, sink = self.recorder, self.sink
         last = self.calls.place
@@ -505,6 +514,7 @@ class Dispatch(TorchDispatchMode):
         else:
             sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))
         self.rows.write(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
+        return place
 
     def _raised(self, place: Place | None, before: Before | None, began: int, error: BaseException) -> None:
         """The operation raised: it has a row, and none of its outputs."""

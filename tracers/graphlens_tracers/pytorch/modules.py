@@ -31,6 +31,11 @@ class ModuleCall:
         self.calls: dict[ScopeId, int] = {}
 
 
+def path_of(title: str, name: str) -> str:
+    """The dotted path of a part of a root, as if nothing in it were wrapped by torch.compile."""
+    return ".".join([title, *(part for part in name.split(".") if part and part != "_orig_mod")])
+
+
 class Names:
     """What a root module calls its parts, found once a root and again when a part is new."""
 
@@ -46,7 +51,7 @@ class Names:
         if root is None:
             return
         self.modules = {
-            id(module): (weakref.ref(module), f"{self.title}.{name}" if name else self.title)
+            id(module): (weakref.ref(module), path_of(self.title, name))
             for name, module in root.named_modules()
         }
 
@@ -151,7 +156,7 @@ class Modules:
         known = self._roots.get(id(module))
         if known is not None and known[0]() is module:
             return known[1]
-        title = type(module).__name__
+        title = type(getattr(module, "_orig_mod", module)).__name__  # what torch.compile wrapped
         count = self._titles[title] = self._titles.get(title, 0) + 1
         names = Names(module, title if count == 1 else f"{title}#{count}")
         self._roots[id(module)] = (weakref.ref(module), names)
@@ -166,7 +171,7 @@ class Modules:
             for name, tensor in named:
                 known = self.tensors.get(id(tensor))
                 if known is None or known[0]() is not tensor:
-                    self.tensors[id(tensor)] = (weakref.ref(tensor), kind, f"{title}.{name}")
+                    self.tensors[id(tensor)] = (weakref.ref(tensor), kind, path_of(title, name))
 
     def tensor_name(self, tensor: Any) -> tuple[str, str] | None:
         """(kind, name) of a parameter or buffer of a module that was called; None for any other tensor."""

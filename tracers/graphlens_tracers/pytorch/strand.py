@@ -20,6 +20,7 @@ from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.autograd import Engine
 from graphlens_tracers.pytorch.calls import Calls
+from graphlens_tracers.pytorch.compiled import Regions
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.plan import Place as At
@@ -49,6 +50,7 @@ class Strand:
     """One thread that is traced, or will be when it runs its first operation.
 
     Attributes:
+        regions: Runs its compiled regions.
         dispatch: The mode on the thread's stack of modes, as long as `seen`.
         sink: Its log; None before its first operation.
         name: The thread's name; "" for the one that started the tracer.
@@ -58,6 +60,7 @@ class Strand:
         self._common = common
         self.name = name
         self.dispatch = Dispatch(self.begin)
+        self.regions = Regions(self.dispatch)
         self.sink: LogSink | None = None
         self.seen = False
         self.first, self.stop = common.options.steps
@@ -278,6 +281,7 @@ class Strand:
             self.recorder.links.engines.pop()
         if dispatch.engines:
             return
+        self.regions.abandon()
         if self.sink is not None:
             self.calls.backward = True
             self.calls.pending = False

@@ -19,11 +19,16 @@ from torch.nn.modules import module as module_hooks
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from graphlens_tracers.api import Options, Sink
-from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch import compat, compiled
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.numerics import be_careful
 from graphlens_tracers.pytorch.strand import Common, Strand
 from graphlens_tracers.sink import LogSink
+
+
+def _undo_all(steps: list[Callable[[], object]]) -> None:
+    while steps:
+        steps.pop()()
 
 
 class PyTorchTracer:
@@ -56,7 +61,9 @@ class PyTorchTracer:
         self._wrap_engine()
         self._wrap_functions()
         self._wrap_threads()
-        self._note_compilation()
+        if options.compiled:
+            self._stay_out_of_compilation()
+        self._undo.append(partial(_undo_all, compiled.wrap(self._here, self._common.sink.gap)))
         if options.steps[0] <= 0:
             self._main.see()
 
@@ -142,19 +149,20 @@ class PyTorchTracer:
             self._common.sink.gap("thread", what)
         return strand
 
-    def _note_compilation(self) -> None:
-        """`torch.compile` does not compile while we look: say so where it is called."""
-        original, sink = torch.compile, self._common.sink
+    def _hook(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        return compiled.unless_compiling(hook) if self._common.options.compiled else hook
 
-        @wraps(original)
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            sink.gap(
-                "compiled", "regions given to torch.compile run uncompiled, so that their operations are seen"
-            )
-            return original(*args, **kwargs)
-
-        torch.compile = noted
-        self._undo.append(partial(setattr, torch, "compile", original))
+    def _stay_out_of_compilation(self) -> None:
+        """Where a graph breaks, TorchDynamo compiles whatever runs: not us."""
+        for ours in (
+            Dispatch.__torch_dispatch__, PyTorchTracer._here, Dispatch.applied, Strand.function_begins,
+            Strand.function_ended, Strand.backward_begins, Strand.backward_ended,
+        ):  # fmt: skip
+            compat.leave_uncompiled(ours, callees=True)
+        # What these two run is the script's.
+        compat.leave_uncompiled(torch.autograd.Function.apply, callees=False)
+        for holder in compat.engine_holders:
+            compat.leave_uncompiled(getattr(holder, compat.ENGINE_ENTRY), callees=False)
 
     # ── modules ──────────────────────────────────────────────────────────────────────────────
 
@@ -178,9 +186,11 @@ class PyTorchTracer:
                     if strand.sink is not None:
                         strand.modules.exist = True
 
+        before, after = self._hook(entered), self._hook(left)
         self._undo += [
-            module_hooks.register_module_forward_pre_hook(entered).remove,
-            module_hooks.register_module_forward_hook(left, always_call=True).remove,
+            compat.hide_hooks([before, after]),
+            module_hooks.register_module_forward_pre_hook(before).remove,
+            module_hooks.register_module_forward_hook(after, always_call=True).remove,
             module_hooks.register_module_parameter_registration_hook(has_parameter).remove,
         ]
 
@@ -213,8 +223,8 @@ class PyTorchTracer:
         torch.optim.Optimizer.__init__ = made  # type: ignore[method-assign]  # and undone by `stop`
         self._undo += [
             partial(setattr, torch.optim.Optimizer, "__init__", original),
-            register_optimizer_step_pre_hook(begins).remove,
-            register_optimizer_step_post_hook(ended).remove,
+            register_optimizer_step_pre_hook(self._hook(begins)).remove,
+            register_optimizer_step_post_hook(self._hook(ended)).remove,
         ]
 
     # ── backward ─────────────────────────────────────────────────────────────────────────────
