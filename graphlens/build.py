@@ -44,10 +44,10 @@ class _Growing:
     seen: GraphSeen
     own: list[NodeId] = field(default_factory=list)
     inside: set[NodeId] = field(default_factory=set)
-    rewired: dict[NodeId, Inputs] = field(default_factory=dict)
+    rewired: dict[NodeId, Rewired] = field(default_factory=dict)
     merged: GraphSeen | None = None
     order: tuple[int, list[NodeId]] = (-1, [])  # as of `Declared._changes`
-    wiring: tuple[int, dict[NodeId, Inputs]] = (-1, {})
+    wiring: tuple[int, dict[NodeId, Rewired]] = (-1, {})
     built: tuple[int, Graph] | None = None
 
     def grow(self, nodes: Sequence[NodeId], rewired: Sequence[Rewired]) -> None:
@@ -55,7 +55,7 @@ class _Growing:
             if node not in self.inside:
                 self.inside.add(node)
                 self.own.append(node)
-        self.rewired.update({one.node: one.inputs for one in rewired})
+        self.rewired.update({one.node: one for one in rewired})
         self.merged = None
 
 
@@ -141,7 +141,7 @@ class Declared:
         """One graph as declared so far. Raises KeyError when there is none of that id."""
         growing = self._graphs[graph]
         if growing.merged is None:
-            rewired = tuple(Rewired(node, inputs) for node, inputs in growing.rewired.items())
+            rewired = tuple(growing.rewired.values())
             growing.merged = replace(growing.seen, nodes=tuple(growing.own), rewired=rewired)
         return growing.merged
 
@@ -185,22 +185,27 @@ class Declared:
             have += len(part)
         return parts
 
-    def wiring(self, graph: GraphId) -> dict[NodeId, Inputs]:
-        """The inputs of those nodes of a graph that do not read what they were declared with."""
+    def wiring(self, graph: GraphId) -> dict[NodeId, Rewired]:
+        """Those nodes of a graph that do not read what they were declared with."""
         growing = self._graphs[graph]
         if growing.wiring[0] != self._changes:
-            wiring: dict[NodeId, Inputs] = {}
+            wiring: dict[NodeId, Rewired] = {}
             have: set[NodeId] = set()
             for (link, _), part in zip(self._chain(graph), self._parts(graph), strict=True):
                 have.update(part)
-                wiring.update({node: inputs for node, inputs in link.rewired.items() if node in have})
+                wiring.update({node: one for node, one in link.rewired.items() if node in have})
             growing.wiring = self._changes, wiring
         return growing.wiring[1]
 
     def inputs(self, graph: GraphId, node: NodeId) -> Inputs:
         """What a node reads in a graph; as declared when there is no graph of that id."""
-        wiring = self.wiring(graph) if graph in self._graphs else {}
-        return wiring.get(node, self.nodes[node].inputs)
+        rewired = self.wiring(graph).get(node) if graph in self._graphs else None
+        return self.nodes[node].inputs if rewired is None else rewired.inputs
+
+    def through(self, graph: GraphId, node: NodeId) -> dict[int, ValueId]:
+        """For each input that lies otherwise than the value it reads, the value that it lies like."""
+        rewired = self.wiring(graph).get(node) if graph in self._graphs else None
+        return dict(self.nodes[node].through if rewired is None else rewired.through)
 
     def graph(self, graph: GraphId) -> Graph:
         """The networkx graph as far as it is declared; the same object each time, and it grows.
@@ -215,7 +220,8 @@ class Declared:
             wiring, nodes, leaves = self.wiring(graph), self.nodes, self.leaves
             for node in self.order(graph)[len(built.order) :]:
                 declared = nodes[node]
-                built.add(declared, wiring.get(node, declared.inputs), leaves)
+                inputs = wiring[node].inputs if node in wiring else declared.inputs
+                built.add(declared, inputs, leaves)
             growing.built = self._changes, built
         return built
 

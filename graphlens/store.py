@@ -207,6 +207,11 @@ class Process(Follower):
         """The values that a node reads in a graph, without building it."""
         return self._declared.inputs(graph, node)
 
+    @locked
+    def through(self, graph: GraphId, node: NodeId) -> dict[int, ValueId]:
+        """For each input that lies otherwise than the value it reads, the value that it lies like."""
+        return self._declared.through(graph, node)
+
     # ── what ran ─────────────────────────────────────────────────────────────────────────────
 
     @property

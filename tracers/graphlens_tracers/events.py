@@ -48,6 +48,8 @@ class Spec:
     strides: tuple[int, ...] | None = None  # None: contiguous
     offset: int = 0  # elements into the storage
     layout: str = "strided"
+    conj: bool = False  # its memory holds the complex conjugates of its elements
+    neg: bool = False  # its memory holds the negatives of its elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,8 @@ class NodeSeen:
             to ("MulBackward0"), "AccumulateGrad[NAME]" where a gradient is put into a parameter's, or
             "sum of gradients" where those of a value that was used more than once are added up. Empty
             for what code of the user's did meanwhile: hooks, checkpoints.
+        through: (input, value) for each input that lies otherwise than the value it reads: it is that
+            memory, laid out as this value. An old view of what was written since, for one.
     """
 
     node: NodeId
@@ -216,6 +220,7 @@ class NodeSeen:
     twin: NodeId | None = None
     remakes: NodeId | None = None
     formula: str = ""
+    through: tuple[tuple[int, ValueId], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +229,7 @@ class Rewired:
 
     node: NodeId
     inputs: tuple[ValueId | None, ...]
+    through: tuple[tuple[int, ValueId], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

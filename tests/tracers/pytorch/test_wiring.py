@@ -214,7 +214,7 @@ def forgets_writes(monkeypatch: pytest.MonkeyPatch) -> None:
         honest(self, variable, value)
 
     monkeypatch.setattr(values.Values, "_grow", grow)
-    monkeypatch.setattr(values.Values, "value_of", lambda self, tensor, variable: first[variable])
+    monkeypatch.setattr(values.Values, "value_of", lambda self, tensor, variable, _: (first[variable], None))
 
 
 def trusts_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ import torch
 from graphlens_tracers.events import Spec
 
 Tensors = list[torch.Tensor]
+Geometry = tuple[int, tuple[int, ...], tuple[int, ...], str]
+"""Where in its storage a tensor lies: offset, shape, strides, `kind_of` it."""
 
 _BATCH_NORMS = {
     "aten.native_batch_norm.default": (3, 4, 5),
@@ -82,16 +84,19 @@ class Form:
     """The arguments of one call, taken apart.
 
     Attributes:
-        tensors: In argument order; a tensor given twice stands twice.
+        tensors: In argument order; a tensor given twice stands twice. A storage stands there as the
+            bytes that it holds.
+        storages: Which of the tensors stand for a storage.
         scalars: ints and floats in order; `lists`: for each, how many elements of its list follow it.
         text: JSON, numbers exact, tensors as "$k".
         skeleton: The same with every number replaced: what makes two calls the same node.
     """
 
-    __slots__ = ("lists", "scalars", "skeleton", "tensors", "text")
+    __slots__ = ("lists", "scalars", "skeleton", "storages", "tensors", "text")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.tensors: Tensors = []
+        self.storages: set[int] = set()
         self.scalars: list[float] = []
         self.lists: list[int] = []
         plain = [[self._plain(arg) for arg in args], {name: self._plain(arg) for name, arg in kwargs.items()}]
@@ -119,7 +124,17 @@ class Form:
             return {str(name): self._plain(element) for name, element in given.items()}
         if isinstance(given, str):
             return f"${given}" if given.startswith("$") else given
+        if isinstance(given, torch.UntypedStorage):
+            self.storages.add(len(self.tensors))
+            self.tensors.append(_bytes_of(given))
+            return {"storage": f"${len(self.tensors) - 1}"}
         return _named(given)
+
+
+def _bytes_of(storage: torch.UntypedStorage) -> torch.Tensor:
+    with torch._C.DisableTorchFunction():
+        whole = torch.empty(0, dtype=torch.uint8, device=storage.device)
+        return whole.set_(storage, 0, (storage.nbytes(),), (1,))
 
 
 class _Number:
@@ -134,7 +149,8 @@ class _Number:
 def _exact(number: _Number) -> Any:
     value = number.value
     if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
+        sign = "-" if math.isnan(value) and math.copysign(1, value) < 0 else ""
+        return {"float": f"{sign}{value}"}
     return value
 
 
@@ -189,7 +205,7 @@ def spec_of(tensor: torch.Tensor) -> Spec:
         offset = int(tensor.storage_offset())
     except (RuntimeError, NotImplementedError):
         return Spec(shape, dtype, device)  # a wrapper without memory of its own
-    return Spec(shape, dtype, device, strides, offset)
+    return Spec(shape, dtype, device, strides, offset, conj=tensor.is_conj(), neg=tensor.is_neg())
 
 
 def _size(size: Any) -> int | None:
@@ -203,3 +219,40 @@ def home_of(tensor: torch.Tensor) -> Any:
         return tensor.untyped_storage()
     except (RuntimeError, NotImplementedError):
         return tensor  # sparse, nested, opaque
+
+
+def geometry_of(tensor: torch.Tensor) -> Geometry | None:
+    """Where in its storage a tensor lies; None for one without a storage of its own."""
+    try:
+        shape = tuple(map(int, tensor.shape))
+        # As in its `Spec`: the stride of a dimension of one element is anything.
+        strides = contiguous(shape) if tensor.is_contiguous() else tuple(map(int, tensor.stride()))
+        return int(tensor.storage_offset()), shape, strides, kind_of(tensor)
+    except (RuntimeError, NotImplementedError, TypeError, AttributeError):
+        return None  # no storage, or a size that is no number (jagged)
+
+
+def kind_of(tensor: torch.Tensor) -> str:
+    """How the bytes of a tensor are read: its type, and whether they are its conjugate or negative."""
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if tensor.layout is not torch.strided:
+        return dtype
+    return dtype + ("*" if tensor.is_conj() else "") + ("-" if tensor.is_neg() else "")
+
+
+def is_part(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is smaller than its storage."""
+    try:
+        return int(tensor.numel()) * int(tensor.element_size()) < int(tensor.untyped_storage().nbytes())
+    except (RuntimeError, NotImplementedError, TypeError):
+        return False  # it has none
+
+
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a tensor of this shape whose elements follow each other in C order."""
+    strides: list[int] = []
+    step = 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))

@@ -19,7 +19,7 @@ import torch
 
 from graphlens_tracers.events import ValueId
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors, home_of
+from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors, geometry_of, home_of
 from graphlens_tracers.pytorch.plan import Node, Place
 from graphlens_tracers.sites import Place as Frame
 from graphlens_tracers.sites import Stacks
@@ -337,7 +337,8 @@ class Links:
             for root in engine.roots:
                 variable = self._values.variable_of(root) if isinstance(root, torch.Tensor) else None
                 if variable is not None:
-                    leaf = self._values.value_of(root, variable) in self._values.leaves
+                    value, _ = self._values.value_of(root, variable, geometry_of(root))
+                    leaf = value in self._values.leaves
                     made = self._calls.producer(home_of(root))
                     engine.foreign |= leaf and (made is None or made[0] < self._since)
         return engine.foreign

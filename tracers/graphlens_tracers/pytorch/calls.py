@@ -198,7 +198,7 @@ class Calls:
     def _shapes_id(self, end: End) -> int:
         if self.specs is None:
             return 0
-        shapes = tuple(spec.shape for spec in self.specs)
+        shapes = tuple((spec.shape, spec.strides) for spec in self.specs)
         known = end.shapes.get(shapes)
         if known is None:
             self._shapes += 1

@@ -22,7 +22,7 @@ from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Seq, Unusual
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch import numerics as numbers
-from graphlens_tracers.pytorch.arguments import Form, Tensors, spec_of
+from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, spec_of
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import Slots, TooLarge, numerics
 from graphlens_tracers.pytorch.plan import Node, Place
@@ -161,15 +161,16 @@ class Dispatch(TorchDispatchMode):
         try:
             result = run(*args, **kwargs)
         except BaseException as error:
-            if seen:
-                self._raised(place, before, began, error)
+            if place is not None or before is not None:
+                self._raised(func, args, kwargs, began, error)
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
         took = perf_counter_ns() - began
         if seen:
             try:
                 if place is not None:
-                    self._finish(place, args, kwargs, result)
+                    if self._finish(place, args, kwargs, result, began, took):
+                        return result
                     self.calls.place = place
                     self.rows.write(place.node, began, took, scalars)
                 elif before is not None:
@@ -214,7 +215,7 @@ class Dispatch(TorchDispatchMode):
             with lock:
                 try:
                     if before is not None and not self.idle and call == self.calls.call:
-                        self.values.follow(self.calls.place)
+                        self.values.follow(self.calls.place, self.calls.specs)
                         if failure is not None:
                             before = replace(before, written=[])
                         self._place(before, results or [], began, took, failure)
@@ -321,13 +322,21 @@ class Dispatch(TorchDispatchMode):
         u64[at.RUNNING_SEQ] = sink.seq + 1
         u64[at.RUNNING_SINCE] = perf_counter_ns()
 
-    def _finish(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        """Variables, ranges and shapes of a recognised operation that has run."""
+    def _finish(
+        self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, began: int, took: int
+    ) -> bool:
+        """Variables, ranges and shapes of a recognised operation that has run.
+
+        True when it was another one after all, since it made more or fewer tensors: its row is written then.
+        """
         node = place.node
         if type(result) is torch.Tensor and len(node.outputs) == 1:
             results: Tensors = [result]
         else:
             results = results_of(result, node.info.written(args, kwargs))
+            if len(results) != len(node.outputs):
+                self._place(self._before(node.info, args, kwargs), results, began, took)
+                return True
         if place.makes:
             variables = self.values.vars
             if place.next_var > len(variables):
@@ -337,19 +346,24 @@ class Dispatch(TorchDispatchMode):
         if place.leaves:
             self._leaves(place)
         for output in place.noted:
-            place.offsets[node.outputs[output].value] = int(results[output].storage_offset())
+            self.values.note(node.outputs[output].value, results[output])
+        if place.odd:
+            self.calls.reshape(place.parent)
         if node.ranged:
             self._look(node, results)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
             self.calls.reshape(place.parent)
         if self.calls.specs is not None:
             self.calls.specs.extend(spec_of(tensor) for tensor in results)
+        return False
 
     def _leaves(self, place: Place) -> None:
         for _, leaf in place.leaves:
             if leaf.reshaped:
                 leaf.reshaped = False
                 self.calls.reshape(place.parent)
+            elif not leaf.part:
+                leaf.lies = leaf.geometry
             if leaf.rebound:
                 leaf.rebound = False
                 producer = self.calls.producer(leaf.usual())
@@ -368,7 +382,7 @@ class Dispatch(TorchDispatchMode):
         for output, how in node.ranged:
             tensor = results[output]
             try:
-                if how == "f4":
+                if how == "f4" and not tensor.is_neg():
                     views = slots.f4
                     low = 2 * slot
                     numbers.aminmax(tensor, out=(views[low], views[low + 1]))
@@ -477,11 +491,8 @@ class Dispatch(TorchDispatchMode):
             self._between(func, calls.place)
             if self.idle:
                 return None
-        moment = self._moment()
-        followed = self.values.at is calls.place
-        self.values.follow(calls.place)
-        form = Form(args, kwargs)
-        variables, values = recorder.reads(form)
+        before = self._before(info, args, kwargs)
+        moment = before.moment
         where = moment.stack[0] if moment.stack else None
         sink.page.name_running(
             info.name if where is None else f"{info.name} {where[0].co_filename}:{recorder.sites.line(where)}"
@@ -490,9 +501,13 @@ class Dispatch(TorchDispatchMode):
         u64[at.RUNNING_NODE] = 0
         u64[at.RUNNING_SEQ] = sink.seq + 1
         u64[at.RUNNING_SINCE] = perf_counter_ns()
-        number = compat.sequence_number() if compat.sequence_number is not None else 0
-        written = info.written(args, kwargs)
-        return Before(info, moment, form, variables, values, written, (args, kwargs), number, followed)
+        return before
+
+    def _before(self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Before:
+        moment = self._moment()
+        followed = self.values.at is self.calls.place
+        self.values.follow(self.calls.place, self.calls.specs)
+        return self.recorder.before(info, moment, args, kwargs, followed)
 
     def _place(
         self, before: Before, results: Tensors, began: int, took: int, error: BaseException | None = None
@@ -502,7 +517,9 @@ class Dispatch(TorchDispatchMode):
         last = self.calls.place
         place = recorder.place(before, results)
         node = place.node
-        if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
+        if place.odd or (
+            node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results)
+        ):
             self.calls.reshape(last)
         if self.calls.specs is not None:
             self.calls.specs.extend(spec_of(tensor) for tensor in results)
@@ -516,23 +533,16 @@ class Dispatch(TorchDispatchMode):
         self.rows.write(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
         return place
 
-    def _raised(self, place: Place | None, before: Before | None, began: int, error: BaseException) -> None:
-        """The operation raised: it has a row, and none of its outputs."""
+    def _raised(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], began: int, error: BaseException
+    ) -> None:
+        """The operation raised, though it was the expected one: it has a row, and none of its outputs."""
         took = perf_counter_ns() - began
         try:
-            if before is not None:
-                self._place(replace(before, written=[]), [], began, took, error)
-            elif place is not None:
-                for _, how in place.node.ranged:
-                    self.slots.blank(how, self.sink.slots)
-                    self.sink.slots += 2 if how == "f8" else 1
-                self.values.reserve(place.next_var)
-                self.calls.place = place
-                fact = Unusual(Seq(self.sink.seq), -1, error=_words(error))
-                self.rows.later.append(partial(self.sink.declare, fact))
-                self.rows.write(place.node, began, took, ())
+            before = self._before(self.recorder.info(func), args, kwargs)
+            self._place(replace(before, written=[]), [], began, took, error)
         except Exception as ours:
-            self.could_not(place.func if place is not None else "an operation that raised", ours)
+            self.could_not(func, ours)
 
 
 def _words(error: BaseException) -> str:

@@ -95,6 +95,15 @@ class Slots:
             RuntimeError: This tensor can't be reduced; the slot then says "nothing to look at".
         """
         views, low, high = self._pair(ranged, slot)
+        if tensor.is_neg():
+            # In here nobody minds that bit: look at the memory, and turn around what it says.
+            self.look(torch._neg_view(tensor), ranged, slot)
+            if tensor.numel():
+                views[low].neg_(), views[high].neg_()
+                smallest = views[high].clone()
+                views[high].copy_(views[low])
+                views[low].copy_(smallest)
+            return self.finite(ranged, slot)
         if tensor.is_complex():
             tensor = torch.view_as_real(tensor.resolve_conj())
         if tensor.numel() == 0:

@@ -8,8 +8,9 @@ numbered weak references.
 
 from __future__ import annotations
 
+import math
 import weakref
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ from graphlens_tracers.events import (
     SiteId,
     ValueId,
 )
-from graphlens_tracers.pytorch.arguments import OpInfo, scalars_of
+from graphlens_tracers.pytorch.arguments import Geometry, OpInfo, geometry_of, is_part, kind_of, scalars_of
 from graphlens_tracers.pytorch.quick import Check, Compiler, Run, Vars
 
 
@@ -37,12 +38,20 @@ def gone() -> None:
     """Stands in `Vars` where no storage has been seen yet."""
 
 
+def same(one: float, other: float) -> bool:
+    """Whether two numbers are the same to the bit: -0.0 is not 0.0, NaN is NaN."""
+    if one == other:
+        return one != 0 or math.copysign(1, one) == math.copysign(1, other)
+    return one != one and other != other and math.copysign(1, one) == math.copysign(1, other)
+
+
 class Node:
     """A place in the program where an operation runs; shared by every way that passes it."""
 
     __slots__ = (
         "code", "depth", "form", "formula", "grad", "id", "info", "inputs", "key", "lasti", "lists",
-        "module_call", "outputs", "phase", "ranged", "remakes", "scalars", "scope", "shapes", "site", "slots",
+        "module_call", "outputs", "phase", "places", "ranged", "remakes", "scalars", "scope", "shapes",
+        "site", "slots", "through",
         "twin", "varying", "views", "writes",
     )  # fmt: skip
 
@@ -53,6 +62,7 @@ class Node:
         self.phase: Phase
         self.form: tuple[Any, ...]  # skeleton, views, writes, kinds of outputs: what must be equal
         self.inputs: tuple[ValueId | None, ...]
+        self.through: tuple[tuple[int, ValueId], ...]
         self.outputs: tuple[Output, ...]
         self.views: tuple[int | None, ...]  # for each output, the input it aliases
         self.writes: tuple[tuple[int, int], ...]
@@ -72,22 +82,31 @@ class Node:
         self.lasti: int
         self.depth: int
         self.grad: bool
+        self.places: list[Place] = []
 
     def let_vary(self, numbers: Sequence[float]) -> None:
         """Numbers that are not what they were: from now on they are written with the rows.
 
         A list of numbers varies as a whole.
         """
+        before = len(self.varying)
         for k, number in enumerate(numbers):
-            if number == self.scalars[k] or k in self.varying:
+            if same(number, self.scalars[k]) or k in self.varying:
                 continue
             start = k
             while start > 0 and self.lists[start - 1] == self.lists[start] + 1:
                 start -= 1
             self.varying.update(range(start, k + self.lists[k] + 1))
+        if len(self.varying) > before:
+            for place in self.places:  # each of them must say the numbers from now on
+                place.check, place.run = _never, None
         if self.varying and self.shapes is None:
             # A slice of another length, a view of another shape: look at what comes out.
             self.shapes = tuple(output.spec.shape for output in self.outputs)
+
+    def moves(self) -> set[int]:
+        """Outputs that are views, and may lie elsewhere the next time."""
+        return {k for k, base in enumerate(self.views) if base is not None} if self.varying else set()
 
 
 class Leaf:
@@ -98,12 +117,14 @@ class Leaf:
         strict: Another storage means another graph (parameters, buffers).
         rebound: Set when `accept` took another storage than the usual one.
         reshaped: Set when `accept` took another shape than the declared one.
+        geometry: Where it lay in its storage when it was declared; `lies`: where it lay last.
+        part: It is but a part of its storage, and may be another one the next time.
         shared: Another leaf usually is the same storage, too: only a look at the call tells them apart.
     """
 
     __slots__ = (
-        "_homes", "cell", "dtype", "geometry", "rebound", "reshaped", "shape", "shared", "strict", "usual",
-        "value",
+        "_homes", "cell", "dtype", "geometry", "kind", "lies", "part", "rebound", "reshaped", "shape",
+        "shared", "strict", "strides", "usual", "value",
     )  # fmt: skip
 
     def __init__(self, value: ValueId, cell: CellId | None, strict: bool, homes: dict[int, Leaf]) -> None:
@@ -115,7 +136,11 @@ class Leaf:
         self.usual: Any = gone
         self.dtype: torch.dtype | None = None
         self.shape: Any = None
+        self.kind = ""
+        self.strides: tuple[int, ...] | None = None  # None: it has no memory of its own
         self.geometry: Any = None
+        self.lies: Any = None
+        self.part = False
         self.rebound = False
         self.reshaped = False
 
@@ -128,9 +153,14 @@ class Leaf:
             variables: Those known so far in this call.
             from_outside: Leaves among them that might have taken this storage already.
         """
-        if tensor.dtype is not self.dtype:
+        if tensor.dtype is not self.dtype or kind_of(tensor) != self.kind:
             return False
-        if tensor.shape != self.shape:
+        if not self.part and not self.strict and is_part(tensor):
+            return False  # from now on it must be looked at where it is read again
+        self.lie(tensor)
+        if tensor.shape != self.shape or (self.lies is not None and self.lies[2] != self.geometry[2]):
+            if self.strict:
+                return False
             self.reshaped = True
         if self.usual() is storage:
             return not any(variables[k]() is storage for k in from_outside)
@@ -139,6 +169,20 @@ class Leaf:
         self.bind(storage)
         self.rebound = True
         return True
+
+    def lie(self, tensor: torch.Tensor) -> None:
+        """Note where in its storage it lies in this call."""
+        self.lies = geometry_of(tensor)
+
+    def is_at(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor of its storage lies where it does in this call."""
+        return self.lies is None or self.lies == geometry_of(tensor)
+
+    def declared_as(self, tensor: torch.Tensor, geometry: Any) -> None:
+        """What it was when it was declared; `geometry` is None where it has no memory of its own."""
+        self.dtype, self.shape, self.geometry = tensor.dtype, tensor.shape, geometry
+        self.kind = kind_of(tensor)
+        self.strides = None if geometry is None else tensor.stride()
 
     def bind(self, storage: Any) -> None:
         """From now on this leaf usually is that storage."""
@@ -158,8 +202,12 @@ class Place:
         asks: For an input that is such a leaf, whether it asks for a gradient; only where that matters.
         outside: (variable, leaf) of every leaf read so far.
         makes: (output, variable) for each output with memory of its own.
-        noted: Outputs whose offset in their storage is noted in `offsets` for those who read them.
+        noted: Outputs whose place in their storage is noted each time, since it moves.
+        odd: Its outputs are not as its node declares: it was reached another way.
+        first_output: How many outputs all places before it have.
         values: For each input, its value: the node's own wiring, or this way's.
+        through: (input, value) for each input that lies otherwise than its value: as that one does.
+        parts: (input, leaf) for each of them that lies as a leaf does, and as nothing known before it.
         children: What came next, the latest first.
         graph: The graph that was being recorded when this place was new.
         check: Whether an operation is this one; its varying arguments if so, else None.
@@ -172,9 +220,9 @@ class Place:
     """
 
     __slots__ = (
-        "ambiguous", "asks", "before", "check", "children", "depth", "end", "evaluates", "first_var", "func",
-        "graph", "leaves", "links", "makes", "next_var", "node", "noted", "offsets", "outside", "parent",
-        "reads", "region", "run", "values",
+        "ambiguous", "asks", "before", "check", "children", "depth", "end", "evaluates", "first_output",
+        "first_var", "func", "graph", "leaves", "lies", "links", "makes", "next_var", "node", "noted", "odd",
+        "offsets", "outside", "parent", "parts", "reads", "region", "run", "through", "values",
     )  # fmt: skip
 
     def __init__(self, node: Node, parent: Place | None) -> None:
@@ -190,9 +238,18 @@ class Place:
         self.asks: dict[int, bool] = {}
         self.ambiguous: dict[int, Any] = {}  # by input, a values.Where
         self.noted: tuple[int, ...] = ()
+        self.odd = False
+        self.first_output: int = (
+            parent.first_output + len(parent.node.outputs)
+            if parent is not None and parent.parent is not None
+            else 0
+        )
         self.offsets: dict[ValueId, int] = {}
+        self.lies: dict[ValueId, Geometry] = {}
         self.makes: tuple[tuple[int, int], ...] = ()
         self.values: tuple[ValueId | None, ...] = ()
+        self.through: tuple[tuple[int, ValueId], ...] = ()
+        self.parts: list[tuple[int, Leaf]] = []
         self.graph: GraphId = GraphId(-1)
         self.end: End | None = None
         self.first_var: int = parent.next_var if parent is not None else 0
@@ -213,6 +270,45 @@ class Place:
         found.reverse()
         return found
 
+    def note(self, outputs: set[int]) -> None:
+        """From now on note where these outputs lie, and whatever lies in them further on."""
+        moving: set[ValueId] = set()
+        ahead: list[tuple[Place, set[int]]] = [(self, outputs)]
+        while ahead:
+            place, more = ahead.pop()
+            more = more - set(place.noted)
+            if more:
+                place.noted = (*place.noted, *sorted(more))
+                place.run = None
+                moving.update(place.node.outputs[output].value for output in more)
+            ahead += [(child, child.lying_in(moving)) for child in place.children]
+
+    def distrust(self, leaf: Leaf) -> None:
+        """Whatever reads this leaf from here on is to be looked at again."""
+        ahead = [self]
+        while ahead:
+            place = ahead.pop()
+            if leaf.value in place.values:
+                place.func = None  # until the slow side has passed it
+            ahead += place.children
+
+    def coincide(self, values: tuple[ValueId, ...], leaves: tuple[Leaf, ...]) -> bool:
+        """Whether all of these lie alike in the call that is under way."""
+        return len({self.lies.get(value) for value in values} | {leaf.lies for leaf in leaves}) == 1
+
+    def lies_like(self, read: int) -> ValueId | None:
+        """The value that an input lies like."""
+        return next((value for k, value in self.through if k == read), self.values[read])
+
+    def lying_in(self, values: Container[ValueId | None]) -> set[int]:
+        """Which of its outputs are in the memory of an input that is, or lies like, one of `values`."""
+        through = dict(self.through)
+        inputs = {k for k, value in enumerate(self.values) if through.get(k, value) in values}
+        if not inputs:
+            return set()
+        views = {output for output, base in enumerate(self.node.views) if base in inputs}
+        return views | {output for read, output in self.node.writes if read in inputs}
+
     def leaves_before(self, index: int, strict: bool) -> tuple[int, ...]:
         """Variables of leaves read before input `index` that a leaf must not be confused with.
 
@@ -231,12 +327,15 @@ class Place:
         """Whether a call that `check` refused differs in numbers only; from then on they may vary."""
         node = self.node
         numbers = scalars_of(args, kwargs)
-        if numbers == node.scalars or len(numbers) != len(node.scalars):
+        if len(numbers) != len(node.scalars) or (
+            self.check is not _never and all(map(same, numbers, node.scalars))
+        ):
             return None
         every = Compiler(self, args, kwargs, set(range(len(numbers)))).check()
         if every(variables, args, kwargs) is None:
             return None
         node.let_vary(numbers)
+        self.note(node.moves())
         self.compile(args, kwargs)
         return self.check(variables, args, kwargs)
 

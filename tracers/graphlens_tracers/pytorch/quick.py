@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from math import copysign
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +18,7 @@ import torch
 
 from graphlens_tracers import page as at
 from graphlens_tracers.pytorch import numerics
-from graphlens_tracers.pytorch.arguments import spec_of
+from graphlens_tracers.pytorch.arguments import kind_of, spec_of
 from graphlens_tracers.wire import AT_GAP, AT_SLOTS, AT_TOOK, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
 if TYPE_CHECKING:  # they hold what is made here
@@ -160,7 +161,7 @@ class Compiler:
             "try:",
             "    result = run(*args, **kwargs)",
             "except BaseException as error:",
-            "    s._raised(place, None, began, error)",
+            "    s._raised(op, args, kwargs, began, error)",
             "    error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None",
             "    raise",
             "took = now() - began",
@@ -174,8 +175,10 @@ class Compiler:
             or node.ranged not in ((), ((0, "f4"),))
             or len(place.makes) > 1
             or place.noted
+            or place.odd
+            or node.outputs[0].spec.neg
         ):
-            return ["s._finish(place, args, kwargs, result)"]
+            return ["if s._finish(place, args, kwargs, result, began, took): return result"]
         lines: list[str] = []
         if place.makes:
             lines.append(f"vars[{self.constant(place.makes[0][1])}] = ref(result.untyped_storage())")
@@ -198,7 +201,7 @@ class Compiler:
             lines.append(f"if result.shape != {self.constant(node.shapes[0])}: calls.reshape(place.parent)")
         lines.append("if calls.specs is not None: calls.specs.append(spec_of(result))")
         one = ["if type(result) in PLAIN:", *_indented(lines)]
-        return [*one, "else:", "    s._finish(place, args, kwargs, result)"]
+        return [*one, "elif s._finish(place, args, kwargs, result, began, took): return result"]
 
     def _row(self) -> list[str]:
         node = self.node
@@ -245,6 +248,9 @@ class Compiler:
             self.one_list(arg, at)
         elif isinstance(arg, dict):
             self.fail_if("True")  # operators that take dicts are rare: always the slow way
+        elif isinstance(arg, torch.UntypedStorage):
+            self.tensor += 1
+            self.fail_if("True")  # and so are those that take memory itself
         else:
             self.one_other(arg, at)
 
@@ -261,20 +267,42 @@ class Compiler:
         else:
             self._leaf(leaf, index, name, variable)
         if index in self.place.ambiguous:
-            where = self.place.ambiguous[index]
-            if where.view is None:
-                self.fail_if(f"{name}.storage_offset() != {self.constant(where.offset)}")
-            else:
-                noted = f"{self.constant(self.place.offsets)}.get({self.constant(where.view)})"
-                self.fail_if(f"{name}.storage_offset() != {noted}")
+            self._lies(index, name)
+
+    def _lies(self, index: int, name: str) -> None:
+        """Another view of the same storage might be meant."""
+        where = self.place.ambiguous[index]
+        if where.view is not None:
+            noted = f"{self.constant(self.place.offsets)}.get({self.constant(where.view)})"
+            self.fail_if(f"{name}.storage_offset() != {noted}")
+        elif where.offset is not None:
+            self.fail_if(f"{name}.storage_offset() != {self.constant(where.offset)}")
+        if where.strides is not None:
             self.fail_if(f"{name}.stride() != {self.constant(where.strides)}")
+        if where.contiguous:
+            self.fail_if(f"not {name}.is_contiguous()")
+        if where.dims is not None:
+            self.fail_if(f"{name}.ndim != {self.constant(where.dims)}")
+        if where.shape is not None:
+            self.fail_if(f"{name}.shape != {self.constant(where.shape)}")
+        if where.kind is not None:
+            self.fail_if(f"{self.constant(kind_of)}({name}) != {self.constant(where.kind)}")
+        if where.same or where.leaves:
+            given = [self.constant(one) for one in (where.same, where.leaves)]
+            self.fail_if(f"not {self.constant(self.place.coincide)}({', '.join(given)})")
+        if where.leaf is not None:
+            self.fail_if(f"not {self.constant(where.leaf)}.is_at({name})")
 
     def _leaf(self, leaf: Leaf, index: int, name: str, variable: str) -> None:
         """A value from outside: what it usually is, or something that it may be."""
         held, dtype = self.constant(leaf), self.constant(leaf.dtype)
         usual = f"{held}.usual() is h and not {held}.shared and {name}.dtype is {dtype}"
+        if leaf.kind != str(leaf.dtype).removeprefix("torch.") or "complex" in leaf.kind:
+            usual += f" and {self.constant(kind_of)}({name}) == {held}.kind"
         if not leaf.strict:
             usual += f" and {name}.shape == {held}.shape"
+            if len(leaf.shape or ()) > 1:
+                usual += f" and {name}.stride() == {held}.strides"
         if index in self.place.asks:
             # Other leaves that ask for a gradient: the same operations, differentiated otherwise.
             self.fail_if(f"{name}.requires_grad is not {self.place.asks[index]}")
@@ -283,6 +311,8 @@ class Compiler:
         # Variables are numbered in the order in which they are read.
         self.fail_if(f"not ({usual}) and not {held}.accept(h, {name}, vars[:{variable}], {before})")
         self.lines.append(f"vars[{variable}] = {held}.usual")
+        if leaf.part:
+            self.lines.append(f"{held}.lie({name})")
 
     def one_number(self, arg: float, at: str) -> None:
         kind = "int" if type(arg) is int else "float"
@@ -290,8 +320,11 @@ class Compiler:
             self.fail_if(f"type({at}) is not {kind}")
             self.lines.append(f"out.append({at})")
         else:
-            value = self.constant(self.node.scalars[self.scalar])
+            known = self.node.scalars[self.scalar]
+            value = self.constant(known)
             self.fail_if(f"type({at}) is not {kind} or {at} != {value}")
+            if kind == "float" and known == 0:  # -0.0 is another number
+                self.fail_if(f"{self.constant(copysign)}(1, {at}) != {copysign(1, known)}")
         self.scalar += 1
 
     def one_list(self, arg: Sequence[Any], at: str) -> None:

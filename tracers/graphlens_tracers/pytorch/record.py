@@ -29,13 +29,24 @@ from graphlens_tracers.events import (
 )
 from graphlens_tracers.loops import innermost_loop
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.arguments import Form, OpInfo, Tensors, collect, home_of, spec_of
+from graphlens_tracers.pytorch.arguments import (
+    Form,
+    Geometry,
+    OpInfo,
+    Tensors,
+    collect,
+    geometry_of,
+    home_of,
+    is_part,
+    kind_of,
+    spec_of,
+)
 from graphlens_tracers.pytorch.autograd import Inside, Links, Origin, Pending, awaited, resolve
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
 from graphlens_tracers.pytorch.plan import Leaf, Node, Place
-from graphlens_tracers.pytorch.values import Values, Where, geometry_of
+from graphlens_tracers.pytorch.values import Values, Where, lies_as
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Sites, Stacks
 
@@ -73,6 +84,8 @@ class Before:
     Attributes:
         variables: For each input, its variable; None where its storage is new to this call.
         values: For each input, its value; None as above.
+        through: By input, the value that it lies like, where that is not its own.
+        lies: For each input, where in its storage it lies: an operation may change that.
         written: The inputs it will change in place.
         call: Its arguments, for the check that is made of them; never kept.
         number: What the next autograd node gets; its own is made already.
@@ -84,6 +97,8 @@ class Before:
     form: Form
     variables: list[int | None]
     values: list[ValueId | None]
+    through: dict[int, ValueId]
+    lies: list[Geometry | None]
     written: Tensors
     call: tuple[tuple[Any, ...], dict[str, Any]]
     number: int
@@ -134,15 +149,29 @@ class Recorder:
 
     # ── before and after one operation ───────────────────────────────────────────────────────
 
-    def reads(self, form: Form) -> tuple[list[int | None], list[ValueId | None]]:
-        """For each input, its variable (None: first read in this call) and its value."""
+    def before(
+        self, info: OpInfo, moment: Moment, args: tuple[Any, ...], kwargs: dict[str, Any], followed: bool
+    ) -> Before:
+        """What is known of an operation that is about to run; `followed` as in `Before`."""
+        form = Form(args, kwargs)
         variables: list[int | None] = []
         values: list[ValueId | None] = []
-        for tensor in form.tensors:
+        through: dict[int, ValueId] = {}
+        lies = [None if k in form.storages else geometry_of(t) for k, t in enumerate(form.tensors)]
+        for index, tensor in enumerate(form.tensors):
             variable = self.values.variable_of(tensor)
             variables.append(variable)
-            values.append(None if variable is None else self.values.value_of(tensor, variable))
-        return variables, values
+            if variable is None:
+                values.append(None)
+                continue
+            value, like = self.values.value_of(tensor, variable, lies[index])
+            values.append(value)
+            if like is not None:
+                through[index] = like
+        written = info.written(args, kwargs)
+        number = compat.sequence_number() if compat.sequence_number is not None else 0
+        call = args, kwargs
+        return Before(info, moment, form, variables, values, through, lies, written, call, number, followed)
 
     def place(self, before: Before, results: Tensors) -> Place:
         """The place of an operation that has run: a known child of the current one, or a new one."""
@@ -159,29 +188,57 @@ class Recorder:
         stem = (phase, id(info.func), frame, module_call, *origin.ids(), moment.grad)
         region = self.links.region(here, before.followed)
         key = (*stem, self.values.counts.get(stem, 0))
-        leaves, reads = self._read_leaves(form, before.variables, values, key)
+        leaves, reads = self._read_leaves(before, key)
+        parts = self._read_parts(before, reads, leaves, key)
         made = self._results(results, before.written, form, reads)
         node = self._node(key, before, site, scope, module_call, origin, made)
         self._locate(node, moment, phase)
         new = {reads[index] for index, _ in leaves}
         ambiguous = {
             index: where
-            for index, tensor in enumerate(form.tensors)
+            for index, geometry in enumerate(before.lies)
             if reads[index] not in new
-            and (where := self.values.ambiguous(tensor, reads[index], values[index])) is not None
+            and (
+                where := self.values.ambiguous(
+                    geometry,
+                    reads[index],
+                    before.through.get(index, values[index]),
+                    here.outside,
+                    self.values.knows(form.tensors[index], reads[index]),
+                )
+            )
+            is not None
         }
         graph_matters = phase not in (Phase.BACKWARD, Phase.OPTIMIZER)
         asks = {index: form.tensors[index].requires_grad for index, _ in leaves if graph_matters}
-        place = self._child(here, node, reads, leaves, asks, made.makes, values, ambiguous)
-        place.offsets = self.values.offsets
+        through = tuple(sorted(before.through.items()))
+        place = self._child(here, node, reads, leaves, asks, made.makes, values, through, ambiguous)
+        place.parts = parts
+        place.offsets, place.lies = self.values.offsets, self.values.lies
+        lie = [geometry_of(tensor) for tensor in results]
+        self._note_moves(place, results, lie)
+        place.func = node.info.func
         place.before = before.number - self.calls.number
         place.evaluates = (compat.number_of(moment.node), moment.node.name()) if moment.node else None
         place.region = region
         place.compile(*before.call)
-        self.values.add(place)
+        self.values.add(place, lie)
         self._remember(place, results, form)
         self.calls.place = place
         return place
+
+    def _note_moves(self, place: Place, results: Tensors, lie: list[Geometry | None]) -> None:
+        """Which outputs do not lie where the node says: they are noted each time, or the shapes are."""
+        node = place.node
+        moving = {leaf.value for _, leaf in place.outside if leaf.part}
+        place.note(node.moves() | place.lying_in(self.values.lies.keys() | moving))
+        for output in place.noted:
+            self.values.note(node.outputs[output].value, results[output])
+        if self.calls.specs is None and node.shapes is None and not place.odd:
+            place.odd = any(
+                here is not None and output not in place.noted and here != lies_as(node.outputs[output].spec)
+                for output, here in enumerate(lie)
+            )
 
     def resolve(self) -> None:
         """Read the autograd nodes that the last operation made: they exist only after dispatch."""
@@ -212,7 +269,7 @@ class Recorder:
             variable = self.values.variable_of(tensor)
             if node is None or variable is None or not inner:
                 continue
-            value = self.values.value_of(tensor, variable)
+            value, _ = self.values.value_of(tensor, variable, geometry_of(tensor))
             makers = [at for at in inner if any(output.value == value for output in at.node.outputs)]
             self.values.numbers.link(
                 makers[-1] if makers else place, compat.number_of(node) - self.calls.number, node.name()
@@ -252,49 +309,87 @@ class Recorder:
 
     # ── inputs ───────────────────────────────────────────────────────────────────────────────
 
-    def _read_leaves(
-        self, form: Form, variables: list[int | None], values: list[ValueId | None], key: tuple[Any, ...]
-    ) -> tuple[list[tuple[int, Leaf]], list[int]]:
+    def _read_leaves(self, before: Before, key: tuple[Any, ...]) -> tuple[list[tuple[int, Leaf]], list[int]]:
         leaves: list[tuple[int, Leaf]] = []
-        for index, tensor in enumerate(form.tensors):
+        variables, values, lies = before.variables, before.values, before.lies
+        for index, tensor in enumerate(before.form.tensors):
             if variables[index] is not None:
                 continue
             again = self.values.variable_of(tensor)  # the same new tensor twice in one operation
             if again is not None:
                 variables[index] = again
-                values[index] = next(values[k] for k in range(index) if variables[k] == again)
+                first = next(k for k in range(index) if variables[k] == again)
+                values[index] = values[first]
                 continue
-            leaf = self._leaf(tensor, key, index)
+            leaf = self._leaf(tensor, key, index, lies[index])
             variables[index] = self.values.make(tensor)
             values[index] = leaf.value
             leaves.append((index, leaf))
         return leaves, [variable for variable in variables if variable is not None]
 
-    def _leaf(self, tensor: torch.Tensor, key: tuple[Any, ...], index: int) -> Leaf:
+    def _read_parts(
+        self, before: Before, reads: list[int], leaves: list[tuple[int, Leaf]], key: tuple[Any, ...]
+    ) -> list[tuple[int, Leaf]]:
+        """Inputs that lie in memory from outside, but not where it was seen so far."""
+        parts: list[tuple[int, Leaf]] = []
+        first = {reads[index]: before.lies[index] for index, _ in leaves}
+        for index, tensor in enumerate(before.form.tensors):
+            variable, geometry = reads[index], before.lies[index]
+            if variable in first:
+                if geometry == first[variable] or geometry is None:
+                    continue
+            elif index in before.through or not self.values.is_part(variable, geometry):
+                continue
+            known = next(
+                (leaf for k, leaf in parts if reads[k] == variable and before.lies[k] == geometry), None
+            )
+            if known is None:
+                known = self._part(tensor, before.values[index], geometry)
+                parts.append((index, known))
+            before.through[index] = known.value
+        return parts
+
+    def _part(self, tensor: torch.Tensor, whole: ValueId | None, geometry: Geometry | None) -> Leaf:
+        key: Any = (("part", whole, geometry), tensor.dtype, 0)
+        leaf = self._leaves.get(key)
+        if leaf is None:
+            leaf = self._leaves[key] = Leaf(self._value(), None, False, self._homes)
+            leaf.declared_as(tensor, geometry)
+            self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_of(tensor)))
+        leaf.lies = geometry
+        return leaf
+
+    def _leaf(
+        self, tensor: torch.Tensor, key: tuple[Any, ...], index: int, geometry: Geometry | None
+    ) -> Leaf:
         home = home_of(tensor)
-        geometry = geometry_of(tensor)
         known = self._cells.get(id(home))
         if known is not None and known.usual() is home:
             if known.geometry == geometry:
+                known.lies = geometry
                 return known
             return self._view_of(known, tensor, home, geometry)
         named = self.modules.tensor_name(tensor)
         where: Any = ("named", *named) if named is not None else ("place", key, index)
         producer = self.calls.producer(home)
         again = 0
-        leaf = self._leaves.get((where, tensor.dtype, again))
+        leaf = self._leaves.get((where, kind_of(tensor), again))
         while leaf is not None and leaf.value in self.values.leaves:
             again += 1  # that one is another storage in this call
-            leaf = self._leaves.get((where, tensor.dtype, again))
+            leaf = self._leaves.get((where, kind_of(tensor), again))
         if leaf is None:
             leaf = self._declare_leaf(tensor, home, named, producer)
-            self._leaves[where, tensor.dtype, again] = leaf
+            self._leaves[where, kind_of(tensor), again] = leaf
         elif leaf.usual() is not home and producer is not None:
             self.sink.declare(Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1]))
         leaf.bind(home)
+        leaf.lies = geometry
+        if not leaf.part and not leaf.strict and is_part(tensor):
+            leaf.part = True
+            self.calls.root.distrust(leaf)
         if leaf.shape is None:
-            leaf.dtype, leaf.shape, leaf.geometry = tensor.dtype, tensor.shape, geometry
-        elif leaf.shape != tensor.shape:
+            leaf.declared_as(tensor, geometry)
+        elif leaf.shape != tensor.shape or (geometry is not None and leaf.geometry[2] != geometry[2]):
             self.calls.reshape(self.calls.place)
         if leaf.cell is not None:
             self._cells[id(home)] = leaf
@@ -308,8 +403,9 @@ class Recorder:
             leaf = self._leaves[where, tensor.dtype, 0] = Leaf(
                 self._value(), whole.cell, whole.strict, self._homes
             )
-            leaf.dtype, leaf.shape, leaf.geometry = tensor.dtype, tensor.shape, geometry
+            leaf.declared_as(tensor, geometry)
             self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_of(tensor), whole.cell))
+        leaf.lies = geometry
         leaf.bind(home)
         return leaf
 
@@ -341,9 +437,12 @@ class Recorder:
 
     def _results(self, results: Tensors, written: Tensors, form: Form, reads: list[int]) -> Made:
         """Which results are views, which were written in place, and which have memory of their own."""
-        written_at = {
-            reads[k]: k for k, tensor in enumerate(form.tensors) if any(tensor is w for w in written)
-        }
+        written_as = {id(w) for w in written}
+        written_at: dict[int, int] = {}
+        for k, tensor in enumerate(form.tensors):
+            if id(tensor) in written_as:
+                written_at[id(tensor)] = k  # one operation may write several views of one storage
+                written_at.setdefault(-1 - reads[k], k)
         read_at: dict[int, int] = {}
         for k, read in enumerate(reads):
             read_at.setdefault(read, k)
@@ -355,8 +454,8 @@ class Recorder:
             views.append(None)
             if variable is None:
                 makes.append((output, self.values.make(tensor)))
-            elif variable in written_at:
-                writes.append((written_at[variable], output))
+            elif (given := written_at.get(id(tensor), written_at.get(-1 - variable))) is not None:
+                writes.append((given, output))
             else:
                 views[-1] = read_at.get(variable)
         return Made(results, tuple(views), tuple(writes), tuple(makes))
@@ -386,6 +485,7 @@ class Recorder:
         node.remakes, node.formula = origin.remakes, origin.formula
         node.scalars, node.lists, node.varying = list(form.scalars), form.lists, set()
         node.inputs, node.views, node.writes = tuple(before.values), made.views, made.writes
+        node.through = tuple(sorted(before.through.items()))
         node.grad = before.moment.grad
         node.shapes = tuple(tensor.shape for tensor in made.results) if info.dynamic else None
         node.outputs = tuple(
@@ -429,6 +529,7 @@ class Recorder:
                 twin=node.twin,
                 remakes=remakes,
                 formula=node.formula,
+                through=node.through,
             )
         )
 
@@ -470,6 +571,7 @@ class Recorder:
         asks: dict[int, bool],
         makes: tuple[tuple[int, int], ...],
         values: list[ValueId | None],
+        through: tuple[tuple[int, ValueId], ...],
         ambiguous: dict[int, Where],
     ) -> Place:
         for child in here.children:
@@ -478,15 +580,21 @@ class Recorder:
             if (
                 child.node is node
                 and child.reads == tuple(reads)
-                and child.ambiguous == ambiguous
+                and child.ambiguous.keys() == ambiguous.keys()
+                and all(where.alike(ambiguous[k]) for k, where in child.ambiguous.items())
                 and child.makes == makes
                 and child.asks == asks
+                and child.through == through
                 and [(k, leaf.value) for k, leaf in child.leaves] == [(k, leaf.value) for k, leaf in leaves]
             ):
+                for k, where in child.ambiguous.items():
+                    if where.shape != ambiguous[k].shape:
+                        child.ambiguous[k] = where._replace(shape=None)  # it varies
                 here.children.remove(child)
                 here.children.insert(0, child)
                 return child
         place = Place(node, here)
+        node.places.append(place)
         place.reads, place.leaves, place.makes, place.values = (
             tuple(reads),
             leaves,
@@ -494,18 +602,17 @@ class Recorder:
             tuple(values),
         )
         place.outside = (*here.outside, *((reads[index], leaf) for index, leaf in leaves))
-        place.ambiguous, place.asks = ambiguous, asks
+        place.ambiguous, place.asks, place.through = ambiguous, asks, through
         place.next_var = self.values.count
         here.children.insert(0, place)
         place.graph = self.calls.grow(here, place)
-        rewired = () if place.values == node.inputs else (Rewired(node.id, place.values),)
+        as_declared = place.values == node.inputs and through == node.through
+        rewired = () if as_declared else (Rewired(node.id, place.values, through),)
         self.sink.declare(GraphGrew(place.graph, (node.id,), rewired))
         return place
 
     def _remember(self, place: Place, results: Tensors, form: Form) -> None:
         node = place.node
-        for output in place.noted:
-            self.values.offsets[node.outputs[output].value] = int(results[output].storage_offset())
         made = dict(place.makes)
         written = {output: read for read, output in node.writes}
         for output, tensor in enumerate(results):

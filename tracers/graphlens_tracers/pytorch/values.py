@@ -7,49 +7,58 @@ trace here; `Values.follow` catches up along the way when the slow side is neede
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 
 from graphlens_tracers.events import Phase, Spec, ValueId
-from graphlens_tracers.pytorch.arguments import home_of
+from graphlens_tracers.pytorch.arguments import Geometry, contiguous, geometry_of, home_of
 from graphlens_tracers.pytorch.autograd import Numbers
-from graphlens_tracers.pytorch.plan import Place, gone
+from graphlens_tracers.pytorch.plan import Leaf, Place, gone
 from graphlens_tracers.pytorch.quick import Vars
 
-Geometry = tuple[int, tuple[int, ...], tuple[int, ...], str]
+_ALIKE = ("aten.detach", "aten.alias", "aten.lift_fresh")
+"""Views that always lie like what they are views of."""
 
 
 class _Variable:
-    """A storage in this call: its newest value, and the views of it that are still up to date."""
+    """A storage in this call: its newest value, and how every view of it lies, with the version it saw."""
 
-    __slots__ = ("last", "version", "views")
+    __slots__ = ("doubles", "last", "outside", "version", "views")
 
     def __init__(self, last: ValueId) -> None:
         self.last = last
+        self.outside = False
         self.version = 0
         self.views: dict[Geometry, tuple[ValueId, int]] = {}
+        self.doubles: dict[Geometry, set[ValueId]] = {}  # other values that lie like one of `views`
 
 
 class Where(NamedTuple):
-    """Where in its storage an input lies: at `offset`, or where `view` was noted to lie in this call."""
+    """Where in its storage an input must lie, so that it is no other view; None: that need not be compared.
 
-    strides: tuple[int, ...]
-    offset: int | None
-    view: ValueId | None
+    Attributes:
+        offset: In elements; `view`: at the offset that was noted for this view in the call.
+        dims: How many dimensions it has.
+        same, leaves: These values and leaves all lie alike, as they did when it was taken for one of them.
+        leaf: It is where this leaf, which may be another part of its storage each time, was in this call.
+    """
 
+    strides: tuple[int, ...] | None = None
+    contiguous: bool = False
+    offset: int | None = None
+    view: ValueId | None = None
+    dims: int | None = None
+    shape: tuple[int, ...] | None = None
+    kind: str | None = None
+    same: tuple[ValueId, ...] = ()
+    leaves: tuple[Leaf, ...] = ()
+    leaf: Leaf | None = None
 
-def geometry_of(tensor: torch.Tensor) -> Geometry | None:
-    """Where in its storage a tensor lies; None for one without a storage of its own."""
-    try:
-        return (
-            int(tensor.storage_offset()),
-            tuple(map(int, tensor.shape)),
-            tuple(map(int, tensor.stride())),
-            str(tensor.dtype).removeprefix("torch."),
-        )
-    except (RuntimeError, NotImplementedError, TypeError, AttributeError):
-        return None  # no storage, or a size that is no number (jagged)
+    def alike(self, other: Where) -> bool:
+        """Equal but for the shape, which may vary."""
+        return self._replace(shape=None) == other._replace(shape=None)
 
 
 class Values:
@@ -62,6 +71,7 @@ class Values:
         leaves: Those that were read.
         views: Which place made a view, and as which output.
         offsets: Where views lie in their storage, of those whose place notes it.
+        lies: The same in full: what moves does not lie where its node says.
         forward: Whether an operation of the forward phase has run.
         at: The place up to which all this is known.
     """
@@ -73,11 +83,12 @@ class Values:
         self.leaves: set[ValueId] = set()
         self.views: dict[ValueId, tuple[Place, int]] = {}
         self.offsets: dict[ValueId, int] = {}
+        self.lies: dict[ValueId, Geometry] = {}
         self.counts: dict[Any, int] = {}
         self.numbers = Numbers()
         self._variables: list[_Variable] = []
         self._homes: dict[int, int] = {}
-        self._tensors: dict[int, tuple[weakref.ref[torch.Tensor], ValueId, int]] = {}
+        self._tensors: dict[int, tuple[weakref.ref[torch.Tensor], ValueId, int, int]] = {}
         self.at: Place | None = None
 
     def begin(self, root: Place) -> None:
@@ -87,6 +98,7 @@ class Values:
         self.leaves.clear()
         self.views.clear()
         self.offsets.clear()
+        self.lies.clear()
         self.counts.clear()
         self.numbers.clear()
         self._variables.clear()
@@ -94,16 +106,33 @@ class Values:
         self._tensors.clear()
         self.at = root
 
-    def follow(self, place: Place) -> None:
-        """Catch up with the places that were recognised since the slow side last looked."""
+    def follow(self, place: Place, specs: list[Spec] | None) -> None:
+        """Catch up with the places that were recognised since the slow side last looked.
+
+        Args:
+            specs: Of all outputs so far, where they are not as declared.
+        """
         if place is self.at:
             return
         for at in place.path(self.at):
-            self.add(at)
+            outputs = at.node.outputs
+            if specs is not None:
+                here = specs[at.first_output : at.first_output + len(outputs)]
+                lie = [lies_as(spec) for spec in here]
+            else:
+                lie = [lies_as(output.spec) for output in outputs]
+            self.add(at, [self.lies.get(o.value, known) for o, known in zip(outputs, lie, strict=True)])
         self.at = place
 
-    def add(self, place: Place) -> None:
-        """What running this place did to the values."""
+    def note(self, value: ValueId, tensor: torch.Tensor) -> None:
+        """Where a value that moves lies in this call."""
+        geometry = geometry_of(tensor)
+        if geometry is not None:
+            self.offsets[value] = geometry[0]
+            self.lies[value] = geometry
+
+    def add(self, place: Place, lie: Sequence[Geometry | None]) -> None:
+        """What running this place did to the values; `lie`: where its outputs are."""
         node = place.node
         self.count = max(self.count, place.next_var)
         self.forward = self.forward or node.phase is Phase.FORWARD
@@ -111,27 +140,40 @@ class Values:
         self.numbers.add(place)
         for index, leaf in place.leaves:
             self._grow(place.reads[index], leaf.value)
+            self._variables[place.reads[index]].outside = True
             self.leaves.add(leaf.value)
-            if leaf.geometry is not None:
-                self._see(place.reads[index], leaf.geometry, leaf.value)
+            self._see(place.reads[index], leaf.lies, leaf.value)
+        for index, leaf in place.parts:
+            if leaf.lies is not None:
+                # Never up to date: whoever reads it reads what the memory holds now.
+                self._variables[place.reads[index]].views.setdefault(leaf.lies, (leaf.value, -1))
         for output, variable in place.makes:
             self._grow(variable, node.outputs[output].value)
-            self._see(variable, _spec_geometry(node.outputs[output].spec), node.outputs[output].value)
+            self._see(variable, lie[output], node.outputs[output].value)
         for read, output in node.writes:
             known = self._variables[place.reads[read]]
             known.version += 1
             known.last = node.outputs[output].value
-            self._see(place.reads[read], _spec_geometry(node.outputs[output].spec), known.last)
+            here = lie[output]
+            old = known.views.get(here) if here is not None else None
+            if here is not None and old is not None and old[0] == place.lies_like(read):
+                del known.views[here]  # the very same tensor: not another one that lies alike
+            self._see(place.reads[read], here, known.last)
         for output, base in enumerate(node.views):
             if base is not None:
                 view = node.outputs[output]
                 self.views[view.value] = (place, output)
-                self._see(place.reads[base], _spec_geometry(view.spec), view.value)
+                known, here = self._variables[place.reads[base]], lie[output]
+                old = known.views.get(here) if here is not None else None
+                if old is not None and old[1] == known.version and node.info.name.startswith(_ALIKE):
+                    continue
+                self._see(place.reads[base], lie[output], view.value)
         self.at = place
 
     def remember(self, tensor: torch.Tensor, variable: int, value: ValueId) -> None:
         """This very tensor object is that value, until its storage is written."""
-        self._tensors[id(tensor)] = (weakref.ref(tensor), value, self._variables[variable].version)
+        known = self._variables[variable]
+        self._tensors[id(tensor)] = (weakref.ref(tensor), value, variable, known.version)
 
     def variable_of(self, tensor: torch.Tensor) -> int | None:
         """The variable that holds a tensor; None when its storage is new to this call."""
@@ -139,38 +181,84 @@ class Values:
         variable = self._homes.get(id(home))
         return variable if variable is not None and self.vars[variable]() is home else None
 
-    def value_of(self, tensor: torch.Tensor, variable: int) -> ValueId:
-        """Which value a tensor of a known variable is."""
+    def value_of(
+        self, tensor: torch.Tensor, variable: int, geometry: Geometry | None
+    ) -> tuple[ValueId, ValueId | None]:
+        """Which value a tensor of a known variable reads, and which one it lies like if not like that."""
         known = self._variables[variable]
         seen = self._tensors.get(id(tensor))
-        if seen is not None and seen[0]() is tensor and seen[2] == known.version:
-            return seen[1]
-        geometry = geometry_of(tensor)
-        view = known.views.get(geometry) if geometry is not None else None
-        return view[0] if view is not None and view[1] == known.version else known.last
+        view: tuple[ValueId, int] | None = None
+        if seen is not None and seen[0]() is tensor and seen[2] == variable:
+            view = seen[1], seen[3]
+        elif geometry is not None:
+            view = known.views.get(geometry)
+        if view is None:
+            return known.last, None
+        return (view[0], None) if view[1] == known.version else (known.last, view[0])
 
-    def ambiguous(self, tensor: torch.Tensor, variable: int, value: ValueId | None) -> Where | None:
-        """Where a tensor must lie, when another view of the same storage has the same shape."""
-        geometry = geometry_of(tensor)
+    def knows(self, tensor: torch.Tensor, variable: int) -> bool:
+        """Whether this very tensor object was met before in this call."""
+        seen = self._tensors.get(id(tensor))
+        return seen is not None and seen[0]() is tensor and seen[2] == variable
+
+    def is_part(self, variable: int, geometry: Geometry | None) -> bool:
+        """Whether a tensor of a variable from outside lies as nothing that was seen of it."""
+        known = self._variables[variable]
+        return known.outside and geometry is not None and geometry not in known.views
+
+    def ambiguous(
+        self,
+        geometry: Geometry | None,
+        variable: int,
+        value: ValueId | None,
+        outside: tuple[tuple[int, Leaf], ...],
+        exactly: bool,
+    ) -> Where | None:
+        """Where a tensor that lies like `value` must be, when there are other views of the same storage."""
         if geometry is None:
             return None
-        alike = [
-            other
-            for other in self._variables[variable].views
-            if other[1] == geometry[1] and (other[0], other[2]) != (geometry[0], geometry[2])
-        ]
-        if not alike:
+        where = self._other_views(geometry, variable, value, outside)
+        doubles = self._variables[variable].doubles.get(geometry)
+        if doubles is None or exactly:
+            return where
+        leaves = tuple(leaf for _, leaf in outside if leaf.value in doubles)
+        same = tuple(sorted(doubles - {leaf.value for leaf in leaves}))
+        for place in self.at.path() if self.at is not None else ():
+            place.note({k for k, output in enumerate(place.node.outputs) if output.value in doubles})
+        for double in same:
+            self.lies[double] = geometry
+        return (where or Where())._replace(same=same, leaves=leaves)
+
+    def _other_views(
+        self,
+        geometry: Geometry,
+        variable: int,
+        value: ValueId | None,
+        outside: tuple[tuple[int, Leaf], ...],
+    ) -> Where | None:
+        offset, shape, strides, kind = geometry
+        for read, leaf in outside:
+            if read == variable and leaf.part and leaf.value == value:
+                return Where(leaf=leaf)
+        others = [other for other in self._variables[variable].views if other != geometry]
+        if not others:
             return None
-        view = self.views.get(value) if value is not None else None
-        if view is None:
-            return Where(tuple(tensor.stride()), geometry[0], None)
-        # A slice that moves from step to step: where it lay is noted when it is made.
-        place, output = view
-        if output not in place.noted:
-            place.noted = (*place.noted, output)
-            place.run = None
-            self.offsets[place.node.outputs[output].value] = geometry[0]
-        return Where(tuple(tensor.stride()), None, value)
+        if any(other[1] == shape for other in others):
+            read_as = kind if any(other[1] == shape and other[3] != kind for other in others) else None
+            view = self.views.get(value) if value is not None else None
+            where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
+            if view is None:
+                return where._replace(offset=offset, kind=read_as)
+            # A slice that moves from step to step: where it lay is noted when it is made.
+            place, output = view
+            if output not in place.noted:
+                place.note({output})
+                self.offsets[place.node.outputs[output].value] = offset
+                self.lies[place.node.outputs[output].value] = geometry
+            return where._replace(view=value, kind=read_as)
+        if any(len(other[1]) == len(shape) for other in others):
+            return Where(shape=shape)
+        return Where(dims=len(shape))
 
     def make(self, tensor: torch.Tensor) -> int:
         """The number of a new variable for a tensor's storage; its value is told by `add`."""
@@ -196,25 +284,22 @@ class Values:
         if home is not None:
             self._homes[id(home)] = variable
 
-    def _see(self, variable: int, geometry: Geometry, value: ValueId) -> None:
+    def _see(self, variable: int, geometry: Geometry | None, value: ValueId) -> None:
+        if geometry is None:
+            return
         known = self._variables[variable]
         old = known.views.get(geometry)
         if old is None or old[1] != known.version:
             # The first one stays: a saved tensor that comes back as another object is what made
             # the memory, not the `detach` that kept it.
             known.views[geometry] = (value, known.version)
+        if old is not None:
+            known.doubles.setdefault(geometry, set()).update((old[0], value))
 
 
-def _spec_geometry(spec: Spec) -> Geometry:
+def lies_as(spec: Spec) -> Geometry:
+    """Where a tensor of this spec lies in its storage."""
     shape = tuple(size or 0 for size in spec.shape or ())
-    strides = spec.strides if spec.strides is not None else _contiguous(shape)
-    return spec.offset, shape, strides, spec.dtype
-
-
-def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    strides: list[int] = []
-    step = 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= max(size, 1)
-    return tuple(reversed(strides))
+    strides = spec.strides if spec.strides is not None else contiguous(shape)
+    kind = spec.dtype + ("*" if spec.conj else "") + ("-" if spec.neg else "")
+    return spec.offset, shape, strides, kind
