@@ -96,7 +96,8 @@ class Regions:
             result = inner(*args)
         except BaseException as error:
             self._resume()
-            self._dispatch._raised(run.place, run.before, run.began, error)
+            if run.place is not None or run.before is not None:
+                self._dispatch._raised(region, run.args, {}, run.began, error)
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
         self._end(run, result)
@@ -152,8 +153,7 @@ class Regions:
                     before = replace(before, written=[run.args[k] for k in changed])
                     results = results_of(result, before.written)
                     place = dispatch._place(before, results, run.began, took)
-                elif place is not None:
-                    dispatch._finish(place, run.args, {}, result)
+                elif place is not None and not dispatch._finish(place, run.args, {}, result, run.began, took):
                     dispatch.calls.place = place
                     dispatch.rows.write(place.node, run.began, took, run.scalars)
             if before is not None and place is not None:
