@@ -91,17 +91,20 @@ class LogSink:
         """Say who writes this; again where more is known by now.
 
         Args:
-            rank: Among processes that train together; None: as the environment says.
+            rank: Among processes that train together; None: as was said, first by the environment.
             worker: A better name than the process's own.
         """
-        if rank is None:
+        before = self._introduced
+        if rank is None and before is not None:
+            rank = before.rank  # it may have left its group
+        elif rank is None:
             said = os.environ.get("RANK", "0")
             rank = int(said) if said.isdigit() else 0
         _end_with_process()
         python = sys.version.split()[0]
         known = RunStarted(
             tuple(self._argv), self.pid, rank, python=python, thread=self.thread,
-            worker=worker or process_name(), parent=self._parent,
+            worker=worker or (before.worker if before else "") or process_name(), parent=self._parent,
         )  # fmt: skip
         if known != self._introduced:
             self._introduced = known

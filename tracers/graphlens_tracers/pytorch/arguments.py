@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from graphlens_tracers.events import Spec
+from graphlens_tracers.pytorch import compat
 
 Tensors = list[torch.Tensor]
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...], str]
@@ -22,6 +23,10 @@ _BATCH_NORMS = {
 """These write their running statistics (arguments 3 and 4) when argument 5, training, is true, and
 their schemas do not say so."""
 
+_UNDECLARED = {"fsdp.all_gather_copy_in.default": (1,)}
+"""Operations that write arguments of which their schemas do not say so. Collectives of `c10d` whose
+names end in "_" write their first one."""
+
 _UNINITIALISED = ("aten.empty", "aten.new_empty", "aten.resize", "aten.set_", "aten.empty_")
 
 
@@ -31,7 +36,8 @@ class OpInfo:
     Attributes:
         name: "aten.addmm.default".
         writes: Positions of arguments written in place; names of keyword arguments.
-        looks: Whether its outputs hold numbers worth looking at (not uninitialised memory).
+        looks: Whether its outputs hold numbers worth looking at (not uninitialised memory, and not
+            what a collective has only begun to write).
         profiler: A marker of the profiler, not a computation; `closes`: the end of a marked stretch.
         dynamic: Its output shapes depend on numbers.
     """
@@ -48,8 +54,13 @@ class OpInfo:
             for position, argument in enumerate(arguments)
             if argument.alias_info is not None and argument.alias_info.is_write
         )
+        if self.name.startswith("c10d.") and self.name.split(".")[1].endswith("_"):
+            self.writes = (0,)
+        self.writes = _UNDECLARED.get(self.name, self.writes)
         self.norm = _BATCH_NORMS.get(self.name)
-        self.looks = not self.name.startswith(_UNINITIALISED)
+        # What a collective returns is still being written, by another thread.
+        pending = self.name.startswith(("c10d.", "_c10d_functional.")) and "wait_tensor" not in self.name
+        self.looks = not (pending or self.name.startswith(_UNINITIALISED))
         self.profiler = self.name.startswith("profiler.")
         self.closes = self.name.startswith("profiler._record_function_exit")
         tags = getattr(func, "tags", ())
@@ -167,7 +178,8 @@ def _named(given: Any) -> dict[str, Any]:
         return {"enum": str(given).removeprefix("torch.")}
     if isinstance(given, complex):
         return {"complex": [str(given.real), str(given.imag)]}
-    return {"object": type(given).__name__}
+    group = compat.group_name(given) if isinstance(given, torch.ScriptObject) else None
+    return {"object": type(given).__name__} if group is None else {"group": group}
 
 
 def scalars_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[float]:

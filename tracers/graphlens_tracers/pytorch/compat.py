@@ -81,6 +81,18 @@ def who() -> tuple[int | None, str]:
     return rank, "" if worker is None else f"DataLoader worker {worker.id}"
 
 
+def group_name(given: Any) -> str | None:
+    """The name of a process group that an operator was given; None for any other script object.
+
+    The same group has the same name on every rank.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    unbox = getattr(getattr(distributed, "ProcessGroup", None), "unbox", None)
+    if unbox is None or not given._type().qualified_name().endswith(".c10d.ProcessGroup"):
+        return None
+    return str(unbox(given).group_name)
+
+
 _top_hooks: Callable[[bool], Any] | None = _find(
     getattr(torch._C, "_autograd", None), "_top_saved_tensors_default_hooks", "what checkpoints repeat"
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from graphlens_tracers import page as at
-from graphlens_tracers.pytorch import numerics
+from graphlens_tracers.pytorch import compat, numerics
 from graphlens_tracers.pytorch.arguments import kind_of, spec_of
 from graphlens_tracers.wire import AT_GAP, AT_SLOTS, AT_TOOK, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
@@ -363,6 +363,10 @@ class Compiler:
         if isinstance(arg, (str, torch.dtype, torch.device, torch.layout, torch.memory_format, complex)):
             kind = self.constant(type(arg))
             self.fail_if(f"type({at}) is not {kind} or {at} != {self.constant(arg)}")
+        elif isinstance(arg, torch.ScriptObject):
+            kind, name = self.constant(type(arg)), self.constant(compat.group_name)
+            group = self.constant(compat.group_name(arg))
+            self.fail_if(f"type({at}) is not {kind} or {name}({at}) != {group}")
         else:
-            # A generator, a script object: only its kind is known, as in the node's form.
+            # A generator: only its kind is known, as in the node's form.
             self.fail_if(f"type({at}) is not {self.constant(type(arg))}")

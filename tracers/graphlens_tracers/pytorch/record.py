@@ -501,6 +501,8 @@ class Recorder:
         return node
 
     def _declare_node(self, node: Node, form: Form, key: tuple[Any, ...]) -> None:
+        if node.info.name.startswith(("c10d.", "_c10d_functional.")):
+            self.sink.introduce(*compat.who())  # only those that have joined get here
         remakes = node.remakes.id if node.remakes is not None else None
         words = (
             node.phase,
@@ -545,7 +547,8 @@ class Recorder:
         )
 
     def _output(self, info: OpInfo, tensor: torch.Tensor, view: int | None) -> Output:
-        own = view is None or info.name.startswith("aten.lift_fresh")  # where data from outside is first seen
+        # Where data from outside, or from other ranks, is first seen.
+        own = view is None or info.name.startswith(("aten.lift_fresh", "_c10d_functional.wait_tensor"))
         looks = self._health and info.looks and own
         return Output(self._value(), spec_of(tensor), view, ranged_as(tensor) if looks else "")
 

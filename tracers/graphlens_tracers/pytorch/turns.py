@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphlens_tracers.pytorch.dispatch import Dispatch
 
 NO_THREAD = -1
-PATIENCE = 0.05
+PATIENCE = 0.2
 """Seconds that an operation is kept waiting at most until another one, begun alone, has ended."""
 _PAUSE = 0.0002
 _OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
@@ -77,6 +77,8 @@ class Turns:
 
     def _take(self) -> Turn:
         dispatch, me = self._dispatch, get_ident()
+        if self._former == me:
+            self._former = NO_THREAD  # that operation has ended: nobody need wait until we have the lock
         with self.lock:
             if dispatch.quick_thread != NO_THREAD:
                 # First nobody may enter any more, then look whether somebody is inside.
