@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -218,6 +219,17 @@ def spec_of(tensor: torch.Tensor) -> Spec:
     except (RuntimeError, NotImplementedError):
         return Spec(shape, dtype, device)  # a wrapper without memory of its own
     return Spec(shape, dtype, device, strides, offset, conj=tensor.is_conj(), neg=tensor.is_neg())
+
+
+def spec_before(tensor: torch.Tensor, geometry: Geometry | None) -> Spec:
+    """What a tensor was when it lay so: an operation may have given it another shape since."""
+    spec = spec_of(tensor)
+    if geometry is None or spec.shape is None or None in spec.shape:
+        return spec
+    offset, shape, strides, _ = geometry
+    return replace(
+        spec, shape=shape, strides=None if strides == contiguous(shape) else strides, offset=offset
+    )
 
 
 def _size(size: Any) -> int | None:

@@ -42,6 +42,7 @@ class Calls:
         place: The last operation that ran in this call.
         first: Its sequence number at the beginning.
         number: The autograd sequence number when the first operation was dispatched.
+        varied: Whether shapes ever were not as declared: what lay alike once may then lie apart.
         specs: Specs of all outputs so far, kept only when a leaf has another shape than declared.
     """
 
@@ -54,6 +55,7 @@ class Calls:
         self.first = 0
         self.number = 0
         self.graph = GraphId(-1)
+        self.varied = False
         self.specs: list[Spec] | None = None
         self.setting_up = True
         self.begun = False
@@ -190,6 +192,9 @@ class Calls:
 
     def reshape(self, before: Place | None) -> None:
         """From the place after `before` on, shapes are not those that the nodes declare."""
+        if not self.varied:
+            self.varied = True
+            self.root.distrust(None)
         if self.specs is None:
             self.specs = []
             for place in before.path() if before is not None else ():

@@ -362,7 +362,7 @@ class Dispatch(TorchDispatchMode):
             if leaf.reshaped:
                 leaf.reshaped = False
                 self.calls.reshape(place.parent)
-            elif not leaf.part:
+            elif not leaf.moves:
                 leaf.lies = leaf.geometry
             if leaf.rebound:
                 leaf.rebound = False

@@ -51,8 +51,7 @@ class Node:
     __slots__ = (
         "code", "depth", "form", "formula", "grad", "id", "info", "inputs", "key", "lasti", "lists",
         "module_call", "outputs", "phase", "places", "ranged", "remakes", "scalars", "scope", "shapes",
-        "site", "slots", "through",
-        "twin", "varying", "views", "writes",
+        "site", "slots", "through", "twin", "varying", "views", "writes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -118,13 +117,14 @@ class Leaf:
         rebound: Set when `accept` took another storage than the usual one.
         reshaped: Set when `accept` took another shape than the declared one.
         geometry: Where it lay in its storage when it was declared; `lies`: where it lay last.
-        part: It is but a part of its storage, and may be another one the next time.
+        loose: Somebody may hold other views of its storage: it is no parameter, buffer or state.
+        moves: It may lie otherwise in its storage the next time: as another part of it, in another shape.
         shared: Another leaf usually is the same storage, too: only a look at the call tells them apart.
     """
 
     __slots__ = (
-        "_homes", "cell", "dtype", "geometry", "kind", "lies", "part", "rebound", "reshaped", "shape",
-        "shared", "strict", "strides", "usual", "value",
+        "_homes", "cell", "dtype", "geometry", "kind", "lies", "loose", "moves", "rebound", "reshaped",
+        "shape", "shared", "strict", "strides", "usual", "value",
     )  # fmt: skip
 
     def __init__(self, value: ValueId, cell: CellId | None, strict: bool, homes: dict[int, Leaf]) -> None:
@@ -140,7 +140,8 @@ class Leaf:
         self.strides: tuple[int, ...] | None = None  # None: it has no memory of its own
         self.geometry: Any = None
         self.lies: Any = None
-        self.part = False
+        self.moves = False
+        self.loose = False
         self.rebound = False
         self.reshaped = False
 
@@ -155,13 +156,14 @@ class Leaf:
         """
         if tensor.dtype is not self.dtype or kind_of(tensor) != self.kind:
             return False
-        if not self.part and not self.strict and is_part(tensor):
+        geometry = geometry_of(tensor)
+        other = self.is_otherwise(tensor, geometry)
+        if other and self.strict:
+            return False
+        if not self.moves and not self.strict and (other or is_part(tensor)):
             return False  # from now on it must be looked at where it is read again
-        self.lie(tensor)
-        if tensor.shape != self.shape or (self.lies is not None and self.lies[2] != self.geometry[2]):
-            if self.strict:
-                return False
-            self.reshaped = True
+        self.lies = geometry
+        self.reshaped = self.reshaped or other
         if self.usual() is storage:
             return not any(variables[k]() is storage for k in from_outside)
         if self.strict or any(known() is storage for known in variables):
@@ -178,11 +180,20 @@ class Leaf:
         """Whether a tensor of its storage lies where it does in this call."""
         return self.lies is None or self.lies == geometry_of(tensor)
 
+    def is_otherwise(self, tensor: torch.Tensor, geometry: Geometry | None) -> bool:
+        """Whether a tensor that it may be has another shape, or other strides, than it was declared with."""
+        if self.shape is None:
+            return False  # it is not declared yet
+        if geometry is None or self.geometry is None:
+            return bool(tensor.shape != self.shape)
+        return bool(geometry[1:3] != self.geometry[1:3])
+
     def declared_as(self, tensor: torch.Tensor, geometry: Any) -> None:
         """What it was when it was declared; `geometry` is None where it has no memory of its own."""
         self.dtype, self.shape, self.geometry = tensor.dtype, tensor.shape, geometry
         self.kind = kind_of(tensor)
-        self.strides = None if geometry is None else tensor.stride()
+        if geometry is not None:  # the operation that reads it may have changed the tensor itself since
+            _, self.shape, self.strides, self.kind = geometry
 
     def bind(self, storage: Any) -> None:
         """From now on this leaf usually is that storage."""
@@ -221,8 +232,8 @@ class Place:
 
     __slots__ = (
         "ambiguous", "asks", "before", "check", "children", "depth", "end", "evaluates", "first_output",
-        "first_var", "func", "graph", "leaves", "lies", "links", "makes", "next_var", "node", "noted", "odd",
-        "offsets", "outside", "parent", "parts", "reads", "region", "run", "through", "values",
+        "first_var", "func", "graph", "leaves", "lies", "links", "makes", "next_var", "node", "noted",
+        "odd", "offsets", "outside", "parent", "parts", "reads", "region", "run", "through", "values",
     )  # fmt: skip
 
     def __init__(self, node: Node, parent: Place | None) -> None:
@@ -283,12 +294,12 @@ class Place:
                 moving.update(place.node.outputs[output].value for output in more)
             ahead += [(child, child.lying_in(moving)) for child in place.children]
 
-    def distrust(self, leaf: Leaf) -> None:
-        """Whatever reads this leaf from here on is to be looked at again."""
+    def distrust(self, leaf: Leaf | None) -> None:
+        """Whatever reads the memory of this leaf (None: anything) from here on is to be looked at again."""
         ahead = [self]
         while ahead:
             place = ahead.pop()
-            if leaf.value in place.values:
+            if leaf is None or any(known is leaf and read in place.reads for read, known in place.outside):
                 place.func = None  # until the slow side has passed it
             ahead += place.children
 

@@ -18,7 +18,7 @@ import torch
 
 from graphlens_tracers import page as at
 from graphlens_tracers.pytorch import compat, numerics
-from graphlens_tracers.pytorch.arguments import kind_of, spec_of
+from graphlens_tracers.pytorch.arguments import geometry_of, kind_of, spec_of
 from graphlens_tracers.wire import AT_GAP, AT_SLOTS, AT_TOOK, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
 if TYPE_CHECKING:  # they hold what is made here
@@ -83,6 +83,7 @@ class Compiler:
         self.varies = bool(varying)
         self.leaves = dict(place.leaves)
         self.names = 0
+        self.first: dict[int, str] = {}  # by variable: the tensor that is read first, if here
         if self.varies:
             self.lines.append("out = []")
         self.fail_if(f"len(args) != {len(args)} or len(kwargs) != {len(kwargs)}")
@@ -262,10 +263,17 @@ class Compiler:
         self.lines.append(f"{name} = {at}")
         variable = self.constant(self.place.reads[index])
         leaf = self.leaves.get(index)
-        if leaf is None:
-            self.fail_if(f"vars[{variable}]() is not {name}.untyped_storage()")
-        else:
+        number = self.place.reads[index]
+        if leaf is not None:
             self._leaf(leaf, index, name, variable)
+            self.first[number] = name
+        else:
+            self.fail_if(f"vars[{variable}]() is not {name}.untyped_storage()")
+            first = self.first.get(number)
+            if first is not None and index not in self.place.ambiguous:
+                like = f"{name}.shape == {first}.shape and {name}.stride() == {first}.stride()"
+                offsets = f"{name}.storage_offset() == {first}.storage_offset()"
+                self.fail_if(f"{name} is not {first} and not ({like} and {offsets})")
         if index in self.place.ambiguous:
             self._lies(index, name)
 
@@ -290,6 +298,11 @@ class Compiler:
         if where.same or where.leaves:
             given = [self.constant(one) for one in (where.same, where.leaves)]
             self.fail_if(f"not {self.constant(self.place.coincide)}({', '.join(given)})")
+        if where.at is not None:
+            lies = f"{self.constant(self.place.lies)}.get({self.constant(where.at)})"
+            self.fail_if(f"{self.constant(geometry_of)}({name}) != {lies}")
+        if where.part is not None:
+            self.lines.append(f"{self.constant(where.part)}.lie({name})")
         if where.leaf is not None:
             self.fail_if(f"not {self.constant(where.leaf)}.is_at({name})")
 
@@ -311,7 +324,7 @@ class Compiler:
         # Variables are numbered in the order in which they are read.
         self.fail_if(f"not ({usual}) and not {held}.accept(h, {name}, vars[:{variable}], {before})")
         self.lines.append(f"vars[{variable}] = {held}.usual")
-        if leaf.part:
+        if leaf.moves:
             self.lines.append(f"{held}.lie({name})")
 
     def one_number(self, arg: float, at: str) -> None:

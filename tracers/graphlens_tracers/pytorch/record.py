@@ -25,6 +25,7 @@ from graphlens_tracers.events import (
     Rewired,
     Seq,
     SiteId,
+    Spec,
     ValueId,
 )
 from graphlens_tracers.loops import innermost_loop
@@ -39,19 +40,24 @@ from graphlens_tracers.pytorch.arguments import (
     home_of,
     is_part,
     kind_of,
+    spec_before,
     spec_of,
 )
 from graphlens_tracers.pytorch.autograd import Inside, Links, Origin, Pending, awaited, resolve
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
-from graphlens_tracers.pytorch.plan import Leaf, Node, Place
+from graphlens_tracers.pytorch.plan import Leaf, Node, Place, same
 from graphlens_tracers.pytorch.values import Values, Where, lies_as
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Sites, Stacks
 
 MOST_RANGED = 1024
 """Outputs of one operation whose ranges are kept; a list of more tensors is looked at in part."""
+
+
+MOST_ALIKE = 3
+"""Nodes declared for one place and form, for outputs of different shapes; more than that is variety."""
 
 
 class Moment:
@@ -189,7 +195,7 @@ class Recorder:
         region = self.links.region(here, before.followed)
         key = (*stem, self.values.counts.get(stem, 0))
         leaves, reads = self._read_leaves(before, key)
-        parts = self._read_parts(before, reads, leaves, key)
+        parts, free = self._read_parts(before, reads, leaves, key)
         made = self._results(results, before.written, form, reads)
         node = self._node(key, before, site, scope, module_call, origin, made)
         self._locate(node, moment, phase)
@@ -198,17 +204,20 @@ class Recorder:
             index: where
             for index, geometry in enumerate(before.lies)
             if reads[index] not in new
+            and index not in free
             and (
                 where := self.values.ambiguous(
                     geometry,
                     reads[index],
                     before.through.get(index, values[index]),
                     here.outside,
-                    self.values.knows(form.tensors[index], reads[index]),
+                    self.values.knows(form.tensors[index], reads[index], geometry),
+                    self.calls.varied,
                 )
             )
             is not None
         }
+        ambiguous.update(free)
         graph_matters = phase not in (Phase.BACKWARD, Phase.OPTIMIZER)
         asks = {index: form.tensors[index].requires_grad for index, _ in leaves if graph_matters}
         through = tuple(sorted(before.through.items()))
@@ -230,7 +239,7 @@ class Recorder:
     def _note_moves(self, place: Place, results: Tensors, lie: list[Geometry | None]) -> None:
         """Which outputs do not lie where the node says: they are noted each time, or the shapes are."""
         node = place.node
-        moving = {leaf.value for _, leaf in place.outside if leaf.part}
+        moving = {leaf.value for _, leaf in place.outside if leaf.moves}
         place.note(node.moves() | place.lying_in(self.values.lies.keys() | moving))
         for output in place.noted:
             self.values.note(node.outputs[output].value, results[output])
@@ -329,9 +338,10 @@ class Recorder:
 
     def _read_parts(
         self, before: Before, reads: list[int], leaves: list[tuple[int, Leaf]], key: tuple[Any, ...]
-    ) -> list[tuple[int, Leaf]]:
+    ) -> tuple[list[tuple[int, Leaf]], dict[int, Where]]:
         """Inputs that lie in memory from outside, but not where it was seen so far."""
         parts: list[tuple[int, Leaf]] = []
+        free: dict[int, Where] = {}  # those that may be another part each time
         first = {reads[index]: before.lies[index] for index, _ in leaves}
         for index, tensor in enumerate(before.form.tensors):
             variable, geometry = reads[index], before.lies[index]
@@ -344,18 +354,22 @@ class Recorder:
                 (leaf for k, leaf in parts if reads[k] == variable and before.lies[k] == geometry), None
             )
             if known is None:
-                known = self._part(tensor, before.values[index], geometry)
+                if variable in first or self.values.is_free(variable):
+                    known = self._part(tensor, (key, index), geometry)
+                    free[index] = Where(part=known, shape=tuple(tensor.shape), kind=kind_of(tensor))
+                else:
+                    known = self._part(tensor, (before.values[index], geometry), geometry)
                 parts.append((index, known))
             before.through[index] = known.value
-        return parts
+        return parts, free
 
-    def _part(self, tensor: torch.Tensor, whole: ValueId | None, geometry: Geometry | None) -> Leaf:
-        key: Any = (("part", whole, geometry), tensor.dtype, 0)
+    def _part(self, tensor: torch.Tensor, where: Any, geometry: Geometry | None) -> Leaf:
+        key: Any = (("part", where), kind_of(tensor), 0)
         leaf = self._leaves.get(key)
         if leaf is None:
             leaf = self._leaves[key] = Leaf(self._value(), None, False, self._homes)
             leaf.declared_as(tensor, geometry)
-            self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_of(tensor)))
+            self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_before(tensor, geometry)))
         leaf.lies = geometry
         return leaf
 
@@ -378,18 +392,18 @@ class Recorder:
             again += 1  # that one is another storage in this call
             leaf = self._leaves.get((where, kind_of(tensor), again))
         if leaf is None:
-            leaf = self._declare_leaf(tensor, home, named, producer)
+            leaf = self._declare_leaf(tensor, spec_before(tensor, geometry), home, named, producer)
             self._leaves[where, kind_of(tensor), again] = leaf
         elif leaf.usual() is not home and producer is not None:
             self.sink.declare(Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1]))
         leaf.bind(home)
         leaf.lies = geometry
-        if not leaf.part and not leaf.strict and is_part(tensor):
-            leaf.part = True
+        if not leaf.moves and not leaf.strict and (is_part(tensor) or leaf.is_otherwise(tensor, geometry)):
+            leaf.moves = True
             self.calls.root.distrust(leaf)
         if leaf.shape is None:
             leaf.declared_as(tensor, geometry)
-        elif leaf.shape != tensor.shape or (geometry is not None and leaf.geometry[2] != geometry[2]):
+        elif leaf.is_otherwise(tensor, geometry):
             self.calls.reshape(self.calls.place)
         if leaf.cell is not None:
             self._cells[id(home)] = leaf
@@ -403,14 +417,21 @@ class Recorder:
             leaf = self._leaves[where, tensor.dtype, 0] = Leaf(
                 self._value(), whole.cell, whole.strict, self._homes
             )
+            leaf.loose = leaf.moves = True
             leaf.declared_as(tensor, geometry)
-            self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_of(tensor), whole.cell))
+            spec = spec_before(tensor, geometry)
+            self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec, whole.cell))
         leaf.lies = geometry
         leaf.bind(home)
         return leaf
 
     def _declare_leaf(
-        self, tensor: torch.Tensor, home: Any, named: tuple[str, str] | None, producer: tuple[int, int] | None
+        self,
+        tensor: torch.Tensor,
+        spec: Spec,
+        home: Any,
+        named: tuple[str, str] | None,
+        producer: tuple[int, int] | None,
     ) -> Leaf:
         kind, name = named if named is not None else self._kind(tensor, home, producer)
         cell = None
@@ -418,7 +439,8 @@ class Recorder:
             cell = CellId(self._next_cell)
             self._next_cell += 1
         leaf = Leaf(self._value(), cell, strict=named is not None, homes=self._homes)
-        self.sink.declare(LeafSeen(leaf.value, kind, name, spec_of(tensor), cell))  # type: ignore[arg-type]  # kinds above
+        leaf.loose = kind in ("batch", "earlier")
+        self.sink.declare(LeafSeen(leaf.value, kind, name, spec, cell))  # type: ignore[arg-type]  # kinds above
         if producer is not None:
             self.sink.declare(Bound(self.calls.call, leaf.value, cell, Seq(producer[0]), producer[1]))
         return leaf
@@ -473,10 +495,13 @@ class Recorder:
         info, form = before.info, before.form
         kinds = tuple((tensor.dtype, tensor.device.type, tensor.layout) for tensor in made.results)
         shape = (form.skeleton, made.views, made.writes, kinds)
-        for known in self._nodes.setdefault(key, []):
-            if known.form == shape:
-                known.let_vary(form.scalars)
-                return known
+        lie = [geometry_of(tensor) for tensor in made.results]
+        found = self._alike(
+            [one for one in self._nodes.setdefault(key, []) if one.form == shape], before, lie
+        )
+        if found is not None:
+            found.let_vary(form.scalars)
+            return found
         node = Node()
         node.id = NodeId(len(self._by_id))
         node.key, node.info, node.phase, node.form = key, info, key[0], shape
@@ -499,6 +524,25 @@ class Recorder:
         self._by_id.append(node)
         self._declare_node(node, form, key)
         return node
+
+    def _alike(self, known: list[Node], before: Before, lie: list[Geometry | None]) -> Node | None:
+        """The node among those of one place and form that makes what was made; None: it is a new one."""
+        for node in known:
+            if all(
+                here is None or here == lies_as(o.spec) for o, here in zip(node.outputs, lie, strict=True)
+            ):
+                return node
+        if not known or self.calls.specs is not None or known[0].shapes is not None:
+            return known[0] if known else None  # shapes vary in this call
+        moving = {leaf.value for _, leaf in self.calls.place.outside if leaf.moves}
+        if any(
+            value in moving or value in self.values.lies
+            for value in (*before.values, *before.through.values())
+        ):
+            return known[0]
+        if len(known) >= MOST_ALIKE or not all(map(same, known[0].scalars, before.form.scalars)):
+            return known[0]
+        return None
 
     def _declare_node(self, node: Node, form: Form, key: tuple[Any, ...]) -> None:
         if node.info.name.startswith(("c10d.", "_c10d_functional.")):

@@ -35,13 +35,25 @@ class _Variable:
         self.doubles: dict[Geometry, set[ValueId]] = {}  # other values that lie like one of `views`
 
 
+class _Met(NamedTuple):
+    """A tensor object that the slow side has met: which value it was, of which version of its storage."""
+
+    tensor: weakref.ref[torch.Tensor]
+    value: ValueId
+    variable: int
+    version: int
+    geometry: Geometry | None
+
+
 class Where(NamedTuple):
     """Where in its storage an input must lie, so that it is no other view; None: that need not be compared.
 
     Attributes:
+        at: It is where this value, which may be elsewhere each time, was in this call.
         offset: In elements; `view`: at the offset that was noted for this view in the call.
         dims: How many dimensions it has.
         same, leaves: These values and leaves all lie alike, as they did when it was taken for one of them.
+        part: It is another part of its storage each time, and this leaf notes which.
         leaf: It is where this leaf, which may be another part of its storage each time, was in this call.
     """
 
@@ -49,11 +61,13 @@ class Where(NamedTuple):
     contiguous: bool = False
     offset: int | None = None
     view: ValueId | None = None
+    at: ValueId | None = None
     dims: int | None = None
     shape: tuple[int, ...] | None = None
     kind: str | None = None
     same: tuple[ValueId, ...] = ()
     leaves: tuple[Leaf, ...] = ()
+    part: Leaf | None = None
     leaf: Leaf | None = None
 
     def alike(self, other: Where) -> bool:
@@ -68,7 +82,7 @@ class Values:
         vars: Storages made or first read in this call, by number; the first `count` are in use.
         counts: How often each kind of operation ran at each place of the source.
         numbers: Which place made which autograd node.
-        leaves: Those that were read.
+        leaves: Those that were read; `outer`: those and the parts of them.
         views: Which place made a view, and as which output.
         offsets: Where views lie in their storage, of those whose place notes it.
         lies: The same in full: what moves does not lie where its node says.
@@ -81,6 +95,7 @@ class Values:
         self.count = 0
         self.forward = False
         self.leaves: set[ValueId] = set()
+        self.outer: dict[ValueId, Leaf] = {}
         self.views: dict[ValueId, tuple[Place, int]] = {}
         self.offsets: dict[ValueId, int] = {}
         self.lies: dict[ValueId, Geometry] = {}
@@ -88,7 +103,7 @@ class Values:
         self.numbers = Numbers()
         self._variables: list[_Variable] = []
         self._homes: dict[int, int] = {}
-        self._tensors: dict[int, tuple[weakref.ref[torch.Tensor], ValueId, int, int]] = {}
+        self._tensors: dict[int, _Met] = {}
         self.at: Place | None = None
 
     def begin(self, root: Place) -> None:
@@ -96,6 +111,7 @@ class Values:
         self.count = 0
         self.forward = False
         self.leaves.clear()
+        self.outer.clear()
         self.views.clear()
         self.offsets.clear()
         self.lies.clear()
@@ -142,8 +158,10 @@ class Values:
             self._grow(place.reads[index], leaf.value)
             self._variables[place.reads[index]].outside = True
             self.leaves.add(leaf.value)
+            self.outer[leaf.value] = leaf
             self._see(place.reads[index], leaf.lies, leaf.value)
         for index, leaf in place.parts:
+            self.outer[leaf.value] = leaf
             if leaf.lies is not None:
                 # Never up to date: whoever reads it reads what the memory holds now.
                 self._variables[place.reads[index]].views.setdefault(leaf.lies, (leaf.value, -1))
@@ -173,7 +191,9 @@ class Values:
     def remember(self, tensor: torch.Tensor, variable: int, value: ValueId) -> None:
         """This very tensor object is that value, until its storage is written."""
         known = self._variables[variable]
-        self._tensors[id(tensor)] = (weakref.ref(tensor), value, variable, known.version)
+        self._tensors[id(tensor)] = _Met(
+            weakref.ref(tensor), value, variable, known.version, geometry_of(tensor)
+        )
 
     def variable_of(self, tensor: torch.Tensor) -> int | None:
         """The variable that holds a tensor; None when its storage is new to this call."""
@@ -186,20 +206,25 @@ class Values:
     ) -> tuple[ValueId, ValueId | None]:
         """Which value a tensor of a known variable reads, and which one it lies like if not like that."""
         known = self._variables[variable]
-        seen = self._tensors.get(id(tensor))
+        seen = self._met(tensor, variable, geometry)
         view: tuple[ValueId, int] | None = None
-        if seen is not None and seen[0]() is tensor and seen[2] == variable:
-            view = seen[1], seen[3]
+        if seen is not None:
+            view = seen.value, seen.version
         elif geometry is not None:
             view = known.views.get(geometry)
         if view is None:
             return known.last, None
         return (view[0], None) if view[1] == known.version else (known.last, view[0])
 
-    def knows(self, tensor: torch.Tensor, variable: int) -> bool:
-        """Whether this very tensor object was met before in this call."""
+    def knows(self, tensor: torch.Tensor, variable: int, geometry: Geometry | None) -> bool:
+        """Whether this very tensor object was met before in this call, lying so."""
+        return self._met(tensor, variable, geometry) is not None
+
+    def _met(self, tensor: torch.Tensor, variable: int, geometry: Geometry | None) -> _Met | None:
         seen = self._tensors.get(id(tensor))
-        return seen is not None and seen[0]() is tensor and seen[2] == variable
+        if seen is None or seen.tensor() is not tensor or seen.variable != variable:
+            return None
+        return seen if seen.geometry == geometry else None
 
     def is_part(self, variable: int, geometry: Geometry | None) -> bool:
         """Whether a tensor of a variable from outside lies as nothing that was seen of it."""
@@ -212,14 +237,21 @@ class Values:
         variable: int,
         value: ValueId | None,
         outside: tuple[tuple[int, Leaf], ...],
-        exactly: bool,
+        certain: bool,
+        varied: bool,
     ) -> Where | None:
-        """Where a tensor that lies like `value` must be, when there are other views of the same storage."""
+        """Where a tensor that lies like `value` must be, when there are other views of the same storage.
+
+        Args:
+            outside: (variable, leaf) of those that were read.
+            certain: This very tensor object is known to be that value.
+            varied: Shapes have not always been those that are declared.
+        """
         if geometry is None:
             return None
         where = self._other_views(geometry, variable, value, outside)
         doubles = self._variables[variable].doubles.get(geometry)
-        if doubles is None or exactly:
+        if doubles is None or certain or not (varied or any(double in self.lies for double in doubles)):
             return where
         leaves = tuple(leaf for _, leaf in outside if leaf.value in doubles)
         same = tuple(sorted(doubles - {leaf.value for leaf in leaves}))
@@ -237,13 +269,20 @@ class Values:
         outside: tuple[tuple[int, Leaf], ...],
     ) -> Where | None:
         offset, shape, strides, kind = geometry
-        for read, leaf in outside:
-            if read == variable and leaf.part and leaf.value == value:
-                return Where(leaf=leaf)
+        loose = False
         others = [other for other in self._variables[variable].views if other != geometry]
+        for read, leaf in outside:
+            if read == variable:
+                if leaf.moves and value is not None:
+                    known = leaf if value == leaf.value else self.outer.get(value)
+                    return Where(leaf=known) if known is not None else Where(at=value)
+                loose |= leaf.loose  # there may be views of it that were not seen yet
+        if loose and shape and value not in self.views:
+            where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
+            return where._replace(shape=shape, offset=offset or None, kind=kind)
         if not others:
             return None
-        if any(other[1] == shape for other in others):
+        if loose or any(other[1] == shape for other in others):
             read_as = kind if any(other[1] == shape and other[3] != kind for other in others) else None
             view = self.views.get(value) if value is not None else None
             where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
@@ -251,6 +290,8 @@ class Values:
                 return where._replace(offset=offset, kind=read_as)
             # A slice that moves from step to step: where it lay is noted when it is made.
             place, output = view
+            if output not in place.noted and not place.node.scalars:
+                return where._replace(offset=offset, kind=read_as)  # nothing says where: it stays
             if output not in place.noted:
                 place.note({output})
                 self.offsets[place.node.outputs[output].value] = offset
@@ -259,6 +300,11 @@ class Values:
         if any(len(other[1]) == len(shape) for other in others):
             return Where(shape=shape)
         return Where(dims=len(shape))
+
+    def is_free(self, variable: int) -> bool:
+        """Whether the memory of a variable is as it came from outside, without a view of it made here."""
+        known = self._variables[variable]
+        return known.version == 0 and all(value in self.outer for value, _ in known.views.values())
 
     def make(self, tensor: torch.Tensor) -> int:
         """The number of a new variable for a tensor's storage; its value is told by `add`."""
