@@ -17,7 +17,18 @@ from typing import NamedTuple
 from graphlens.decode import newer, plain_file
 from graphlens.text import clean
 from graphlens_tracers.errors import BadRunFile
-from graphlens_tracers.wire import HEADER, LONGEST, MAGIC, PAGE, PAGE_MAGIC, VERSION, At, Kind
+from graphlens_tracers.wire import (
+    HEADER,
+    LONGEST,
+    MAGIC,
+    PAGE,
+    PAGE_MAGIC,
+    VERSION,
+    At,
+    Kind,
+    RunningNow,
+    running_in,
+)
 
 LOG_NAME = re.compile(r"(p-\d{1,10}-[0-9a-f]{8})\.(\d{3,9})\.log")
 PAGE_NAME = re.compile(r"(p-\d{1,10}-[0-9a-f]{8})\.(\d{1,10})\.page")
@@ -248,6 +259,10 @@ class Page:
                 return field_of(os.pread(fd, 16, 0), At.GENERATION) != self.generation
         except (OSError, BadRunFile):
             return True
+
+    def running(self) -> RunningNow | None:
+        """The operation that had begun and not ended when the page was copied."""
+        return running_in(self.data) if self.data else None
 
     def name(self) -> str:
         """What runs now, in the process's own words."""

@@ -57,7 +57,6 @@ from graphlens_tracers.events import (
     Unusual,
     ValueId,
 )
-from graphlens_tracers.wire import At
 
 __all__ = [
     "INF", "NAN", "RAISED", "Call", "Delta", "Op", "OutputSeen", "Process", "Ranges", "Rows", "Run",
@@ -383,18 +382,11 @@ class Process(Follower):
     @locked
     def running(self) -> Running | None:
         """The operation that runs now, or was running when the process ended; None between two."""
-        # It runs as long as its row is not there.
-        now = [
-            page
-            for page in self._pages.values()
-            if page.field(At.RUNNING_SEQ) > page.field(At.BASE) + page.field(At.ROWS)
-        ]
+        now = [(found, page) for page in self._pages.values() if (found := page.running()) is not None]
         if now:
-            page = max(now, key=lambda page: page.field(At.RUNNING_SINCE))
-            node = NodeId(page.field(At.RUNNING_NODE) - 1) if page.field(At.RUNNING_NODE) else None
-            return self._running(
-                page.field(At.RUNNING_SEQ) - 1, node, page.name(), page.field(At.RUNNING_SINCE)
-            )
+            found, page = max(now, key=lambda one: one[0].since_ns)
+            node = None if found.node is None else NodeId(found.node)
+            return self._running(found.seq, node, page.name(), found.since_ns)
         was = self._run.info.running.get(self.stem)
         if was is None or was.seq < self.op_count:
             return None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from graphlens.runs import Entry, is_alive
+from graphlens_tracers import wire
 from graphlens_tracers.wire import (
     PAGE,
     PAGE_MAGIC,
@@ -97,16 +98,15 @@ def settle(entry: Entry) -> None:
 
 def running_in(page: bytes) -> Running | None:
     """The operation that a page says is running; None between two operations."""
-    seq = _field(page, At.RUNNING_SEQ)
-    if seq <= _field(page, At.BASE) + _field(page, At.ROWS):
-        return None  # its row is there: it has ended
-    node = _field(page, At.RUNNING_NODE)
+    running = wire.running_in(page)
+    if running is None:
+        return None
     name = page[At.RUNNING_NAME : At.RUNNING_NAME + 256].split(b"\0", 1)[0]
     return {
-        "seq": seq - 1,
-        "node": node - 1 if node else None,
+        "seq": running.seq,
+        "node": running.node,
         "name": name.decode("utf-8", "replace"),
-        "since_ns": _field(page, At.RUNNING_SINCE),
+        "since_ns": running.since_ns,
     }
 
 

@@ -298,8 +298,7 @@ class PageWriter:
             body = ranges_body(self.rows[first:stop], seqs[first:stop], nodes)
             slots += body[wire.RANGES_HEADER.size + wire.RANGE_BLOCK.size :]
             for j, gap in zip(range(first, stop), gaps_of(self.rows[first:stop]), strict=True):
-                wire.TOOK.pack_into(page, wire.AT_TOOK + j * wire.TOOK.size, self.rows[j].took)
-                wire.GAP.pack_into(page, wire.AT_GAP + j * wire.GAP.size, gap)
+                put(wire.AT_ROWS + j * 8, self.rows[j].took | gap << 32)
         page[wire.AT_SLOTS : wire.AT_SLOTS + len(slots)] = slots
         text = b""
         for kind, event in self.events:
@@ -322,8 +321,7 @@ class PageWriter:
             put(where, value)
         if self.running is not None:
             seq, node, name = self.running
-            put(at.RUNNING_SEQ, seq + 1)
-            put(at.RUNNING_NODE, 0 if node is None else node + 1)
+            put(at.RUNNING, (seq - log.seq) | (wire.NO_NODE if node is None else node + 1) << 32)
             raw = name.encode()[:255]
             page[at.RUNNING_NAME : at.RUNNING_NAME + len(raw)] = raw
         return bytes(page)

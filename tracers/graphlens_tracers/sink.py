@@ -53,7 +53,6 @@ class LogSink:
 
     Attributes:
         page: What hot code writes into.
-        seq: Sequence number of the next operation.
         rows, slots, blocks, scalars: How much of the page is used.
     """
 
@@ -69,7 +68,8 @@ class LogSink:
         self.name = f"p-{self.pid}-{os.urandom(4).hex()}"
         path = os.path.join(self._pages, f"{self.name}.0.page")
         self.page = Page(path, self.pid, threading.get_native_id(), 0)
-        self.seq = self.rows = self.slots = self.blocks = self.scalars = 0
+        self.rows = self.slots = self.blocks = self.scalars = 0
+        self._base = 0
         self.dropped = 0
         self.closed = False
         self._text = 0
@@ -118,6 +118,11 @@ class LogSink:
         """From now on this thread writes here."""
         self._thread = thread
         self.page.u64[At.THREAD // 8] = native
+
+    @property
+    def seq(self) -> int:
+        """Sequence number of the next operation."""
+        return self._base + self.rows
 
     def declare(self, event: Event) -> None:
         """Record something that is said once; the next row may refer to it."""
@@ -176,7 +181,8 @@ class LogSink:
                 if declarations:
                     self._declared += self._count_declarations()
                 page.u64[at.FRAMES] = self._declared
-                page.u64[at.BASE] = self.seq
+                page.u64[at.BASE] = self._base = self.seq
+                page.u64[at.RUNNING] = 0
                 page.u64[at.SEGMENT] = self._segment
                 page.u64[at.DROPPED] = self.dropped
                 for field in (at.ROWS, at.SLOTS, at.BLOCKS, at.SCALARS, at.TEXT):

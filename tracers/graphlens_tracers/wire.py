@@ -127,8 +127,7 @@ class At(IntEnum):
     STRAND = 32
     CONTROL = 40  # written by us to ask for something: 0 nothing
     FRAMES = 48  # declarations written to the log before this page's content
-    RUNNING_SEQ = 56  # the operation that runs now, plus one; 0: none
-    RUNNING_NODE = 64  # its node, plus one; 0: not declared yet, see RUNNING_NAME
+    RUNNING = 56  # the operation that was begun last, see `running_in`
     RUNNING_SINCE = 72  # perf_counter_ns
     ROWS = 80  # how many rows below are complete
     BLOCKS = 88
@@ -146,17 +145,15 @@ PAGE_BLOCK = struct.Struct("<IIQQI4x")
 
 AT_BLOCKS, MAX_BLOCKS = 512, 208  # PAGE_BLOCK
 AT_SCALARS, MAX_SCALARS = 7168, 340  # SCALAR
-AT_TOOK, MAX_ROWS = 11264, 2048  # TOOK
-AT_GAP = 19456  # GAP
-AT_SLOTS, MAX_SLOTS = 23552, 3200  # 8 bytes
+AT_ROWS, MAX_ROWS = 11264, 2048  # u64: TOOK in the low half, GAP above it
+AT_SLOTS, MAX_SLOTS = 27648, 2688  # 8 bytes
 AT_TEXT, MAX_TEXT = 49152, PAGE - 49152
 """Text: records of (u32 length, u32 kind, JSON of one event, padding to 4), kind as in `Kind`."""
 TEXT_RECORD = struct.Struct("<II")
 
 assert AT_BLOCKS + MAX_BLOCKS * PAGE_BLOCK.size <= AT_SCALARS
-assert AT_SCALARS + MAX_SCALARS * SCALAR.size <= AT_TOOK
-assert AT_TOOK + MAX_ROWS * TOOK.size <= AT_GAP
-assert AT_GAP + MAX_ROWS * GAP.size <= AT_SLOTS
+assert AT_SCALARS + MAX_SCALARS * SCALAR.size <= AT_ROWS
+assert AT_ROWS + MAX_ROWS * 8 <= AT_SLOTS
 assert AT_SLOTS + MAX_SLOTS * 8 <= AT_TEXT
 
 
@@ -170,6 +167,33 @@ def text_records(page: bytes | memoryview, length: int) -> Iterator[tuple[Kind, 
             return
         yield Kind(kind), bytes(page[at : at + size])
         at += (size + 3) & ~3
+
+
+NO_NODE = 0xFFFFFFFF
+"""In the upper half of RUNNING: the operation has no node yet, but a RUNNING_NAME."""
+
+
+class RunningNow(NamedTuple):
+    """An operation that has begun and not ended; `node` is None where it is not declared yet."""
+
+    seq: int
+    node: int | None
+    since_ns: int
+
+
+def running_in(page: bytes | memoryview) -> RunningNow | None:
+    """The operation that a page says is running; None between two operations.
+
+    RUNNING is the row that it will have, in the low half, and its node + 1 in the upper one. As soon
+    as the row is there it has ended.
+    """
+    running, rows, base, since = (
+        int(struct.unpack_from("<Q", page, at)[0]) for at in (At.RUNNING, At.ROWS, At.BASE, At.RUNNING_SINCE)
+    )
+    row, node = running & 0xFFFFFFFF, running >> 32
+    if not node or row != rows:
+        return None
+    return RunningNow(base + row, None if node == NO_NODE else node - 1, since)
 
 
 def page_frames(page: bytes | memoryview) -> list[bytes]:
@@ -204,12 +228,13 @@ def page_frames(page: bytes | memoryview) -> list[bytes]:
     ]
     blocks = [block for block in blocks if block[0] < rows]  # a block is opened before its first row
     if rows:
+        columns = memoryview(page)[AT_ROWS : AT_ROWS + rows * 8]
         put(
             Kind.ROWS,
             ROWS_HEADER.pack(rows, len(blocks), scalars, field[At.STRAND] & 0xFFFFFFFF)
             + b"".join(BLOCK.pack(row, node, t0, seq) for row, node, t0, seq, _ in blocks)
-            + bytes(page[AT_TOOK : AT_TOOK + rows * TOOK.size])
-            + bytes(page[AT_GAP : AT_GAP + rows * GAP.size])
+            + columns.cast("I")[::2].tobytes()
+            + columns.cast("H")[2::4].tobytes()
             + bytes(page[AT_SCALARS : AT_SCALARS + scalars * SCALAR.size]),
         )
     if slots and blocks:  # a process can die between the stores of SLOTS and ROWS

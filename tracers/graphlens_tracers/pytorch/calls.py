@@ -20,8 +20,8 @@ from graphlens_tracers.events import (
 from graphlens_tracers.loops import Steps, in_training_loop
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.autograd import AT_FIRST, Numbers
+from graphlens_tracers.pytorch.checks import Vars
 from graphlens_tracers.pytorch.plan import End, Node, Place
-from graphlens_tracers.pytorch.quick import Vars
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Place as Frame
 
@@ -134,6 +134,7 @@ class Calls:
             else:
                 graph = self._declare_graph(place.graph, place.depth + 1)
             place.end = End(graph, place)
+            place.expect()
             self._name(graph, role)
         step = self.trained if role == "train" else self._step()
         self.trained += role == "train"

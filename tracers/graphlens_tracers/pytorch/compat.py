@@ -207,3 +207,16 @@ def leave_uncompiled(function: Any, callees: bool) -> None:
     if strategy is not None and action is not None:
         then = action.SKIP if callees else action.DEFAULT
         frames.set_code_exec_strategy(function.__code__, strategy(action.SKIP, then))  # type: ignore[union-attr]  # is there
+
+
+def has_accelerator() -> bool:
+    """Whether a backward may run on threads of PyTorch's own, beside the one that called it.
+
+    By what this torch was built for: to ask for a device would start its driver.
+    """
+    name = getattr(torch._C, "_get_privateuse1_backend_name", None)
+    return (
+        any(getattr(torch.version, kind, None) is not None for kind in ("cuda", "hip", "xpu"))
+        or torch.backends.mps.is_built()
+        or (name is not None and name() != "privateuseone")
+    )

@@ -29,8 +29,6 @@ if TYPE_CHECKING:  # they hold what is made here
     from graphlens_tracers.pytorch.strand import Strand
 
 _BACKWARD = "CompiledFunctionBackward"
-_FRAMES = 2
-"""From `Dispatch._is_at` to the first frame of this file."""
 
 
 class Region:
@@ -121,7 +119,7 @@ class Regions:
         dispatch, run = self._dispatch, _Run(region, args)
         try:
             with compat.without_modes():
-                run.place, run.scalars = dispatch._recognise(region, args, {}, _FRAMES)
+                run.place, run.scalars = dispatch._recognise(region, args, {})
                 if run.place is not None:
                     dispatch._announce(run.place.node, run.scalars)
                 else:
@@ -156,6 +154,7 @@ class Regions:
                 elif place is not None and not dispatch._finish(place, run.args, {}, result, run.began, took):
                     dispatch.calls.place = place
                     dispatch.rows.write(place.node, run.began, took, run.scalars)
+                    dispatch.expect()
             if before is not None and place is not None:
                 dispatch.recorder.await_autograd(results, before.written, place)
             words = (

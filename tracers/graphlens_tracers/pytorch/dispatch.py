@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from threading import get_ident
 from time import perf_counter_ns
+from types import FrameType, MethodType
 from typing import Any
 
 import torch
@@ -20,21 +21,23 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Seq, Unusual
-from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch import checks, compat, quick
 from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, spec_of
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import Slots, TooLarge, numerics
 from graphlens_tracers.pytorch.plan import Node, Place
-from graphlens_tracers.pytorch.quick import OTHER, Compiler
+from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
 from graphlens_tracers.pytorch.record import Before, Moment, Recorder, results_of
 from graphlens_tracers.pytorch.rows import Rows
 from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
 from graphlens_tracers.sink import LogSink, complain
-from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
+from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS, NO_NODE
 
 INF = float("inf")
 _SLOTS_F32 = AT_SLOTS // 4
+_OURS = frozenset((__file__, quick.__file__, checks.__file__))
+"""Files whose frames lie between the script and what looks at its stack."""
 MOST_FACTS = 16
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
@@ -93,6 +96,12 @@ class Dispatch(TorchDispatchMode):
         self.rows = Rows(sink)
         self._facts: dict[tuple[int, int], Any] = {}
         self._facts_left = MOST_FACTS
+        self.made: dict[str, Any] = {}
+        """What quick.py has compiled for this mode, by its text."""
+        self.hot = hot(self)
+        self.otherwise = MethodType(Dispatch.__torch_dispatch__, self)
+        calls.root.otherwise = self.otherwise
+        calls.root.expect()
         self.waiting = None
         self.idle = False
 
@@ -103,6 +112,8 @@ class Dispatch(TorchDispatchMode):
 
     @idle.setter
     def idle(self, idle: bool) -> None:
+        if self._idle and not idle:
+            self.recorder.forget_ranges()
         self._idle = idle
         self.turns.settle()
 
@@ -111,27 +122,51 @@ class Dispatch(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if kwargs is None:
-            kwargs = {}
-        if get_ident() == self.quick_thread:
-            place = self.calls.place
-            if place.end is None and self.recorder.pending is None:
-                for known in place.children:
-                    if known.func is func and known.run is not None:
-                        try:
-                            result = known.run(args, kwargs)
-                        except BaseException as error:
-                            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
-                            raise
-                        if result is not OTHER:
-                            return result
+        # Stands here where nothing was expected; the functions that quick.py makes take its place.
         try:
-            return self._other(func, args, kwargs)
+            return self._else(func, args, kwargs or {})
         except BaseException as error:
             # Without its first entry, which is this frame: a bare `raise` adds none, so the
             # script's traceback is what it would be without us.
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
+
+    def expect(self) -> None:
+        """Let what is expected after the current place meet the next operation."""
+        place = self.calls.place
+        quick = self.quick_thread != NO_THREAD and self.recorder.pending is None
+        # Torch looks this method up on the instance, each time.
+        self.__torch_dispatch__ = place.next if quick else self.otherwise  # type: ignore[method-assign, assignment]  # as said
+
+    def _else(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None, tried: Place | None = None
+    ) -> Any:
+        """Not the operation that was expected first (`tried`), or none was: is it another known one?"""
+        try:
+            if get_ident() == self.quick_thread and self._ready(func):
+                here = self.calls.place
+                for known in here.children:
+                    if known.func is func and known.run is not None and known is not tried:
+                        result = known.run(func, (), args, kwargs, 2)
+                        if result is not OTHER:
+                            if known is not here.children[0]:
+                                here.expect(known)
+                            return result
+            return self._other(func, args, kwargs or {})
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            raise
+
+    def _ready(self, func: Any) -> bool:
+        """Settle what the last operation left open; whether the next one is recorded."""
+        try:
+            if self.recorder.pending is not None:
+                self.recorder.resolve()
+            if self.calls.place.end is not None or not self.calls.begun:
+                self._between(func, self.calls.place)
+        except Exception as error:
+            self.could_not(func, error)
+        return not self.idle
 
     def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         seen = get_ident() == self.quick_thread
@@ -172,9 +207,11 @@ class Dispatch(TorchDispatchMode):
                     if self._finish(place, args, kwargs, result, began, took):
                         return result
                     self.calls.place = place
+                    self._make_quick(place, args, kwargs, result)
                     self.rows.write(place.node, began, took, scalars)
                 elif before is not None:
                     self._place(before, results_of(result, before.written), began, took)
+                self.expect()
             except Exception as error:
                 self.could_not(func, error)
         return result
@@ -225,6 +262,11 @@ class Dispatch(TorchDispatchMode):
                     self.could_not(func, error)
                 self.turns.done()
 
+    def share(self) -> None:
+        """Other threads are recorded too: what outlives a step may be written where this one does not see."""
+        self.hot["alone"] = False
+        self.recorder.forget_ranges()
+
     def wait_for_step(self) -> None:
         """Record nothing until the step after the one under way begins."""
         self.idle = True
@@ -269,26 +311,18 @@ class Dispatch(TorchDispatchMode):
     # ── the quick side ───────────────────────────────────────────────────────────────────────
 
     def _recognise(
-        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outer: int = 4
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Place | None, Sequence[float]]:
-        """The known place that this operation is, and its varying arguments; None when it is new.
-
-        Args:
-            outer: How many of our frames there are, from `_is_at` outwards.
-        """
-        if self.recorder.pending is not None:
-            self.recorder.resolve()
-        place = self.calls.place
-        if place.end is not None or not self.calls.begun:
-            place = self._between(func, place)
-            if self.idle:
-                return None, ()
+        """The known place that this operation is, and its varying arguments; None when it is new."""
+        if not self._ready(func):
+            return None, ()
+        place, frames = self.calls.place, self._frames()
         module_call = self.modules.current.id
         for known in place.children:
             if known.func is not func:
                 continue
             node = known.node
-            if node.depth >= 0 and (node.module_call != module_call or not self._is_at(node, outer)):
+            if node.depth >= 0 and (node.module_call != module_call or not _is_at(node, frames)):
                 continue
             if node.grad is not torch.is_grad_enabled():
                 continue
@@ -299,17 +333,23 @@ class Dispatch(TorchDispatchMode):
             except (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError, IndexError):
                 scalars = None  # not even the kinds of arguments are the expected ones
             if scalars is not None:
-                if known.run is None:
-                    known.run = Compiler(known, args, kwargs, node.varying).run(self)
                 return known, scalars
         return None, ()
 
-    def _is_at(self, node: Node, outer: int) -> bool:
-        try:
-            frame = sys._getframe(node.depth + outer)
-        except ValueError:
-            return False
-        return frame.f_lasti == node.lasti and frame.f_code is node.code
+    def _make_quick(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """From now on this place is recognised by a function of its own."""
+        if place.run is None:
+            results = results_of(result, place.node.info.written(args, kwargs))
+            place.renew(Compiler(place, args, kwargs, self.recorder.health).run(self, result, results))
+        assert place.parent is not None
+        place.parent.expect(place)
+
+    def _frames(self) -> FrameType | None:
+        """The innermost frame that is not ours: where the operation was called."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename in _OURS:
+            frame = frame.f_back
+        return frame
 
     def _announce(self, node: Node, scalars: Sequence[float]) -> None:
         """Make room in the page, and say what runs now."""
@@ -318,8 +358,7 @@ class Dispatch(TorchDispatchMode):
         if full or sink.scalars + len(scalars) > MAX_SCALARS:
             self.sink.flush()
         u64 = sink.page.u64
-        u64[at.RUNNING_NODE] = node.id + 1
-        u64[at.RUNNING_SEQ] = sink.seq + 1
+        u64[at.RUNNING] = node.id + 1 << 32 | sink.rows
         u64[at.RUNNING_SINCE] = perf_counter_ns()
 
     def _finish(
@@ -343,8 +382,9 @@ class Dispatch(TorchDispatchMode):
                 self.values.reserve(place.next_var)
             for output, variable in place.makes:
                 variables[variable] = weakref.ref(results[output].untyped_storage())
-        if place.leaves:
+        if self.recorder.moved:
             self._leaves(place)
+        self._forget(place)
         for output in place.noted:
             self.values.note(node.outputs[output].value, results[output])
         if place.odd:
@@ -358,12 +398,11 @@ class Dispatch(TorchDispatchMode):
         return False
 
     def _leaves(self, place: Place) -> None:
-        for _, leaf in place.leaves:
+        """Leaves that are not what they were the last time: said once it is sure that they were read."""
+        for leaf in self.recorder.moved:
             if leaf.reshaped:
                 leaf.reshaped = False
                 self.calls.reshape(place.parent)
-            elif not leaf.moves:
-                leaf.lies = leaf.geometry
             if leaf.rebound:
                 leaf.rebound = False
                 producer = self.calls.producer(leaf.usual())
@@ -371,6 +410,27 @@ class Dispatch(TorchDispatchMode):
                     self.sink.declare(
                         Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1])
                     )
+        self.recorder.moved.clear()
+
+    def _specs(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        assert self.calls.specs is not None
+        results = results_of(result, place.node.info.written(args, kwargs))
+        self.calls.specs.extend(spec_of(tensor) for tensor in results)
+
+    def _forget(self, place: Place) -> None:
+        """Ranges of memory that this place read first, made or wrote are not known: it ran the slow way."""
+        spans, aten = self.values.spans, place.node.info.name.startswith("aten.")
+        # Whether another library's operation writes, its schema need not say.
+        written = {place.reads[read] for read, _ in place.node.writes} if aten else set(place.reads)
+        for index, _ in place.leaves:
+            spans[place.reads[index]] = None
+        for _, variable in place.makes:
+            spans[variable] = None
+        for variable in written:
+            spans[variable] = None
+            leaf = place.leaf_of(variable)
+            if leaf is not None:
+                leaf.span = None
 
     # ── numbers ──────────────────────────────────────────────────────────────────────────────
 
@@ -461,20 +521,20 @@ class Dispatch(TorchDispatchMode):
         self.recorder.links.begin()
         self._facts_left = MOST_FACTS
         self.sink.introduce(*compat.who())
+        for leaf in self.recorder.among.away:
+            if not leaf.moves:
+                leaf.lies = leaf.geometry
+        self.recorder.among.away.clear()
+        self.expect()
 
     def end_call(self) -> None:
         """The call under way is over."""
         self.sink.introduce(*compat.who())
         self.calls.end(self.values.vars)
+        self.expect()
 
     def _moment(self) -> Moment:
-        frame = sys._getframe(1)
-        while frame is not None and frame.f_globals is globals():
-            outer = frame.f_back
-            if outer is None:
-                break
-            frame = outer
-        moment = Moment(self.recorder.stacks, frame, False)
+        moment = Moment(self.recorder.stacks, self._frames(), False)
         moment.optimizer = self.optimizer_depth is not None and len(moment.stack) <= self.optimizer_depth
         return moment
 
@@ -498,8 +558,7 @@ class Dispatch(TorchDispatchMode):
             info.name if where is None else f"{info.name} {where[0].co_filename}:{recorder.sites.line(where)}"
         )
         u64 = sink.page.u64
-        u64[at.RUNNING_NODE] = 0
-        u64[at.RUNNING_SEQ] = sink.seq + 1
+        u64[at.RUNNING] = NO_NODE << 32 | sink.rows
         u64[at.RUNNING_SINCE] = perf_counter_ns()
         return before
 
@@ -516,6 +575,7 @@ class Dispatch(TorchDispatchMode):
         recorder, sink = self.recorder, self.sink
         last = self.calls.place
         place = recorder.place(before, results)
+        self._forget(place)
         node = place.node
         if place.odd or (
             node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results)
@@ -531,6 +591,7 @@ class Dispatch(TorchDispatchMode):
         else:
             sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))
         self.rows.write(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
+        self.expect()
         return place
 
     def _raised(
@@ -550,3 +611,12 @@ def _words(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"[:500]
     except Exception:  # the script's own __str__ raised; its type is all that can be said
         return type(error).__name__
+
+
+def _is_at(node: Node, frame: FrameType | None) -> bool:
+    """Whether the frame `node.depth` out is at the node's place in the source."""
+    for _ in range(node.depth):
+        if frame is None:
+            return False
+        frame = frame.f_back
+    return frame is not None and frame.f_lasti == node.lasti and frame.f_code is node.code

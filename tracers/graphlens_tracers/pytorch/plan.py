@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Container, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -27,7 +27,10 @@ from graphlens_tracers.events import (
     ValueId,
 )
 from graphlens_tracers.pytorch.arguments import Geometry, OpInfo, geometry_of, is_part, kind_of, scalars_of
-from graphlens_tracers.pytorch.quick import Check, Compiler, Run, Vars
+from graphlens_tracers.pytorch.checks import Check, Checker, Vars
+
+if TYPE_CHECKING:  # it looks at places
+    from graphlens_tracers.pytorch.quick import Run
 
 
 def _never(_vars: Vars, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
@@ -98,7 +101,8 @@ class Node:
             self.varying.update(range(start, k + self.lists[k] + 1))
         if len(self.varying) > before:
             for place in self.places:  # each of them must say the numbers from now on
-                place.check, place.run = _never, None
+                place.check = _never
+                place.renew()
         if self.varying and self.shapes is None:
             # A slice of another length, a view of another shape: look at what comes out.
             self.shapes = tuple(output.spec.shape for output in self.outputs)
@@ -108,11 +112,25 @@ class Node:
         return {k for k, base in enumerate(self.views) if base is not None} if self.varying else set()
 
 
+class Leaves(NamedTuple):
+    """All leaves of one thread: by storage, and those that are not what they usually are.
+
+    Attributes:
+        moved: They took another storage or shape, and nobody has asked yet.
+        away: They lie elsewhere in their storage, in the call that is under way.
+    """
+
+    homes: dict[int, Leaf]
+    moved: list[Leaf]
+    away: list[Leaf]
+
+
 class Leaf:
     """A value that comes from outside a call.
 
     Attributes:
         usual: The storage it was last time.
+        sure: The same where nothing else can be that storage; else a callable that gives None.
         strict: Another storage means another graph (parameters, buffers).
         rebound: Set when `accept` took another storage than the usual one.
         reshaped: Set when `accept` took another shape than the declared one.
@@ -120,20 +138,29 @@ class Leaf:
         loose: Somebody may hold other views of its storage: it is no parameter, buffer or state.
         moves: It may lie otherwise in its storage the next time: as another part of it, in another shape.
         shared: Another leaf usually is the same storage, too: only a look at the call tells them apart.
+        span: (value, lowest, highest) of its numbers as the last write left them; None when unknown.
     """
 
     __slots__ = (
-        "_homes", "cell", "dtype", "geometry", "kind", "lies", "loose", "moves", "rebound", "reshaped",
-        "shape", "shared", "strict", "strides", "usual", "value",
+        "_among", "cell", "dtype", "geometry", "kind", "lies", "loose", "moves", "rebound", "reshaped",
+        "shape", "shared", "span", "strict", "strides", "sure", "usual", "value",
     )  # fmt: skip
 
-    def __init__(self, value: ValueId, cell: CellId | None, strict: bool, homes: dict[int, Leaf]) -> None:
-        self._homes = homes
+    def __init__(
+        self,
+        value: ValueId,
+        cell: CellId | None,
+        strict: bool,
+        among: Leaves,
+    ) -> None:
+        self._among = among
+        self.span: tuple[ValueId, float, float] | None = None
         self.shared = False
         self.value = value
         self.cell = cell
         self.strict = strict
         self.usual: Any = gone
+        self.sure: Any = gone
         self.dtype: torch.dtype | None = None
         self.shape: Any = None
         self.kind = ""
@@ -162,19 +189,27 @@ class Leaf:
             return False
         if not self.moves and not self.strict and (other or is_part(tensor)):
             return False  # from now on it must be looked at where it is read again
-        self.lies = geometry
-        self.reshaped = self.reshaped or other
+        self._lie(geometry)
+        if other:
+            self.reshaped = True
+            self._among.moved.append(self)
         if self.usual() is storage:
             return not any(variables[k]() is storage for k in from_outside)
         if self.strict or any(known() is storage for known in variables):
             return False
         self.bind(storage)
         self.rebound = True
+        self._among.moved.append(self)
         return True
 
     def lie(self, tensor: torch.Tensor) -> None:
         """Note where in its storage it lies in this call."""
-        self.lies = geometry_of(tensor)
+        self._lie(geometry_of(tensor))
+
+    def _lie(self, geometry: Geometry | None) -> None:
+        self.lies = geometry
+        if not self.moves and geometry != self.geometry:
+            self._among.away.append(self)
 
     def is_at(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor of its storage lies where it does in this call."""
@@ -197,11 +232,14 @@ class Leaf:
 
     def bind(self, storage: Any) -> None:
         """From now on this leaf usually is that storage."""
-        other = self._homes.get(id(storage))
+        other = self._among.homes.get(id(storage))
         if other is not None and other is not self and other.usual() is storage:
             self.shared = other.shared = True
-        self._homes[id(storage)] = self
+            other.span, other.sure = None, gone
+        self._among.homes[id(storage)] = self
+        self.span = None
         self.usual = weakref.ref(storage)
+        self.sure = gone if self.shared else self.usual
 
 
 class Place:
@@ -223,6 +261,8 @@ class Place:
         graph: The graph that was being recorded when this place was new.
         check: Whether an operation is this one; its varying arguments if so, else None.
         run: `check`, the operation itself and its row in one; made when it is recognised first.
+        next: What to call when the next operation comes: the first child's `run`, or `otherwise`.
+        otherwise: The dispatch mode's own way, for everything that can't be expected.
         end: Set when some call ended here.
         links: The autograd nodes that it made: number, counted from the call's beginning, and name.
         before: The number that the next autograd node would have got when it ran; -1 when not known.
@@ -232,8 +272,9 @@ class Place:
 
     __slots__ = (
         "ambiguous", "asks", "before", "check", "children", "depth", "end", "evaluates", "first_output",
-        "first_var", "func", "graph", "leaves", "lies", "links", "makes", "next_var", "node", "noted",
-        "odd", "offsets", "outside", "parent", "parts", "reads", "region", "run", "through", "values",
+        "first_var", "func", "graph", "leaves", "lies", "links", "makes", "next", "next_var", "node", "noted",
+        "odd", "offsets", "otherwise", "outside", "parent", "parts", "reads", "region", "run", "through",
+        "values",
     )  # fmt: skip
 
     def __init__(self, node: Node, parent: Place | None) -> None:
@@ -244,6 +285,8 @@ class Place:
         self.children: list[Place] = []
         self.check: Check = _never
         self.run: Run | None = None
+        self.otherwise: Run | None = parent.otherwise if parent is not None else None
+        self.next: Run | None = self.otherwise
         self.reads: tuple[int, ...] = ()
         self.leaves: list[tuple[int, Leaf]] = []
         self.asks: dict[int, bool] = {}
@@ -290,7 +333,7 @@ class Place:
             more = more - set(place.noted)
             if more:
                 place.noted = (*place.noted, *sorted(more))
-                place.run = None
+                place.renew()
                 moving.update(place.node.outputs[output].value for output in more)
             ahead += [(child, child.lying_in(moving)) for child in place.children]
 
@@ -301,6 +344,7 @@ class Place:
             place = ahead.pop()
             if leaf is None or any(known is leaf and read in place.reads for read, known in place.outside):
                 place.func = None  # until the slow side has passed it
+                place.renew()
             ahead += place.children
 
     def coincide(self, values: tuple[ValueId, ...], leaves: tuple[Leaf, ...]) -> bool:
@@ -320,6 +364,27 @@ class Place:
         views = {output for output, base in enumerate(self.node.views) if base in inputs}
         return views | {output for read, output in self.node.writes if read in inputs}
 
+    def expect(self, child: Place | None = None) -> None:
+        """Say again what comes next, when that has changed; `child` becomes the first to be tried."""
+        if child is not None and self.children[0] is not child:
+            self.children.remove(child)
+            self.children.insert(0, child)
+        first = self.children[0].run if self.children and self.end is None else None
+        self.next = first if first is not None else self.otherwise
+
+    def renew(self, run: Run | None = None) -> None:
+        """The function that recognises this place is this one; None: it has to be made again."""
+        self.run = run
+        if self.parent is not None:
+            self.parent.expect()
+
+    def leaf_of(self, variable: int) -> Leaf | None:
+        """The leaf that this variable is, when it was read before it was written."""
+        for index, leaf in self.leaves:
+            if self.reads[index] == variable:
+                return leaf
+        return next((leaf for read, leaf in self.outside if read == variable), None)
+
     def leaves_before(self, index: int, strict: bool) -> tuple[int, ...]:
         """Variables of leaves read before input `index` that a leaf must not be confused with.
 
@@ -331,8 +396,8 @@ class Place:
 
     def compile(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Make `check` from the arguments of a call that is right."""
-        self.check = Compiler(self, args, kwargs, self.node.varying).check()
-        self.run = None
+        self.check = Checker(self, args, kwargs, self.node.varying).check()
+        self.renew()
 
     def vary(self, variables: Vars, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[float] | None:
         """Whether a call that `check` refused differs in numbers only; from then on they may vary."""
@@ -342,7 +407,7 @@ class Place:
             self.check is not _never and all(map(same, numbers, node.scalars))
         ):
             return None
-        every = Compiler(self, args, kwargs, set(range(len(numbers)))).check()
+        every = Checker(self, args, kwargs, set(range(len(numbers)))).check()
         if every(variables, args, kwargs) is None:
             return None
         node.let_vary(numbers)

@@ -47,7 +47,7 @@ from graphlens_tracers.pytorch.autograd import Inside, Links, Origin, Pending, a
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
-from graphlens_tracers.pytorch.plan import Leaf, Node, Place, same
+from graphlens_tracers.pytorch.plan import Leaf, Leaves, Node, Place, same
 from graphlens_tracers.pytorch.values import Values, Where, lies_as
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Sites, Stacks
@@ -130,7 +130,7 @@ class Recorder:
         self.calls = calls
         self.values = Values()
         self.sites = Sites(sink.declare, sink.run)
-        self._health = health
+        self.health = health
         self._infos: dict[int, OpInfo] = {}
         self._nodes: dict[tuple[Any, ...], list[Node]] = {}
         self._by_id: list[Node] = []
@@ -138,13 +138,20 @@ class Recorder:
         self._next_cell = 0
         self._leaves: dict[Any, Leaf] = {}
         self._cells: dict[int, Leaf] = {}
-        self._homes: dict[int, Leaf] = {}
+        self.among = Leaves({}, [], [])
+        self.moved = self.among.moved
+        """Leaves that were taken for another storage, or another shape, than usual."""
         self.news = False
         """Whether the call that is under way had anything new in it."""
         self.states: dict[int, tuple[weakref.ref[Any], str]] = {}
         """Optimizer state by storage id, as the optimizers name it."""
         self.links = Links(calls, self.values, modules.tensor_name)
         self.pending: Pending | None = None
+
+    def forget_ranges(self) -> None:
+        """Memory may have been written unseen: what was known of its numbers is not known any more."""
+        for leaf in self._leaves.values():
+            leaf.span = None
 
     def info(self, func: Any) -> OpInfo:
         """What is known of an overload."""
@@ -367,7 +374,7 @@ class Recorder:
         key: Any = (("part", where), kind_of(tensor), 0)
         leaf = self._leaves.get(key)
         if leaf is None:
-            leaf = self._leaves[key] = Leaf(self._value(), None, False, self._homes)
+            leaf = self._leaves[key] = Leaf(self._value(), None, False, self.among)
             leaf.declared_as(tensor, geometry)
             self.sink.declare(LeafSeen(leaf.value, "earlier", "", spec_before(tensor, geometry)))
         leaf.lies = geometry
@@ -415,7 +422,7 @@ class Recorder:
         leaf = self._leaves.get((where, tensor.dtype, 0))
         if leaf is None:
             leaf = self._leaves[where, tensor.dtype, 0] = Leaf(
-                self._value(), whole.cell, whole.strict, self._homes
+                self._value(), whole.cell, whole.strict, self.among
             )
             leaf.loose = leaf.moves = True
             leaf.declared_as(tensor, geometry)
@@ -438,7 +445,7 @@ class Recorder:
         if kind in ("parameter", "buffer", "state", "earlier"):
             cell = CellId(self._next_cell)
             self._next_cell += 1
-        leaf = Leaf(self._value(), cell, strict=named is not None, homes=self._homes)
+        leaf = Leaf(self._value(), cell, named is not None, self.among)
         leaf.loose = kind in ("batch", "earlier")
         self.sink.declare(LeafSeen(leaf.value, kind, name, spec, cell))  # type: ignore[arg-type]  # kinds above
         if producer is not None:
@@ -593,7 +600,7 @@ class Recorder:
     def _output(self, info: OpInfo, tensor: torch.Tensor, view: int | None) -> Output:
         # Where data from outside, or from other ranks, is first seen.
         own = view is None or info.name.startswith(("aten.lift_fresh", "_c10d_functional.wait_tensor"))
-        looks = self._health and info.looks and own
+        looks = self.health and info.looks and own
         return Output(self._value(), spec_of(tensor), view, ranged_as(tensor) if looks else "")
 
     def _value(self) -> ValueId:
@@ -637,8 +644,7 @@ class Recorder:
                 for k, where in child.ambiguous.items():
                     if where.shape != ambiguous[k].shape:
                         child.ambiguous[k] = where._replace(shape=None)  # it varies
-                here.children.remove(child)
-                here.children.insert(0, child)
+                here.expect(child)
                 return child
         place = Place(node, here)
         node.places.append(place)
@@ -652,6 +658,7 @@ class Recorder:
         place.ambiguous, place.asks, place.through = ambiguous, asks, through
         place.next_var = self.values.count
         here.children.insert(0, place)
+        here.expect()
         place.graph = self.calls.grow(here, place)
         as_declared = place.values == node.inputs and through == node.through
         rewired = () if as_declared else (Rewired(node.id, place.values, through),)

@@ -13,10 +13,9 @@ from graphlens_tracers.pytorch.plan import Node
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.wire import (
     AT_BLOCKS,
-    AT_GAP,
+    AT_ROWS,
     AT_SCALARS,
     AT_SLOTS,
-    AT_TOOK,
     MAX_BLOCKS,
     MAX_SCALARS,
     PAGE_BLOCK,
@@ -25,11 +24,9 @@ from graphlens_tracers.wire import (
     WHOLE_LIST,
 )
 
-_TOOK_U32 = AT_TOOK // 4
-_GAP_U16 = AT_GAP // 2
-_U16 = 1 << 16
+_ROWS_U64 = AT_ROWS // 8
 _TOP = 1 << 31
-_NO_LINE = 1 << 62
+_NO_LINE = -1
 assert TICK == 1 << 6
 
 
@@ -37,8 +34,9 @@ class Rows:
     """Writes the rows of one thread.
 
     Attributes:
-        line: Sequence number less node of the block that is open: the same all along a block.
-        clock: When the last row ended, as a reader will add it up.
+        line: Sequence number less node of the block that is open: the same all along a block; negative
+            when none is open.
+        clock: When the last row ended.
         later: What is to be said when the row is written: saying it may empty the page.
     """
 
@@ -53,34 +51,23 @@ class Rows:
     def write(self, node: Node, began: int, took: int, scalars: Sequence[float]) -> None:
         """Write the row: it is there for every reader as soon as the count of rows is raised."""
         sink = self.sink
-        page = sink.page
-        row = sink.rows
         gap = (began - self.clock) >> 6
-        if sink.seq - node.id != self.line or not 0 <= gap < _U16:
+        if sink.seq - node.id != self.line or gap >> 16:
             self.block(node, began)
-            row = sink.rows
             gap = 0
-        page.u16[_GAP_U16 + row] = gap
-        if took < _TOP:
-            page.u32[_TOOK_U32 + row] = took
-            self.clock += (gap << 6) + took
-        else:
-            self.long(row, gap, took)
-        u64 = page.u64
+        row = sink.rows
+        self.clock = began + took
+        if took >> 31:
+            took = long(took)
+        u64 = sink.page.u64
+        u64[_ROWS_U64 + row] = gap << 32 | took
         if scalars:
             self.scalars(row, node, scalars)
         u64[at.SLOTS] = sink.slots
         u64[at.ROWS] = row + 1
         sink.rows = row + 1
-        sink.seq += 1
         if self.later:
             self.say_later()
-
-    def long(self, row: int, gap: int, took: int) -> None:
-        """An operation of more than two seconds: in microseconds."""
-        long = min(took // 1000, _TOP - 1)
-        self.sink.page.u32[_TOOK_U32 + row] = _TOP | long
-        self.clock += (gap << 6) + long * 1000
 
     def block(self, node: Node, began: int) -> None:
         """A row that does not continue the one before begins a block."""
@@ -105,7 +92,6 @@ class Rows:
         )
         sink.blocks += 1
         sink.page.u64[at.BLOCKS] = sink.blocks
-        self.clock = began
         self.line = sink.seq - node.id
 
     def scalars(self, row: int, node: Node, scalars: Sequence[float]) -> None:
@@ -149,3 +135,8 @@ class Rows:
         later, self.later = self.later, []
         for say in later:
             say()
+
+
+def long(took: int) -> int:
+    """An operation of more than two seconds: in microseconds, marked by the top bit."""
+    return _TOP | min(took // 1000, _TOP - 1)

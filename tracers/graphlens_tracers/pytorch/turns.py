@@ -60,6 +60,7 @@ class Turns:
         with self.lock:
             self._former = NO_THREAD
             dispatch.quick_thread = NO_THREAD if dispatch.idle or self._guests else dispatch.thread
+            dispatch.expect()
 
     def take(self) -> Turn:
         """The turn for one operation, and for those after it as long as nobody else comes.
@@ -83,6 +84,9 @@ class Turns:
             if dispatch.quick_thread != NO_THREAD:
                 # First nobody may enter any more, then look whether somebody is inside.
                 self._former, dispatch.quick_thread = dispatch.quick_thread, NO_THREAD
+                dispatch.expect()
+                # An operation under way lets the next one be met as it was expected; then not, after all.
+                dispatch.rows.later.append(dispatch.expect)
             if self._former not in (NO_THREAD, me) and is_inside(self._former):
                 return Turn.NONE
             self._former = NO_THREAD

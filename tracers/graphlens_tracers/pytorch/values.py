@@ -15,8 +15,8 @@ import torch
 from graphlens_tracers.events import Phase, Spec, ValueId
 from graphlens_tracers.pytorch.arguments import Geometry, contiguous, geometry_of, home_of
 from graphlens_tracers.pytorch.autograd import Numbers
+from graphlens_tracers.pytorch.checks import Vars
 from graphlens_tracers.pytorch.plan import Leaf, Place, gone
-from graphlens_tracers.pytorch.quick import Vars
 
 _ALIKE = ("aten.detach", "aten.alias", "aten.lift_fresh")
 """Views that always lie like what they are views of."""
@@ -80,6 +80,7 @@ class Values:
 
     Attributes:
         vars: Storages made or first read in this call, by number; the first `count` are in use.
+        spans: For each, (value, lowest, highest) of what was last looked at there, or None.
         counts: How often each kind of operation ran at each place of the source.
         numbers: Which place made which autograd node.
         leaves: Those that were read; `outer`: those and the parts of them.
@@ -92,6 +93,7 @@ class Values:
 
     def __init__(self) -> None:
         self.vars: Vars = []
+        self.spans: list[tuple[ValueId, float, float] | None] = []
         self.count = 0
         self.forward = False
         self.leaves: set[ValueId] = set()
@@ -321,6 +323,7 @@ class Values:
         missing = count - len(self.vars)
         if missing > 0:
             self.vars.extend([gone] * (missing + 64))
+            self.spans.extend([None] * (missing + 64))
 
     def _grow(self, variable: int, value: ValueId) -> None:
         while len(self._variables) <= variable:
