@@ -246,14 +246,11 @@ def test_check_names_what_is_wrong(k: int) -> None:
         wrong.check()
 
 
-def test_a_large_graph_is_built_quickly() -> None:
-    """1,100 nodes in about 10 ms; a generous multiple, on a busy machine."""
-    import time
-
+def test_a_large_graph_has_all_its_edges() -> None:
+    """What a step of GPT-2 is: nothing is cut off on the way."""
     nodes = [ran(0, inputs=[5000]), *(ran(k, inputs=[k - 1, max(0, k - 7), 5000]) for k in range(1, 1100))]
     declared = built([event for event in seen(*nodes) if isinstance(event, Declaration)])
-    began = time.process_time()
+
     found = declared.graph(GraphId(0))
 
-    assert time.process_time() - began < 0.2
     assert found.nx.number_of_edges() == 1 + 1099 * 3

@@ -245,12 +245,13 @@ def frames_of_page(page: bytes) -> list[tuple[int, bytes]]:
     ends = [*(head[0] for head in heads[1:]), rows]
     body = struct.pack("<IIII", rows, len(heads), scalars, u64(32))
     body += b"".join(struct.pack("<IIQQ", *head[:4]) for head in heads)
-    body += page[11_264 : 11_264 + 4 * rows] + page[19_456 : 19_456 + 2 * rows]
+    cells = [page[at : at + 6] for at in range(11_264, 11_264 + 8 * rows, 8)]
+    body += b"".join(cell[:4] for cell in cells) + b"".join(cell[4:] for cell in cells)
     body += page[7_168 : 7_168 + 12 * scalars]
     ranges = struct.pack("<II", len(heads), slots)
     for (row, node, _, seq, slot), end in zip(heads, ends, strict=True):
         ranges += struct.pack("<QIIII", seq, node, end - row, slot, 0)
-    ranges += page[23_552 : 23_552 + 8 * slots]
+    ranges += page[27_648 : 27_648 + 8 * slots]
     found = [(kind, b"[" + b",".join(texts[kind]) + b"]") for kind in (1, 5, 4) if texts[kind]]
     found[1 if texts[1] else 0 : 1 if texts[1] else 0] = [(2, body), (3, ranges)]
     return found
