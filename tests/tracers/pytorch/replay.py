@@ -50,6 +50,7 @@ class Replay:
         rows = process.rows(0, count)
         scalars = process.scalars(0, count)
         call = -1
+        graph: Any = None
         with torch.no_grad():
             for seq in range(count):
                 if int(rows.call[seq]) != call:

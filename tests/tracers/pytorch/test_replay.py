@@ -36,7 +36,8 @@ def watched(program: Callable[[], None]) -> tuple[Process, Watching]:
 
     with tempfile.TemporaryDirectory() as folder:
         process = recorded(run, Path(folder) / "run.glens")
-        process.rows(0, process.op_count), process.ranges(0, process.op_count)
+        process.rows(0, process.op_count)
+        process.ranges(0, process.op_count)
         return process, watching
 
 

@@ -144,7 +144,7 @@ class Form:
 
 
 def _bytes_of(storage: torch.UntypedStorage) -> torch.Tensor:
-    with torch._C.DisableTorchFunction():
+    with compat.without_torch_function():
         whole = torch.empty(0, dtype=torch.uint8, device=storage.device)
         return whole.set_(storage, 0, (storage.nbytes(),), (1,))
 

@@ -56,6 +56,19 @@ def without_modes() -> contextlib.AbstractContextManager[object]:
     return made
 
 
+without_torch_function: Any = (
+    _find(torch._C, "DisableTorchFunction", "tensors unseen by function modes") or contextlib.nullcontext
+)
+"""Inside of it, functions pass by every function mode and `__torch_function__`."""
+
+_neg_view: Callable[[torch.Tensor], torch.Tensor] | None = getattr(torch, "_neg_view", None)
+
+
+def without_neg(tensor: torch.Tensor) -> torch.Tensor:
+    """The memory of a tensor that is to be read as its negative, or a negated copy of the tensor."""
+    return _neg_view(tensor) if _neg_view is not None else tensor.neg()
+
+
 mode_stack: Callable[[], list[Any]] | None = _find(
     torch.utils._python_dispatch, "_get_current_dispatch_mode_stack", "modules on autograd's own threads"
 )

@@ -13,6 +13,7 @@ import torch
 
 from graphlens_tracers.events import Numerics
 from graphlens_tracers.page import Page
+from graphlens_tracers.pytorch import compat
 from graphlens_tracers.wire import AT_SLOTS, MAX_SLOTS
 
 Ranged = Literal["", "f2", "b2", "f4", "f8"]
@@ -81,7 +82,7 @@ class Slots:
         if known is None:
             # An inference tensor could not be written to outside of inference mode, and the script's
             # default device must not apply here.
-            with torch._C.DisableTorchFunction(), torch.inference_mode(False):
+            with compat.without_torch_function(), torch.inference_mode(False):
                 every = torch.frombuffer(
                     self._page.bytes, dtype=dtype, count=MAX_SLOTS * 8 // size, offset=AT_SLOTS
                 )
@@ -97,9 +98,10 @@ class Slots:
         views, low, high = self._pair(ranged, slot)
         if tensor.is_neg():
             # In here nobody minds that bit: look at the memory, and turn around what it says.
-            self.look(torch._neg_view(tensor), ranged, slot)
+            self.look(compat.without_neg(tensor), ranged, slot)
             if tensor.numel():
-                views[low].neg_(), views[high].neg_()
+                views[low].neg_()
+                views[high].neg_()
                 smallest = views[high].clone()
                 views[high].copy_(views[low])
                 views[low].copy_(smallest)
@@ -140,7 +142,7 @@ class Slots:
         return self._view(ranged, dtype, 2), 4 * slot, 4 * slot + 2
 
     def _blank(self, views: list[torch.Tensor], low: int, high: int) -> None:
-        with torch._C.DisableTorchFunction():
+        with compat.without_torch_function():
             views[low].fill_(INF)
             views[high].fill_(-INF)
 
@@ -151,7 +153,7 @@ def _quietly(count: Callable[[], Any]) -> int:  # Any: a 0-dim tensor
 
 def numerics(tensor: torch.Tensor) -> Numerics:
     """Exact counts of a tensor that is not finite, its finite range, and the first bad places."""
-    with torch._C.DisableTorchFunction():
+    with compat.without_torch_function():
         shape = tensor.shape
         if tensor.is_complex():
             tensor = torch.view_as_real(tensor.resolve_conj())
