@@ -152,7 +152,7 @@ class Arguments:
         usual = f"{held}.sure() is h"
         if leaf.kind != str(leaf.dtype).removeprefix("torch.") or "complex" in leaf.kind:
             usual += f" and {self.constant(kind_of)}({name}) == {held}.kind"
-        if not leaf.strict:
+        if leaf.loose or leaf.cell is None:
             usual += f" and {name}.dtype is {self.constant(leaf.dtype)} and {name}.shape == {held}.shape"
             if len(leaf.shape or ()) > 1:
                 usual += f" and {name}.stride() == {held}.strides"

@@ -7,6 +7,7 @@ Private functions of torch are reached here alone. What is missing is `None`, an
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -67,6 +68,23 @@ _neg_view: Callable[[torch.Tensor], torch.Tensor] | None = getattr(torch, "_neg_
 def without_neg(tensor: torch.Tensor) -> torch.Tensor:
     """The memory of a tensor that is to be read as its negative, or a negated copy of the tensor."""
     return _neg_view(tensor) if _neg_view is not None else tensor.neg()
+
+
+def has_no_rules(mode: type) -> None:
+    """Spare torch the search for rules of this dispatch mode, which it makes at every operation.
+
+    It keeps the function that searches from the first operation that a mode sees, so this comes before.
+    """
+    rules = sys.modules.get("torch._library.simple_registry")
+    original: Any = getattr(rules, "find_torch_dispatch_rule", None)
+    if original is None or hasattr(original, "__wrapped__"):
+        return
+
+    @functools.wraps(original)
+    def find_torch_dispatch_rule(op: Any, torch_dispatch_class: type) -> Any:
+        return None if torch_dispatch_class is mode else original(op, torch_dispatch_class)
+
+    setattr(rules, "find_torch_dispatch_rule", find_torch_dispatch_rule)  # noqa: B010  # torch's own name
 
 
 mode_stack: Callable[[], list[Any]] | None = _find(

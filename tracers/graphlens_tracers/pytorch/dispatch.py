@@ -20,7 +20,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphlens_tracers import page as at
-from graphlens_tracers.events import Bound, Seq, Unusual
+from graphlens_tracers.events import Bound, Phase, Seq, Unusual
 from graphlens_tracers.pytorch import checks, compat, quick
 from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, spec_of
@@ -83,6 +83,8 @@ class Dispatch(TorchDispatchMode):
         """Idle when the call under way is over."""
         self.optimizer_depth: int | None = None
         """How many user frames there are while `Optimizer.step` runs; None outside of it."""
+        self.located = False
+        """Whether an operation of the `Optimizer.step` under way was found where its place says."""
         self._idle = True
 
     def record(self, sink: LogSink, recorder: Recorder, calls: Calls) -> None:
@@ -207,6 +209,7 @@ class Dispatch(TorchDispatchMode):
                     if self._finish(place, args, kwargs, result, began, took):
                         return result
                     self.calls.place = place
+                    self.located = place.node.phase is Phase.OPTIMIZER
                     self._make_quick(place, args, kwargs, result)
                     self.rows.write(place.node, began, took, scalars)
                 elif before is not None:
@@ -577,6 +580,7 @@ class Dispatch(TorchDispatchMode):
         place = recorder.place(before, results)
         self._forget(place)
         node = place.node
+        self.located = node.phase is Phase.OPTIMIZER
         if place.odd or (
             node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results)
         ):

@@ -86,6 +86,16 @@ class Node:
         self.grad: bool
         self.places: list[Place] = []
 
+    def is_beside(self, other: Node) -> bool:
+        """Whether both run at the same place of the source, in the same module call and phase."""
+        return (
+            self.code is other.code
+            and self.lasti == other.lasti
+            and self.module_call == other.module_call
+            and self.phase is other.phase
+            and self.grad is other.grad
+        )
+
     def let_vary(self, numbers: Sequence[float]) -> None:
         """Numbers that are not what they were: from now on they are written with the rows.
 

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from graphlens_tracers import page as at
+from graphlens_tracers.events import Phase
 from graphlens_tracers.pytorch import compat, numerics
 from graphlens_tracers.pytorch.arguments import Tensors, geometry_of, spec_of
+from graphlens_tracers.pytorch.bindings import binding
 from graphlens_tracers.pytorch.checks import Arguments, function
 from graphlens_tracers.pytorch.derived import rule_for, single
 from graphlens_tracers.pytorch.rows import long
@@ -104,13 +106,19 @@ class Compiler(Arguments):
             # Inside of one backward, grad mode is what it was.
             same = before is not None and before.depth < 0 and before.grad is node.grad
             return lines if same else [*lines, f"if grad_enabled() is not {node.grad}: break"]
-        return [
+        lines = [
             f"if grad_enabled() is not {node.grad}: break",
             f"if modules.current.id != {self.constant(node.module_call)}: break",
             f"frame = getframe({node.depth + 1} + up)",
             f"if frame.f_lasti != {self.constant(node.lasti)}: break",
             f"if frame.f_code is not {self.constant(node.code)}: break",
         ]
+        if node.phase is Phase.OPTIMIZER:
+            lines.append("self.located = True")
+            if before is not None and before.is_beside(node):
+                # As long as one `Optimizer.step` runs, its caller is where it was.
+                return ["if not self.located:", *_indented(lines)]
+        return lines
 
     def bound(self, leaf: str, variable: str) -> None:
         """A leaf brings along what is known of its range."""
@@ -124,7 +132,8 @@ class Compiler(Arguments):
             full += f" or sink.slots > {MAX_SLOTS - node.slots}"
         if self.varying:
             full += f" or sink.scalars + {len(self.varying)} > {MAX_SCALARS}"
-        run = self.constant(getattr(node.info.func, "_op", node.info.func))  # a frame less
+        func = node.info.func
+        run = self.constant(binding(node.info.name, self.args) or getattr(func, "_op", func))  # a frame less
         return [
             "row = sink.rows",
             f"if {full}:",

@@ -66,6 +66,7 @@ class Strand:
         self.sink: LogSink | None = None
         self.seen = False
         self.first, self.stop = common.options.steps
+        self._optimizers: set[int] = set()
         self._entered: list[nn.Module] = []
         """Modules that were entered before there was anything to record."""
 
@@ -239,14 +240,20 @@ class Strand:
 
     # ── optimizers ───────────────────────────────────────────────────────────────────────────
 
-    def optimizer_begins(self) -> None:
+    def optimizer_begins(self, optimizer: Any) -> None:
         """An optimizer's step begins on this thread."""
         self._common.optimizers = True
+        if self.sink is not None and not self.dispatch.idle and id(optimizer) not in self._optimizers:
+            # What it keeps from before anything was recorded.
+            self._optimizers.add(id(optimizer))
+            self._name_state(optimizer)
         self.dispatch.optimizer_depth = len(self._common.stacks.user(sys._getframe(2))[0])
+        self.dispatch.located = False
 
     def optimizer_ended(self, optimizer: Any) -> None:
         """An optimizer's step is over."""
         self.dispatch.optimizer_depth = None
+        self.dispatch.located = False
         if self.sink is not None:
             self.calls.stepped = True
         stack, _, _ = self._common.stacks.user(sys._getframe(2))

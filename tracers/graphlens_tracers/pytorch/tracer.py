@@ -49,6 +49,7 @@ class PyTorchTracer:
         if self._started:
             return
         self._started = True
+        compat.has_no_rules(Dispatch)
         self._common = Common(sink, options)
         self._main = Strand(self._common, "")
         self._main.record(sink)
@@ -210,10 +211,10 @@ class PyTorchTracer:
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
 
-        def begins(_optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        def begins(optimizer: Any, _args: Any, _kwargs: Any) -> None:
             strand = self._here()
             if strand is not None:
-                strand.optimizer_begins()
+                strand.optimizer_begins(optimizer)
 
         def ended(optimizer: Any, _args: Any, _kwargs: Any) -> None:
             strand = self._here()
