@@ -26,7 +26,7 @@ from graphlens_tracers.sites import Stacks
 
 if TYPE_CHECKING:  # they ask here
     from graphlens_tracers.pytorch.calls import Calls
-    from graphlens_tracers.pytorch.record import Moment
+    from graphlens_tracers.pytorch.phases import Moment
     from graphlens_tracers.pytorch.values import Values
 
 SUM = "sum of gradients"

@@ -26,9 +26,10 @@ from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, spec_of
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import Slots, TooLarge, numerics
+from graphlens_tracers.pytorch.phases import Moment
 from graphlens_tracers.pytorch.plan import Node, Place
 from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
-from graphlens_tracers.pytorch.record import Before, Moment, Recorder, results_of
+from graphlens_tracers.pytorch.record import Before, Recorder, results_of
 from graphlens_tracers.pytorch.rows import Rows
 from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
 from graphlens_tracers.sink import LogSink, complain

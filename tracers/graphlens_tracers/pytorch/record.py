@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -28,7 +27,6 @@ from graphlens_tracers.events import (
     Spec,
     ValueId,
 )
-from graphlens_tracers.loops import innermost_loop
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import (
     Form,
@@ -43,10 +41,11 @@ from graphlens_tracers.pytorch.arguments import (
     spec_before,
     spec_of,
 )
-from graphlens_tracers.pytorch.autograd import Inside, Links, Origin, Pending, awaited, resolve
+from graphlens_tracers.pytorch.autograd import Links, Origin, Pending, awaited, resolve
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
+from graphlens_tracers.pytorch.phases import Moment, phase_of
 from graphlens_tracers.pytorch.plan import Leaf, Leaves, Node, Place, same
 from graphlens_tracers.pytorch.values import Values, Where, lies_as
 from graphlens_tracers.sink import LogSink
@@ -58,29 +57,6 @@ MOST_RANGED = 1024
 
 MOST_ALIKE = 3
 """Nodes declared for one place and form, for outputs of different shapes; more than that is variety."""
-
-
-class Moment:
-    """Where the script is when an operation is about to run: what the slow side asks first.
-
-    Attributes:
-        stack: The user's frames, innermost first; `depth`: Python frames before the first of them.
-        inner: Files of the framework's frames before it.
-        node: The autograd node whose backward runs; `inside`: what ran between it and the operation.
-    """
-
-    __slots__ = ("depth", "grad", "inner", "inside", "node", "optimizer", "stack")
-
-    def __init__(self, stacks: Stacks, frame: FrameType | None, optimizer: bool) -> None:
-        self.stack, self.depth, self.inner = stacks.user(frame)
-        self.node = compat.current_autograd_node() if compat.current_autograd_node is not None else None
-        self.inside = None if self.node is None else Inside(stacks, frame)
-        self.grad = torch.is_grad_enabled()
-        self.optimizer = optimizer
-
-    def framework(self, *parts: str) -> bool:
-        """Whether a framework file on the way to the user's line has one of these in its path."""
-        return any(part in file for file in self.inner for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +167,7 @@ class Recorder:
         self.news = True
         info, moment, form, values = before.info, before.moment, before.form, before.values
         here = self.calls.place
-        phase = self.phase(info, moment, form)
+        phase = phase_of(info, moment, form, self.calls, self.modules, self.values)
         origin = self.links.origin(moment, info, form, values[0] if values else None, here)
         scope, module_call = self._scope(origin)
         # Where a backward operation stands in the source is where its forward one does.
@@ -291,30 +267,7 @@ class Recorder:
                 makers[-1] if makers else place, compat.number_of(node) - self.calls.number, node.name()
             )
 
-    # ── which phase, which module, which forward operation ───────────────────────────────────
-
-    def phase(self, info: OpInfo, moment: Moment, form: Form) -> Phase:
-        """Which part of training an operation belongs to."""
-        if moment.node is not None or moment.framework(
-            "/torch/autograd/__init__.py", "/torch/autograd/graph.py"
-        ):
-            return Phase.BACKWARD  # the latter makes the gradient of the root
-        if moment.framework("/torch/utils/data/"):
-            return Phase.DATA
-        if moment.optimizer or moment.framework("/torch/optim/", "/clip_grad.py", "/amp/grad_scaler.py"):
-            return Phase.OPTIMIZER
-        if info.profiler or info.name.startswith("aten._local_scalar_dense"):
-            return Phase.OTHER
-        if self.modules.depth:
-            return Phase.FORWARD
-        differentiable = any(tensor.requires_grad for tensor in form.tensors)
-        if self.calls.setting_up or innermost_loop(moment.stack) is None:
-            return Phase.OTHER
-        if self.calls.stepped:
-            return Phase.FORWARD if moment.grad and differentiable else Phase.OTHER
-        if self.values.forward or self.calls.modules_seen or not self.modules.exist:
-            return Phase.FORWARD
-        return Phase.FORWARD if differentiable else Phase.DATA
+    # ── which module ───────────────────────────────────
 
     def _scope(self, origin: Origin) -> tuple[Any, Any]:
         forward = origin.twin or origin.remakes
