@@ -31,4 +31,4 @@ for start in range(0, 24, 6):
     nn.utils.clip_grad_value_(list(cell.parameters()), 0.5)
     optimizer.step()
     at("other")
-    print(float(loss))
+    print(loss.item())
