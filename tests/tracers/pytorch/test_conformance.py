@@ -1,0 +1,137 @@
+"""Every kind of thing that a script may do with PyTorch: it does not notice, and all of it is seen.
+
+One script in tests/scripts/conformance for each, run three ways: as without us, under a dispatch mode
+of the test's own (`histogram.py`), and recorded. Most run in forked children of one process that has
+imported torch (`stage.py`); those to which their process matters are run by the real command.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import graphlens
+from graphlens.store import Process
+from graphlens_tracers.events import Phase, Seq
+from host_processes import RECORD
+
+HERE = Path(__file__).parent
+SCRIPTS = HERE.parents[1] / "scripts" / "conformance"
+NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+
+OWN_PROCESS: dict[str, int] = {}
+"""Scripts that are run by the real command, with the exit code that they have."""
+
+GAPS: dict[str, set[str]] = {}
+"""The kinds of gaps that a script has, where it has any."""
+
+PHASES = {Phase.BACKWARD: "backward", Phase.OPTIMIZER: "optimizer"}
+
+
+class Stage:
+    """The process whose children run the scripts."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "stage.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
+        )  # fmt: skip
+
+    def run(self, way: str, script: Path, folder: Path) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps([way, str(script), str(folder)]) + "\n")
+        self._process.stdin.flush()
+        status = self._process.stdout.readline().strip()
+        err = (folder / f"{way}.err").read_text()
+        assert status == "0", err
+        said: dict[str, Any] = json.loads((folder / f"{way}.json").read_text())
+        return {**said, "out": (folder / f"{way}.out").read_text(), "err": err}
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.close()
+
+
+@dataclass(frozen=True)
+class Ran:
+    plain: dict[str, Any]
+    counted: dict[str, Any]
+    recorded: dict[str, Any]
+    run: Path
+
+
+def by_phase(processes: list[Process]) -> Counter[tuple[str, str]]:
+    """What was recorded, as `histogram.py` counts it."""
+    found: Counter[tuple[str, str]] = Counter()
+    for process in processes:
+        for node in process.rows(Seq(0), Seq(process.op_count)).node.tolist():
+            seen = process.nodes[node]
+            found[PHASES.get(seen.phase, "rest"), seen.op] += 1
+    return found
+
+
+def compare(name: str, ran: Ran) -> None:
+    plain, counted, recorded = ran.plain, ran.counted, ran.recorded
+    processes = list(graphlens.load(ran.run).processes())
+    truth = Counter({(where, op): count for where, op, count in counted["counts"]})
+    found = by_phase(processes)
+
+    assert plain["code"] == OWN_PROCESS.get(name, 0), plain["err"]
+    for what in ("out", "err", "code", "digest", "random", "number"):
+        assert recorded.get(what) == plain.get(what), what
+    assert sum(truth.values()) > 0
+    assert (found - truth, truth - found) == (Counter(), Counter())
+    gaps = {gap.kind for process in processes for gap in process.gaps}
+    assert gaps == GAPS.get(name, set()), [process.gaps for process in processes]
+    for process in processes:
+        assert process.finished and process.dropped == 0
+        for graph in process.graphs():
+            process.graph(graph.graph).check()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OWN_PROCESS])
+def test_a_script_is_seen_whole_and_does_not_notice(name: str, stage: Stage, tmp_path: Path) -> None:
+    script = SCRIPTS / f"{name}.py"
+    ways = {way: stage.run(way, script, tmp_path) for way in ("plain", "counted", "recorded")}
+
+    compare(name, Ran(**ways, run=tmp_path / "run.glens"))
+
+
+def started(folder: Path, *command: str) -> dict[str, Any]:
+    """A process of its own."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHASHSEED")}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TORCHDYNAMO_DISABLE": "1"}
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=300)
+    return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
+
+
+@pytest.mark.parametrize("name", sorted(OWN_PROCESS))
+def test_a_script_in_its_own_process(name: str, tmp_path: Path) -> None:
+    script, out, run = str(SCRIPTS / f"{name}.py"), tmp_path / "counts.json", tmp_path / "run.glens"
+    plain = started(tmp_path, sys.executable, script)
+    counted = started(tmp_path, sys.executable, str(HERE / "histogram.py"), str(out), script)
+    recorded = started(tmp_path, *RECORD, "-q", "-o", str(run), script)
+
+    compare(name, Ran(plain, {**counted, "counts": json.loads(out.read_text())}, recorded, run))
+
+
+def test_there_is_a_script_for_everything() -> None:
+    assert len(NAMES) >= 20
+    assert set(OWN_PROCESS) <= set(NAMES) and set(GAPS) <= set(NAMES)
