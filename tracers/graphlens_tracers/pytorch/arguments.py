@@ -41,9 +41,10 @@ class OpInfo:
             what a collective has only begun to write).
         profiler: A marker of the profiler, not a computation; `closes`: the end of a marked stretch.
         dynamic: Its output shapes depend on numbers.
+        rehomes: It gives its first argument another storage.
     """
 
-    __slots__ = ("closes", "dynamic", "func", "looks", "name", "norm", "profiler", "writes")
+    __slots__ = ("closes", "dynamic", "func", "looks", "name", "norm", "profiler", "rehomes", "writes")
 
     def __init__(self, func: Any) -> None:  # Any: an OpOverload or a higher-order operator
         self.func = func
@@ -64,6 +65,7 @@ class OpInfo:
         self.looks = not (pending or self.name.startswith(_UNINITIALISED))
         self.profiler = self.name.startswith("profiler.")
         self.closes = self.name.startswith("profiler._record_function_exit")
+        self.rehomes = self.name.startswith("aten.set_.")
         tags = getattr(func, "tags", ())
         self.dynamic = torch.Tag.dynamic_output_shape in tags
 

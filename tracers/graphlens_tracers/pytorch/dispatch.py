@@ -23,7 +23,7 @@ from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Phase, Seq, Unusual
 from graphlens_tracers.pytorch import checks, compat, quick
 from graphlens_tracers.pytorch import numerics as numbers
-from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, spec_of
+from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, home_of, spec_of
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import Slots, TooLarge, numerics
 from graphlens_tracers.pytorch.phases import Moment
@@ -385,7 +385,7 @@ class Dispatch(TorchDispatchMode):
             if place.next_var > len(variables):
                 self.values.reserve(place.next_var)
             for output, variable in place.makes:
-                variables[variable] = weakref.ref(results[output].untyped_storage())
+                variables[variable] = weakref.ref(home_of(results[output]))
         if self.recorder.moved:
             self._leaves(place)
         self._forget(place)

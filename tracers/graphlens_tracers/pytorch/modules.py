@@ -173,6 +173,20 @@ class Modules:
                 if known is None or known[0]() is not tensor:
                     self.tensors[id(tensor)] = (weakref.ref(tensor), kind, path_of(title, name))
 
+    def forget_tensors(self, *tensors: Any) -> Callable[[], None]:
+        """Keep no reference to these tensors; gives what takes them up again, as what they were."""
+        known = []
+        for tensor in tensors:
+            name = self.tensor_name(tensor)
+            if self.tensors.pop(id(tensor), None) is not None and name is not None:
+                known.append((tensor, name))
+
+        def again() -> None:
+            for tensor, (kind, path) in known:
+                self.tensors[id(tensor)] = (weakref.ref(tensor), kind, path)
+
+        return again
+
     def tensor_name(self, tensor: Any) -> tuple[str, str] | None:
         """(kind, name) of a parameter or buffer of a module that was called; None for any other tensor."""
         known = self.tensors.get(id(tensor))

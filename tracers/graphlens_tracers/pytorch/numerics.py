@@ -106,11 +106,14 @@ class Slots:
                 views[high].copy_(views[low])
                 views[low].copy_(smallest)
             return self.finite(ranged, slot)
-        if tensor.is_complex():
-            tensor = torch.view_as_real(tensor.resolve_conj())
+        if tensor._is_zerotensor():  # it has no memory
+            views[low].zero_()
+            views[high].zero_()
+            return True
         if tensor.numel() == 0:
             self._blank(views, low, high)
             return True
+        tensor = _reals(tensor)
         try:
             aminmax(tensor, out=(views[low], views[high]))
         except BaseException:
@@ -147,6 +150,13 @@ class Slots:
             views[high].fill_(-INF)
 
 
+def _reals(tensor: torch.Tensor) -> torch.Tensor:
+    """The same numbers as one tensor of real ones: the parts of a nested one, which has some, in a row."""
+    if tensor.is_nested:
+        tensor = torch.cat([part.reshape(-1) for part in tensor.unbind()])
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
 def _quietly(count: Callable[[], Any]) -> int:  # Any: a 0-dim tensor
     return int(count().item())
 
@@ -154,9 +164,10 @@ def _quietly(count: Callable[[], Any]) -> int:  # Any: a 0-dim tensor
 def numerics(tensor: torch.Tensor) -> Numerics:
     """Exact counts of a tensor that is not finite, its finite range, and the first bad places."""
     with compat.without_torch_function():
+        if tensor.is_nested:
+            tensor = _reals(tensor)
         shape = tensor.shape
-        if tensor.is_complex():
-            tensor = torch.view_as_real(tensor.resolve_conj())
+        tensor = _reals(tensor)
         nan = torch.isnan(tensor)
         finite = torch.isfinite(tensor)
         good = tensor[finite]

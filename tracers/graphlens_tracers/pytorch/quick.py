@@ -64,6 +64,11 @@ def hot(dispatch: Dispatch) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a result can be looked at, and has a storage, without further questions."""
+    return type(tensor) in PLAIN and tensor.layout is torch.strided and not tensor.is_nested
+
+
 def _indented(lines: list[str]) -> list[str]:
     return ["    " + line for line in lines]
 
@@ -164,7 +169,7 @@ class Compiler(Arguments):
             needed |= set(range(len(node.outputs)))
         paths = self._paths(result, results)
         foreign = not node.info.name.startswith("aten.")
-        plain = all(type(results[k]) in PLAIN for k in needed)
+        plain = all(_is_plain(results[k]) for k in needed)
         if (
             paths is None
             or foreign
@@ -237,7 +242,7 @@ class Compiler(Arguments):
         rule = rule_for(self.node.info.name, self.args, self.kwargs)
         if rule is None or tensor.dtype is not torch.float32 or not isinstance(source, torch.Tensor):
             return []
-        if source.dtype is not torch.float32 or source.shape != tensor.shape:
+        if source.dtype is not torch.float32 or source.is_nested or source.shape != tensor.shape:
             return []
         read, value = self.constant(self.place.reads[0]), self.constant(self.place.values[0])
         number: list[str] = []

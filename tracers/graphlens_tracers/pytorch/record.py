@@ -70,6 +70,7 @@ class Before:
         lies: For each input, where in its storage it lies: an operation may change that.
         written: The inputs it will change in place.
         call: Its arguments, for the check that is made of them; never kept.
+        homes: For each input, the storage that it has, where the operation gives it another; else None.
         number: What the next autograd node gets; its own is made already.
         followed: Whether the operation before it was new to the slow side, too.
     """
@@ -83,6 +84,7 @@ class Before:
     lies: list[Geometry | None]
     written: Tensors
     call: tuple[tuple[Any, ...], dict[str, Any]]
+    homes: list[Any] | None
     number: int
     followed: bool
 
@@ -160,7 +162,10 @@ class Recorder:
         written = info.written(args, kwargs)
         number = compat.sequence_number() if compat.sequence_number is not None else 0
         call = args, kwargs
-        return Before(info, moment, form, variables, values, through, lies, written, call, number, followed)
+        homes = [home_of(tensor) for tensor in form.tensors] if info.rehomes else None
+        return Before(
+            info, moment, form, variables, values, through, lies, written, call, homes, number, followed
+        )
 
     def place(self, before: Before, results: Tensors) -> Place:
         """The place of an operation that has run: a known child of the current one, or a new one."""
@@ -284,14 +289,15 @@ class Recorder:
         for index, tensor in enumerate(before.form.tensors):
             if variables[index] is not None:
                 continue
-            again = self.values.variable_of(tensor)  # the same new tensor twice in one operation
+            home = before.homes[index] if before.homes is not None else home_of(tensor)
+            again = self.values.variable_at(home)  # the same new tensor twice in one operation
             if again is not None:
                 variables[index] = again
                 first = next(k for k in range(index) if variables[k] == again)
                 values[index] = values[first]
                 continue
-            leaf = self._leaf(tensor, key, index, lies[index])
-            variables[index] = self.values.make(tensor)
+            leaf = self._leaf(tensor, home, key, index, lies[index])
+            variables[index] = self.values.make(home)
             values[index] = leaf.value
             leaves.append((index, leaf))
         return leaves, [variable for variable in variables if variable is not None]
@@ -334,9 +340,8 @@ class Recorder:
         return leaf
 
     def _leaf(
-        self, tensor: torch.Tensor, key: tuple[Any, ...], index: int, geometry: Geometry | None
+        self, tensor: torch.Tensor, home: Any, key: tuple[Any, ...], index: int, geometry: Geometry | None
     ) -> Leaf:
-        home = home_of(tensor)
         known = self._cells.get(id(home))
         if known is not None and known.usual() is home:
             if known.geometry == geometry:
@@ -435,7 +440,7 @@ class Recorder:
             variable = self.values.variable_of(tensor)
             views.append(None)
             if variable is None:
-                makes.append((output, self.values.make(tensor)))
+                makes.append((output, self.values.make(home_of(tensor))))
             elif (given := written_at.get(id(tensor), written_at.get(-1 - variable))) is not None:
                 writes.append((given, output))
             else:

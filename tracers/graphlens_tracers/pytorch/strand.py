@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import get_ident, get_native_id
 from typing import Any
@@ -274,6 +275,14 @@ class Strand:
                     known = states.get(id(home))
                     if known is None or known[0]() is not home:
                         states[id(home)] = (weakref.ref(home), f"{key}[{owner}]")
+
+    def forget_tensors(self, tensors: list[torch.Tensor]) -> Callable[[], None]:
+        """Keep no reference to these tensors; gives what takes their names up again."""
+        if self.sink is None:
+            return lambda: None
+        self.recorder.resolve()
+        self.recorder.values.forget_tensors()
+        return self.modules.forget_tensors(*tensors)
 
     # ── backward ─────────────────────────────────────────────────────────────────────────────
 

@@ -61,6 +61,7 @@ class PyTorchTracer:
         self._hook_optimizers()
         self._wrap_engine()
         self._wrap_functions()
+        self._wrap_swaps()
         self._wrap_threads()
         if options.compiled:
             self._stay_out_of_compilation()
@@ -164,6 +165,28 @@ class PyTorchTracer:
         compat.leave_uncompiled(torch.autograd.Function.apply, callees=False)
         for holder in compat.engine_holders:
             compat.leave_uncompiled(getattr(holder, compat.ENGINE_ENTRY), callees=False)
+
+    def _wrap_swaps(self) -> None:
+        """Tensors that anybody has a weak reference to cannot be swapped: we give up ours for a moment."""
+        original: Any = torch.utils.swap_tensors  # torch has not typed it
+
+        @wraps(original)
+        def around_swap(*args: Any, **kwargs: Any) -> None:
+            given = [one for one in (*args, *kwargs.values()) if isinstance(one, torch.Tensor)]
+            strands = [*self._strands.values(), *self._free]
+            again = [strand.forget_tensors(given) for strand in strands]
+            try:
+                original(*args, **kwargs)
+            except BaseException as error:
+                # Without our frame, as in `Dispatch`.
+                error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+                raise
+            finally:
+                for take_up in again:
+                    take_up()
+
+        torch.utils.swap_tensors = around_swap
+        self._undo.append(partial(setattr, torch.utils, "swap_tensors", original))
 
     # ── modules ──────────────────────────────────────────────────────────────────────────────
 

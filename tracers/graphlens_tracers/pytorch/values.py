@@ -197,9 +197,16 @@ class Values:
             weakref.ref(tensor), value, variable, known.version, geometry_of(tensor)
         )
 
+    def forget_tensors(self) -> None:
+        """Keep no reference to any tensor: what they are is known by their storages, too."""
+        self._tensors.clear()
+
     def variable_of(self, tensor: torch.Tensor) -> int | None:
         """The variable that holds a tensor; None when its storage is new to this call."""
-        home = home_of(tensor)
+        return self.variable_at(home_of(tensor))
+
+    def variable_at(self, home: Any) -> int | None:
+        """The variable of a storage; None when it is new to this call."""
         variable = self._homes.get(id(home))
         return variable if variable is not None and self.vars[variable]() is home else None
 
@@ -308,9 +315,8 @@ class Values:
         known = self._variables[variable]
         return known.version == 0 and all(value in self.outer for value, _ in known.views.values())
 
-    def make(self, tensor: torch.Tensor) -> int:
-        """The number of a new variable for a tensor's storage; its value is told by `add`."""
-        home = home_of(tensor)
+    def make(self, home: Any) -> int:
+        """The number of a new variable for a storage; its value is told by `add`."""
         variable = self.count
         self.count += 1
         self.reserve(self.count)
