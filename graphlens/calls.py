@@ -27,6 +27,7 @@ class Call:
         strand: The thread it runs on.
         shapes: Which `ShapesSeen` of its graph; 0: as the nodes declare.
         parent: The call it was made in.
+        thread: The name of its thread, where that is not the one whose log it is in.
     """
 
     call: CallId
@@ -41,6 +42,7 @@ class Call:
     error: str | None = None
     parent: CallId | None = None
     iteration: int | None = None
+    thread: str = ""
 
 
 @dataclass(slots=True)
@@ -204,6 +206,7 @@ class CallTable:
             ended.error if ended else None,
             began.parent,
             began.iteration,
+            began.thread,
         )
         if ended is not None:
             known.frozen = found

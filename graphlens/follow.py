@@ -140,6 +140,11 @@ class Follower(Locks):
         graphs, self._changed = tuple(sorted(self._changed)), set()
         return Delta(self.id, graphs, (Seq(min(before, self._rows.stop)), Seq(self._rows.stop)))
 
+    @property
+    def has_page(self) -> bool:
+        """Whether what is not in its log yet can be read."""
+        return any(page.data for page in self._pages.values())
+
     def _look_at(self, pages: Sequence[Path]) -> bool:
         for path in pages:
             match = log.PAGE_NAME.fullmatch(path.name)

@@ -464,14 +464,19 @@ class Run(Locks):
     @property
     @locked
     def main(self) -> Process:
-        """The process with the most operations.
+        """The process that trains, else that with the most operations; of ranks alike the first.
 
         Raises:
             BadRunFile: No process has recorded anything.
         """
         if not self._processes:
             raise BadRunFile(f"{clean(str(self.path))} has no log: nothing was recorded")
-        return max(self._processes.values(), key=lambda process: (process.op_count, -process.id))
+
+        def weight(process: Process) -> tuple[bool, int, int, int]:
+            trains = any(call.role == "train" for call in process.calls())
+            return trains, process.op_count, -process.rank, -process.id
+
+        return max(self._processes.values(), key=weight)
 
     @locked
     def output(self) -> bytes:

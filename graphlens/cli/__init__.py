@@ -95,6 +95,9 @@ def _run(command: str, words: list[str]) -> int:
     elif command == "export" and "--" in words:  # it may start one: what follows belongs to the script
         at = words.index("--")
         words, script = words[:at], words[at + 1 :]
+    elif command == "show" and chosen is not None:
+        at = words.index(command) + 1
+        words = words[:at] + chosen.options_first(words[at:])
     args = parser.parse_args(words)
     if args.version:
         import graphlens  # costs nothing now; kept here beside its only use

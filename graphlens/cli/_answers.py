@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens import runs
+from graphlens.cli._places import Answer, shown_path
+from graphlens.cli._who import gap_answers, process_answer
+from graphlens.processes import Who
 from graphlens.rows import INF, NAN, Ints
 from graphlens.session import Process, Run, state_of
 from graphlens.text import clean
 from graphlens_tracers.errors import UnknownName
-from graphlens_tracers.events import Gap, NodeId, NodeSeen, Spec
+from graphlens_tracers.events import NodeId, Spec
 
-Answer = dict[str, Any]  # Any: JSON
 AT_ONCE = 1 << 16
 """Operations that are looked at together: memory stays bounded for any run."""
 
@@ -32,13 +34,6 @@ def number(value: float | None) -> float | str | None:
     if value is None or math.isfinite(value):
         return value
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-
-
-def shown_path(file: str, cwd: str) -> str:
-    """A file relative to the directory the script was started in when below it, else as it is."""
-    if cwd and file.startswith(cwd.rstrip(os.sep) + os.sep):
-        return os.path.relpath(file, cwd)
-    return file
 
 
 def tensor(spec: Spec) -> str:
@@ -51,14 +46,15 @@ def tensor(spec: Spec) -> str:
 # ── the run ──────────────────────────────────────────────────────────────────────────────────
 
 
-def run_answer(run: Run) -> Answer:
-    """How the run stands, what it did, and what was not seen of it."""
-    info, processes = run.info, run.processes()
+def run_answer(run: Run, whos: Sequence[Who]) -> Answer:
+    """How the run stands, what these processes of it did, and what was not seen of them."""
+    info = run.info
     phases: dict[str, int] = {}
     frameworks: dict[str, str] = {}
     bad = nan = inf = 0
     first_bad = None
-    for process in processes:
+    for who in whos:
+        process = who.process
         frameworks.update({one.tracer: one.framework_version for one in process.tracers})
         for phase, count in phases_of(process).items():
             phases[phase] = phases.get(phase, 0) + count
@@ -67,20 +63,9 @@ def run_answer(run: Run) -> Answer:
         nan += int(np.count_nonzero(flags & NAN))
         inf += int(np.count_nonzero(flags & INF))
         if len(seqs) and first_bad is None:
-            first_bad = {"seq": int(seqs[0]), "rank": process.rank}
-    steps = {
-        (process.id, call.step) for process in processes for call in process.calls() if call.step is not None
-    }
-    gaps = [gap_answer(gap) for process in processes for gap in process.gaps]
-    gaps += [
-        {
-            "kind": "untraced",
-            "what": f"Python {version} is too old to be recorded",
-            "first": 0,
-            "count": count,
-        }
-        for version, count in info.untraced.items()
-    ]
+            first_bad = {"seq": int(seqs[0]), "rank": process.rank, "process": who.number}
+    steps = {(who.number, call.step) for who in whos for call in who.process.calls() if call.step is not None}
+    gaps = gap_answers(run, whos)
     return {
         "schema": "graphlens/run/1",
         "name": runs.name_of(run.path),
@@ -95,56 +80,15 @@ def run_answer(run: Run) -> Answer:
         "started": info.started,
         "ended": info.ended,
         "frameworks": [{"name": name, "version": version} for name, version in frameworks.items()],
-        "processes": [process_answer(process, info.cwd) for process in processes],
-        "ops": sum(process.op_count for process in processes),
+        "processes": [process_answer(run, who) for who in whos],
+        "ops": sum(who.process.op_count for who in whos),
         "steps": len(steps),
-        "graphs": sum(len(process.graphs()) for process in processes),
+        "graphs": sum(len(who.process.graphs()) for who in whos),
         "phases": phases,
         "non_finite": {"ops": bad, "nan": nan, "inf": inf, "first": first_bad},
-        "coverage": {"complete": not gaps and all(not one.dropped for one in processes), "gaps": gaps},
+        "coverage": {"complete": not gaps, "gaps": gaps, "count": sum(gap["count"] for gap in gaps)},
         "size_bytes": sum(found.stat().st_size for found in Path(run.path).rglob("*") if found.is_file()),
     }
-
-
-def gap_answer(gap: Gap) -> Answer:
-    """Something that was not looked at."""
-    return {"kind": gap.kind, "what": gap.what, "first": gap.first, "count": gap.count}
-
-
-def process_answer(process: Process, cwd: str) -> Answer:
-    """One process, and what it was doing when it was last seen."""
-    running = process.running()
-    doing = None
-    if running is not None:
-        node = None if running.node is None else process.nodes.get(running.node)
-        doing = {"seq": running.seq, "op": running.name, **place(process, node, cwd)}
-    return {
-        "id": process.id,
-        "pid": process.pid,
-        "rank": process.rank,
-        "ops": process.op_count,
-        "dropped": process.dropped,
-        "finished": process.finished,
-        "running": doing,
-    }
-
-
-def place(process: Process, node: NodeSeen | None, cwd: str) -> Answer:
-    """The module and the user's line of a node; for a backward one those of its forward twin."""
-    if node is None:
-        return {"module": "", "file": None, "line": None}
-    site = process.site_of(node)
-    return {
-        "module": inside(process.scope_path(node)),
-        "file": None if site is None else shown_path(site.file, cwd),
-        "line": None if site is None else site.line,
-    }
-
-
-def inside(path: str) -> str:
-    """A module's path as the user's model knows it: without the root's class name."""
-    root, _, rest = path.partition(".")
-    return rest or root
 
 
 def phases_of(process: Process) -> dict[str, int]:
@@ -203,15 +147,16 @@ def sums_of(process: Process, start: int = 0, stop: int | None = None) -> Sums:
     return sums
 
 
-def modules_answer(run: Run) -> Answer:
+def modules_answer(whos: Sequence[Who]) -> Answer:
     """Every module of every model: what ran in it, its inner modules included."""
     found: dict[tuple[int, str], Answer] = {}
-    for process in run.processes():
+    for who in whos:
+        process = who.process
         sums = sums_of(process)
         for scope in process.scopes.values():
             parent = None if scope.parent is None else process.scopes.get(scope.parent)
             found.setdefault(
-                (process.rank, scope.path),
+                (who.number, scope.path),
                 {
                     "path": scope.path,
                     "kind": scope.kind,
@@ -224,11 +169,12 @@ def modules_answer(run: Run) -> Answer:
                     "nan": 0,
                     "inf": 0,
                     "took_ns": 0,
+                    "process": who.number,
                 },
             )
         for node, seen in process.nodes.items():
             for path in around(process.scope_path(seen)):
-                answer = found.get((process.rank, path))
+                answer = found.get((who.number, path))
                 if answer is None:
                     continue
                 answer["nodes"] += 1
@@ -248,10 +194,11 @@ def around(path: str) -> Iterator[str]:
         path = path.rpartition(".")[0]
 
 
-def steps_answer(run: Run) -> Answer:
+def steps_answer(whos: Sequence[Who]) -> Answer:
     """Every call, in order: which step it was, which way it took, and whether it was ill."""
     calls: list[Answer] = []
-    for process in run.processes():
+    for who in whos:
+        process = who.process
         names = {seen.graph: seen.name for seen in process.graphs()}
         seqs, flags = process.bad_flags()
         for call in process.calls():
@@ -274,15 +221,18 @@ def steps_answer(run: Run) -> Answer:
                     "error": call.error,
                     "thread": call.strand,
                     "rank": process.rank,
+                    "process": who.number,
+                    "thread_name": call.thread or process.started.thread,
                 }
             )
     return {"schema": "graphlens/steps/1", "calls": calls}
 
 
-def graphs_answer(run: Run) -> Answer:
+def graphs_answer(whos: Sequence[Who]) -> Answer:
     """Every way through a step that was taken."""
     graphs: list[Answer] = []
-    for process in run.processes():
+    for who in whos:
+        process = who.process
         calls: dict[int, int] = {}
         for call in process.calls():
             calls[call.graph] = calls.get(call.graph, 0) + 1
@@ -299,6 +249,7 @@ def graphs_answer(run: Run) -> Answer:
                     "calls": calls.get(seen.graph, 0),
                     "family": seen.family,
                     "rank": process.rank,
+                    "process": who.number,
                 }
             )
     return {"schema": "graphlens/graphs/1", "graphs": graphs}
@@ -307,8 +258,8 @@ def graphs_answer(run: Run) -> Answer:
 # ── the source ───────────────────────────────────────────────────────────────────────────────
 
 
-def source_answer(run: Run, wanted: str) -> Answer:
-    """A source file as it was, with what each line computed.
+def source_answer(run: Run, whos: Sequence[Who], wanted: str) -> Answer:
+    """A source file as it was, with what each line computed in these processes.
 
     Args:
         wanted: Its path, or the end of it.
@@ -317,39 +268,43 @@ def source_answer(run: Run, wanted: str) -> Answer:
         UnknownName: No file of that name was kept, or more than one.
     """
     cwd = run.info.cwd
-    files = {file: process for process in run.processes() for file in process.sources}
-    exact = [file for file in files if wanted in (file, shown_path(file, cwd))]
-    ends = [file for file in files if file.endswith(os.sep + wanted.lstrip(os.sep))]
+    digests: dict[str, str] = {}
+    for who in whos:
+        for file, digest in list(who.process.sources.items()):
+            digests.setdefault(file, digest)
+    exact = [file for file in digests if wanted in (file, shown_path(file, cwd))]
+    ends = [file for file in digests if file.endswith(os.sep + wanted.lstrip(os.sep))]
     matching = exact or ends
     if len(matching) != 1:
-        have = ", ".join(clean(shown_path(file, cwd)) for file in sorted(matching or files)) or "none"
+        have = ", ".join(clean(shown_path(file, cwd)) for file in sorted(matching or digests)) or "none"
         what = "more than one source file ends in" if matching else "no source file"
         raise UnknownName(f"{what} {clean(wanted)!r}; this run has: {have}")
-    process = files[matching[0]]
-    text = process.source(matching[0]) or ""
-    sums = sums_of(process)
-    lines = [
+    (file,) = matching
+    text = run.source(digests[file]) or ""
+    lines: list[Answer] = [
         {"line": k, "code": code, "nodes": 0, "ops": 0, "nan": 0, "inf": 0, "took_ns": 0}
         for k, code in enumerate(text.splitlines(), 1)
     ]
-    for node, seen in process.nodes.items():
+    for who in whos:
+        if who.process.sources.get(file) == digests[file]:  # another one has run another text of it
+            _add_to_lines(lines, who.process, file)
+    return {
+        "schema": "graphlens/source/1",
+        "file": shown_path(file, cwd),
+        "digest": digests[file],
+        "lines": lines,
+    }
+
+
+def _add_to_lines(lines: list[Answer], process: Process, file: str) -> None:
+    sums = sums_of(process)
+    for node, seen in list(process.nodes.items()):
         site = process.site_of(seen)
-        if site is None or site.file != matching[0] or not 1 <= site.line <= len(lines):
+        if site is None or site.file != file or not 1 <= site.line <= len(lines):
             continue
-        line: Answer = lines[site.line - 1]
+        line = lines[site.line - 1]
         line["nodes"] += 1
         line["ops"] += sums.ops.get(node, 0)
         line["nan"] += sums.nan.get(node, 0)
         line["inf"] += sums.inf.get(node, 0)
         line["took_ns"] += sums.took_ns.get(node, 0)
-    return {
-        "schema": "graphlens/source/1",
-        "file": shown_path(matching[0], cwd),
-        "digest": process.sources[matching[0]],
-        "lines": lines,
-    }
-
-
-def address(process: Process, seq: int, processes: Sequence[Process]) -> str:
-    """An operation as people type it: N, or RANK:N in a run of several processes."""
-    return str(seq) if len(processes) == 1 else f"{process.rank}:{seq}"

@@ -10,8 +10,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from graphlens.cli._answers import AT_ONCE, Answer, inside, number, shown_path
+from graphlens.cli._answers import AT_ONCE, number
+from graphlens.cli._places import Answer, inside, shown_path
+from graphlens.cli._who import of_op
 from graphlens.ops import OutputSeen, output_seen
+from graphlens.processes import Who
 from graphlens.session import Call, Op, Process, Run
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import CallId, NodeId, NodeSeen, Seq, Spec, Unusual, ValueId
@@ -58,11 +61,16 @@ class Printer:
         last: The latest occurrence of each node so far.
     """
 
-    process: Process
+    who: Who
     cwd: str
     last: dict[int, int] = field(default_factory=dict)
     _forms: dict[tuple[int, int, int], _Form] = field(default_factory=dict)
     _calls: dict[int, Call] = field(default_factory=dict)
+
+    @property
+    def process(self) -> Process:
+        """Whose operations these are."""
+        return self.who.process
 
     def all(self) -> Iterator[Answer]:
         """Every operation that ran."""
@@ -156,6 +164,7 @@ class Printer:
             "makers": [],
             "error": None,
             "module_path": process.scope_path(seen),
+            "process": self.who.number,
         }
         made = [(value, None if value is None else process.maker(value)) for value in values]
         makers = [(value, None if maker is None else int(maker[0])) for value, maker in made]
@@ -187,37 +196,25 @@ class Printer:
         return seq if seq is not None and seq >= first else None
 
 
-def op_answers(run: Run) -> Iterator[Answer]:
-    """Every operation of every process, a process after the other."""
-    for process in run.processes():
-        yield from Printer(process, run.info.cwd).all()
+def op_answers(run: Run, whos: Sequence[Who]) -> Iterator[Answer]:
+    """Every operation of these processes, a process after the other."""
+    for who in whos:
+        yield from Printer(who, run.info.cwd).all()
 
 
-def find_op(run: Run, address: str) -> tuple[Process, int]:
-    """The operation that N, or RANK:N, means.
-
-    Raises:
-        UnknownOp: There is none, or it is not clear which process is meant.
-    """
-    rank, colon, n = address.rpartition(":")
-    if not (n.isdecimal() and (rank.isdecimal() or not colon)) or len(n) > 18:
-        raise UnknownOp(f"{address!r} is not the number of an op: N, or RANK:N")
-    processes = [one for one in run.processes() if not colon or one.rank == int(rank)]
-    if not processes:
-        raise UnknownOp(f"no op {address}: nothing was recorded" + (f" for rank {rank}" if colon else ""))
-    process = max(processes, key=lambda one: one.op_count)
-    return process, int(n)
-
-
-def op_answer(run: Run, address: str) -> Answer:
+def op_answer(run: Run, address: str, wanted: str | None = None) -> Answer:
     """One operation in full.
 
+    Args:
+        address, wanted: As in `of_op`.
+
     Raises:
-        UnknownOp: There is none.
+        UnknownOp, UnknownName, Usage: There is none, or not one alone.
     """
-    process, seq = find_op(run, address)
+    who, seq = of_op(run, address, wanted)
+    process = who.process
     op = process.op(Seq(seq))
-    printer = Printer(process, run.info.cwd, _before(process, op))
+    printer = Printer(who, run.info.cwd, _before(process, op))
     answer = next(printer.part(seq, seq + 1))
     frames = process.frames(op.node.site)
     return {
@@ -241,6 +238,8 @@ def op_answer(run: Run, address: str) -> Answer:
         "remakes": op.node.remakes,
         "formula": op.node.formula,
         "repeats": printer.at(op.node.remakes),
+        "process_name": who.name,
+        "thread_name": (op.call.thread if op.call else "") or process.started.thread,
     }
 
 

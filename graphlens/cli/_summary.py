@@ -35,25 +35,27 @@ def _lines(run: Path, name: str) -> Iterator[str]:
         yield f"{name}: nothing was recorded: {_why_nothing(record)}"
         yield f"it is in {run}"
         return
-    import graphlens  # the store takes numpy with it: not before there is something to read
+    # They take numpy with them: not before there is something to read.
+    from graphlens import load
+    from graphlens.processes import gaps
 
-    read = graphlens.load(run)
+    read = load(run)
     processes = read.processes()
     ops = sum(process.op_count for process in processes)
     steps = len({call.step for process in processes for call in process.calls() if call.step is not None})
     bad = sum(len(process.bad_rows()) for process in processes)
-    health = f"{_many(bad, 'op')} made a NaN or an infinity" if bad else "all numbers looked at are finite"
+    looked = read.info.level != "structure"
+    health = "all numbers looked at are finite" if looked else "no number was looked at"
+    if bad:
+        health = f"{_many(bad, 'op')} made a NaN or an infinity"
     among = f" in {len(processes)} processes" if len(processes) > 1 else ""
     yield f"{name}: {_many(ops, 'op')} in {_many(steps, 'step')}{among}; {health}"
     for was in filter(None, (process.running() for process in processes)):
         yield f"it ended in the middle of op {was.seq}: {was.name}"
-    gaps: Counter[str] = Counter()
-    for process in processes:
-        for gap in process.gaps:
-            gaps[gap.what] += gap.count
-    for version, count in record.get("untraced", {}).items():
-        gaps[f"Python {version} is too old to be recorded"] += count
-    for what, count in gaps.items():
+    missed: Counter[str] = Counter()
+    for _, gap in gaps(read):
+        missed[gap.what] += gap.count
+    for what, count in missed.items():
         yield f"not looked at: {what}" + (f" ({count:,} times)" if count > 1 else "")
     yield f"look at it with: graphlens open {name}"
 

@@ -52,6 +52,9 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
     what = parser.add_argument_group("what of the run")
     what.add_argument("--graph", metavar="NAME", help="a graph by its number or name")
     what.add_argument("--step", type=_count, metavar="N", help="as it was in this training step")
+    what.add_argument(
+        "--process", metavar="NAME|NUMBER", help="of this process, as `graphlens show` lists it"
+    )
     look = parser.add_argument_group("pictures")
     look.add_argument("--phase", choices=("auto", "forward", "backward", "both"), default="auto")
     look.add_argument("--depth", type=_count, metavar="N", help="open N levels of modules")
@@ -91,6 +94,7 @@ def go(args: argparse.Namespace) -> int:
         full=args.full,
         unlimited=args.full and args.force,
         theme=args.theme,
+        process=args.process,
     )
     out = io.BytesIO()
     exporter.export(run, out, options)

@@ -6,9 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from graphlens import runs
+from graphlens.cli import _who_text
 from graphlens.cli._summary import how_it_ended
 from graphlens.text import clean, clean_line
 from graphlens_tracers.errors import Usage
@@ -23,44 +25,73 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         "show",
         help="print what was recorded, as text or JSON",
         description="Print what was recorded. Without WHAT: what ran, how it ended, what was not seen.",
-        epilog="ops: every operation in execution order; op N: one of them in full (RANK:N in a run of "
-        "several processes); modules: what ran in each; steps: every call, and where it was ill; graphs: "
-        "every way through a step; source FILE: a file as it was, with what each line computed.",
+        epilog="ops: every operation in execution order; op N: one of them in full (PROCESS:N in a run of "
+        "several, where ranks have their rank as number); modules: what ran in each; steps: every call, and "
+        "where it was ill; graphs: every way through a step; source FILE: a file as it was, with what each "
+        "line computed.",
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a path, a name that `graphlens runs` prints, or `last`")
     parser.add_argument("what", metavar="WHAT", nargs="?", help=" | ".join(WHAT))
     parser.add_argument("which", metavar="N|FILE", nargs="?", help="which op, which file")
+    parser.add_argument(
+        "--process",
+        metavar="NAME|NUMBER",
+        help="only this process or thread, as `show RUN` lists it: 0, 'rank 1', 'DataLoader worker 0'",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON; with `ops`, an object a line")
     form.add_argument("--plain", action="store_true", help="text, which is the default")
+
+
+def options_first(words: list[str]) -> list[str]:
+    """The words of this command, those with a dash before the others: argparse wants them apart."""
+    options: list[str] = []
+    others: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            others += [word, *rest]
+        elif word.startswith("-") and word != "-":
+            options.append(word)
+            options += [value for value in [next(rest, None)] if value] if word == "--process" else []
+        else:
+            others.append(word)
+    return options + others
 
 
 def go(args: argparse.Namespace) -> int:
     """Exit code 0; errors are raised."""
     _check(args)
     path = runs.resolve(args.run)
-    from graphlens.cli import _answers, _operations  # numpy and the store: not before the words are right
+    from graphlens.cli import (
+        _answers,
+        _operations,
+        _who,
+    )  # numpy and the store: not before the words are right
     from graphlens.session import load
 
     run = load(path)
+    several = len(run.processes()) > 1
+    whos = _who.chosen(run, args.process)
+    names = _who.names_of(whos)
     match args.what:
         case None:
-            _print(_answers.run_answer(run), _run_text, args.json)
+            _print(_answers.run_answer(run, whos), _run_text, args.json)
         case "ops":
-            found = _operations.op_answers(run)
-            several = len(run.processes()) > 1
+            found = _operations.op_answers(run, whos)
             _write(map(_operations.line_of, found) if args.json else (op_line(one, several) for one in found))
         case "op":
-            _print(_operations.op_answer(run, args.which), _op_text, args.json)
+            answer = _operations.op_answer(run, args.which, args.process)
+            _print(answer, partial(_op_text, several), args.json)
         case "modules":
-            _print(_answers.modules_answer(run), _modules_text, args.json)
+            _print(_answers.modules_answer(whos), partial(_modules_text, names), args.json)
         case "steps":
-            _print(_answers.steps_answer(run), _steps_text, args.json)
+            _print(_answers.steps_answer(whos), partial(_steps_text, names), args.json)
         case "graphs":
-            _print(_answers.graphs_answer(run), _graphs_text, args.json)
+            _print(_answers.graphs_answer(whos), partial(_graphs_text, names), args.json)
         case "source":
-            _print(_answers.source_answer(run, args.which), _source_text, args.json)
+            _print(_answers.source_answer(run, whos, args.which), _source_text, args.json)
     return 0
 
 
@@ -153,21 +184,28 @@ def _run_text(answer: Answer) -> Iterator[str]:
     bad = answer["non_finite"]
     if bad["ops"]:
         first = bad["first"]
-        at = f"{first['rank']}:{first['seq']}" if len(processes) > 1 else first["seq"]
+        at = f"{first['process']}:{first['seq']}" if len(processes) > 1 else first["seq"]
         kinds = f"{bad['nan']:,} with NaN, {bad['inf']:,} with infinity"
         yield f"not finite: {bad['ops']:,} ops ({kinds}), op {at} first"
     elif answer["ops"]:
-        yield "not finite: none of the numbers that were looked at"
+        yield f"not finite: {_nothing_bad(answer)}"
+    if len(processes) > 1:
+        yield from _who_text.table(processes)
     for process in processes:
-        if len(processes) > 1:
-            yield f"  rank {process['rank']}, process {process['pid']}: {process['ops']:,} ops"
         if process["running"] is not None:
             yield _was_running(process["running"], answer["state"] == "running")
         if process["dropped"]:
             yield f"dropped: {process['dropped']:,} ops could not be written"
-    for gap in answer["coverage"]["gaps"]:
-        times = f" ({gap['count']:,} times)" if gap["count"] > 1 else ""
-        yield f"not looked at: {clean(gap['kind'])}: {clean(gap['what'], 500)}{times}"
+    names = {one["id"]: one["name"] for one in processes} if len(processes) > 1 else {}
+    yield from _who_text.gap_lines(answer["coverage"]["gaps"], names)
+
+
+def _nothing_bad(answer: Answer) -> str:
+    """That nothing was found is not said as if everything had been looked at."""
+    if answer["level"] == "structure":
+        return "not looked at, at level structure"
+    found = "none of the numbers that were looked at"
+    return found if answer["coverage"]["complete"] else f"{found}, and not everything was"
 
 
 def _how(answer: Answer) -> Iterator[str]:
@@ -190,7 +228,7 @@ def _was_running(running: Answer, still: bool) -> str:
 
 def op_line(answer: Answer, several: bool = False) -> str:
     """One operation as a line of text: number, step, phase, op, outputs, module, place."""
-    seq = f"{answer['rank']}:{answer['seq']}" if several else str(answer["seq"])
+    seq = f"{answer['process']}:{answer['seq']}" if several else str(answer["seq"])
     step = "" if answer["step"] is None else str(answer["step"])
     outputs = "; ".join(f"{shape_of(one)} {health(one)}" for one in answer["outputs"]) or "-"
     parts = [
@@ -202,12 +240,19 @@ def op_line(answer: Answer, several: bool = False) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _op_text(answer: Answer) -> Iterator[str]:
-    yield f"op {answer['seq']}  {clean(answer['op'])}  {answer['phase']}, took {duration(answer['took_ns'])}"
+def _op_text(several: bool, answer: Answer) -> Iterator[str]:
+    seq = f"{answer['process']}:{answer['seq']}" if several else answer["seq"]
+    yield f"op {seq}  {clean(answer['op'])}  {answer['phase']}, took {duration(answer['took_ns'])}"
     if answer["error"]:
         yield f"raised: {clean(answer['error'], 500)}"
     step = "before the first step" if answer["step"] is None else f"step {answer['step']}"
     yield f"{step}, graph {answer['graph']}, call {answer['call']} ({answer['role']}), node {answer['node']}"
+    if several:
+        thread = answer["thread_name"]
+        also = (
+            f", on thread {clean(thread)}" if thread and not answer["process_name"].endswith(thread) else ""
+        )
+        yield f"process {answer['process']}: {clean(answer['process_name'])}{also}"
     if answer["module_path"]:
         yield f"in {clean(answer['module_path'])}"
     if answer["file"]:
@@ -235,10 +280,12 @@ def _op_text(answer: Answer) -> Iterator[str]:
     yield f"arguments: {clean(answer['form'], 500)}"
 
 
-def _modules_text(answer: Answer) -> Iterator[str]:
+def _modules_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
     yield f"{'ops':>9} {'time':>8} {'NaN':>7} {'inf':>7}  module"
     depths: dict[str | None, int] = {None: -1}
+    last: list[int] = []
     for one in answer["modules"]:
+        yield from _who_text.heading(one, last, names)
         path, parent = one["path"], one["parent"]
         depths[path] = min(depths.get(parent, -1) + 1, 40)
         name = path[len(parent) + 1 :] if parent and path.startswith(f"{parent}.") else path
@@ -248,9 +295,11 @@ def _modules_text(answer: Answer) -> Iterator[str]:
         )
 
 
-def _steps_text(answer: Answer) -> Iterator[str]:
+def _steps_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
     yield f"{'step':>6} {'role':<6} {'graph':>5} {'ops':>18} {'NaN':>7} {'inf':>7}  first bad op"
+    last: list[int] = []
     for one in answer["calls"]:
+        yield from _who_text.heading(one, last, names)
         step = "" if one["step"] is None else one["step"]
         ops = f"{one['first']}–{one['last']}" if one["ops"] else "none"
         first = "" if one["first_bad"] is None else one["first_bad"]
@@ -262,9 +311,11 @@ def _steps_text(answer: Answer) -> Iterator[str]:
         yield line.rstrip()
 
 
-def _graphs_text(answer: Answer) -> Iterator[str]:
+def _graphs_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
     yield f"{'graph':>5} {'nodes':>7} {'calls':>7}  name"
+    last: list[int] = []
     for one in answer["graphs"]:
+        yield from _who_text.heading(one, last, names)
         base = "" if one["base"] is None else f", as graph {one['base']} up to node {one['keep']}"
         counts = f"{one['graph']:>5} {one['nodes']:>7,} {one['calls']:>7,}"
         yield f"{counts}  {clean(one['name'])} ({one['kind']}{base})"

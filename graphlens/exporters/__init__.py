@@ -26,6 +26,7 @@ class Options:
         full: Open everything, fold and hide as little as possible.
         unlimited: With `full`, also beyond 2,000 boxes.
         theme: Colours of a picture; "auto" follows the reader's.
+        process: A process by its number or name; None: the one that trains.
     """
 
     graph: str | None = None
@@ -35,6 +36,7 @@ class Options:
     full: bool = False
     unlimited: bool = False
     theme: Literal["auto", "light", "dark"] = "auto"
+    process: str | None = None
 
 
 class Exporter(Protocol):

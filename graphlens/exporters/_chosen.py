@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from graphlens.exporters import Options
+from graphlens.processes import Who, find, who_is
+from graphlens.text import clean
 from graphlens.view.subject import Illness, Subject
 from graphlens_tracers.errors import UnknownName
 from graphlens_tracers.events import GraphSeen, NodeId, ValueId
@@ -20,23 +22,33 @@ NAN, INF = 1, 2
 
 
 class Chosen(NamedTuple):
-    """A graph, and the call of it that is shown; None when it never ran."""
+    """A graph, and the call of it that is shown; None when it never ran.
 
-    process: Process
+    `alone`: the run has no other process.
+    """
+
+    who: Who
     seen: GraphSeen
     call: Call | None
+    alone: bool
+
+    @property
+    def process(self) -> Process:
+        """Whose graph it is."""
+        return self.who.process
 
 
 def chosen(run: Run, options: Options) -> Chosen:
     """The graph that `options` means.
 
     Raises:
-        UnknownName: The run has no such graph or step, or no graph at all.
+        UnknownName: The run has no such process, graph or step, or no graph at all.
     """
     processes = run.processes()
     if not processes or not any(process.graphs() for process in processes):
         raise UnknownName(f"{run.path.name} has no graph: no operation was recorded")
-    process = run.main
+    who = find(run, options.process) if options.process is not None else who_is(run, run.main)
+    process, alone = who.process, len(processes) == 1
     graphs = list(process.graphs())
     if options.graph is not None:
         graphs = [seen for seen in graphs if options.graph in (str(seen.graph), seen.name)]
@@ -44,17 +56,19 @@ def chosen(run: Run, options: Options) -> Chosen:
             names = ", ".join(f"{seen.graph} ({seen.name})" for seen in list(process.graphs())[:12])
             raise UnknownName(f"no graph {options.graph!r}; this run has: {names}")
     if options.step is not None:
-        return _of_step(process, graphs, options.step)
+        return Chosen(who, *_of_step(process, graphs, options.step), alone)
+    if not graphs:
+        raise UnknownName(f"{clean(who.name)} has no graph: it ran no operation")
 
     def weight(seen: GraphSeen) -> tuple[int, int, int]:
         calls = sum(1 for call in process.calls(seen.graph) if call.role == "train")
         return (calls, len(process.order(seen.graph)), -seen.graph)
 
     seen = max(graphs, key=weight)
-    return Chosen(process, seen, _telling(process, list(process.calls(seen.graph))))
+    return Chosen(who, seen, _telling(process, list(process.calls(seen.graph))), alone)
 
 
-def _of_step(process: Process, graphs: list[GraphSeen], step: int) -> Chosen:
+def _of_step(process: Process, graphs: list[GraphSeen], step: int) -> tuple[GraphSeen, Call]:
     """The graph and call of a training step; of another call in that step where there is none."""
     by_id = {seen.graph: seen for seen in graphs}
     found = [call for call in process.calls() if call.step == step and call.graph in by_id]
@@ -63,7 +77,7 @@ def _of_step(process: Process, graphs: list[GraphSeen], step: int) -> Chosen:
         have = f"it has {known[0]} to {known[-1]}" if known else "it has none"
         raise UnknownName(f"no step {step} in this run; {have}")
     call = max(found, key=lambda call: (call.role == "train", call.last - call.first))
-    return Chosen(process, by_id[call.graph], call)
+    return by_id[call.graph], call
 
 
 def _telling(process: Process, calls: list[Call]) -> Call | None:
@@ -81,7 +95,7 @@ def _telling(process: Process, calls: list[Call]) -> Call | None:
 
 def subject_of(picked: Chosen) -> Subject:
     """What a picture of the chosen graph is made from."""
-    process, seen, call = picked
+    process, seen, call = picked.process, picked.seen, picked.call
     graph = process.graph(seen.graph)
     nodes = [graph.node(node) for node in graph.order]
     return Subject(
@@ -120,7 +134,7 @@ def _ill(process: Process, call: Call, outputs: dict[NodeId, tuple]) -> dict[Val
 
 
 def _said(picked: Chosen) -> tuple[str, ...]:
-    process, seen, call = picked
+    process, seen, call = picked.process, picked.seen, picked.call
     said: list[str] = []
     if call is None or call.step is None:
         said.append(seen.name)
@@ -128,8 +142,8 @@ def _said(picked: Chosen) -> tuple[str, ...]:
         role = {"train": "training step", "eval": "evaluation in step"}.get(call.role, "step")
         said.append(f"{role} {call.step}")
     said += [f"{one.tracer} {one.framework_version}".strip() for one in process.tracers]
-    if process.rank:
-        said.append(f"rank {process.rank}")
+    if not picked.alone:
+        said.append(clean(picked.who.name))
     return tuple(said)
 
 

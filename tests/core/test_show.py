@@ -96,7 +96,7 @@ def test_ops_are_an_object_a_line(path: Path, capsys: pytest.CaptureFixture[str]
         "outputs": [{"value": 0, "shape": [], "dtype": "float32", "nan": 0, "pos_inf": 0, "neg_inf": 0,
                      "min": -1.5, "max": 0.25}],
         "forward": None, "took_ns": 21500, "thread": 0, "rank": 0, "makers": [None, None], "error": None,
-        "module_path": "Net.fc1",
+        "module_path": "Net.fc1", "process": 0,
     }  # fmt: skip
     assert list(lines[0])[:15] == [
         "seq", "node", "graph", "op", "phase", "step", "module", "module_call", "file", "line", "inputs",
@@ -153,8 +153,8 @@ def test_the_run_in_one_document(path: Path, capsys: pytest.CaptureFixture[str])
         "schema": "graphlens/run/1", "script": "train.py", "argv": ["train.py", "--lr", "1"],
         "state": "finished", "exit_code": 0, "signal": None, "ops": 6, "steps": 2, "graphs": 1,
         "frameworks": [{"name": "pytorch", "version": "2.13.0"}], "phases": {"forward": 4, "backward": 2},
-        "non_finite": {"ops": 1, "nan": 1, "inf": 1, "first": {"seq": 5, "rank": 0}},
-        "coverage": {"complete": True, "gaps": []},
+        "non_finite": {"ops": 1, "nan": 1, "inf": 1, "first": {"seq": 5, "rank": 0, "process": 0}},
+        "coverage": {"complete": True, "gaps": [], "count": 0},
     }  # fmt: skip
 
     assert {key: answer[key] for key in wanted} == wanted
@@ -221,7 +221,8 @@ def test_modules_steps_graphs_and_source(path: Path, capsys: pytest.CaptureFixtu
     [
         (["op", "99"], 1, "no op 99: there are ops 0 to 5 [unknown-op]"),
         (["op", "x"], 1, "'x' is not the number of an op"),
-        (["op", "7:1"], 1, "for rank 7 [unknown-op]"),
+        (["op", "7:1"], 1, "no op 7:1: no process 7 in this run; it has: 0 (main) [unknown-op]"),
+        (["ops", "--process", "x"], 1, "no process 'x' in this run; it has: 0 (main) [unknown-name]"),
         (["op"], 2, "needs the number of an op"),
         (["ops", "5"], 2, "takes nothing more"),
         (["tensors"], 2, "no 'tensors' to show; one of: ops, op, modules"),

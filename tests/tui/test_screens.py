@@ -123,3 +123,25 @@ async def test_names_cannot_reach_the_terminal(tmp_path: Path) -> None:
 
         assert not set(seen_text) & {"\x1b", "\x07", "\x9b", "\u202e"}
         assert "[red]" in seen_text
+
+
+async def test_of_several_processes_one_is_shown_and_named(tmp_path: Path) -> None:
+    """The one that trains, although another ran more; and the list says which of them it is."""
+    from factories import LogWriter, ran, seen, small_run
+    from graphlens.session import Saved
+    from graphlens_tracers.events import Gap, RunStarted, Seq
+
+    log = small_run(tmp_path / "run.glens", ran(0), steps=2).finish()
+    worker = LogWriter(log.directory, pid=77, nonce="00000001")
+    worker.declare(RunStarted(("train.py",), 77, worker="DataLoader worker 0", parent=4242, began=1.0))
+    worker.declare(*seen(ran(0))).ran(*[0] * 9).facts(Gap("thread", "a thread", Seq(0), 3)).finish()
+    async with showing(Saved(log.directory), (150, 40)) as screen:
+        top, status = screen.text().splitlines()[0], screen.status()
+        await screen.press("a")
+        about = screen.text()
+
+    assert top.endswith(" main, 1 of 2 processes")
+    assert "1 gap" in status
+    assert "0: main   4242   2 ops   ended" in about
+    assert "1: DataLoader worker 0   77   9 ops   ended" in about
+    assert about.count("shown") == 1

@@ -108,6 +108,8 @@ class RunStarted:
         thread: Name of the thread whose log it is; "" for the one that imported the framework.
         worker: What the process is called by those who started it ("Process-1"); "" when it has no name.
         parent: The process that started it.
+        world: How many ranks train together, this being one of them, or started by one; 0: none is known.
+        began: When this log began, in seconds since 1970; 0: not said.
     """
 
     argv: tuple[str, ...]
@@ -118,6 +120,8 @@ class RunStarted:
     thread: str = ""
     worker: str = ""
     parent: int = 0
+    world: int = 0
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -81,30 +82,31 @@ class LogSink:
         self.emptied: Callable[[], None] = _nothing
         """Called when the page has been emptied."""
         self._said = False
-        self._parent = os.getppid()
+        self._parent, self._began = os.getppid(), time.time()
         self._introduced: RunStarted | None = None
         self.introduce()
         if not self.page.shared:
             self.gap("failed", "no shared page: what is not in the log yet is lost if the process is killed")
 
-    def introduce(self, rank: int | None = None, worker: str = "") -> None:
+    def introduce(self, rank: int | None = None, world: int = 0, worker: str = "") -> None:
         """Say who writes this; again where more is known by now.
 
         Args:
             rank: Among processes that train together; None: as was said, first by the environment.
+            world: How many those are.
             worker: A better name than the process's own.
         """
         before = self._introduced
         if rank is None and before is not None:
-            rank = before.rank  # it may have left its group
+            rank, world = before.rank, before.world  # it may have left its group
         elif rank is None:
-            said = os.environ.get("RANK", "0")
-            rank = int(said) if said.isdigit() else 0
+            rank, world = _rank_by_environment()
         _end_with_process()
         python = sys.version.split()[0]
         known = RunStarted(
             tuple(self._argv), self.pid, rank, python=python, thread=self.thread,
             worker=worker or (before.worker if before else "") or process_name(), parent=self._parent,
+            world=world, began=self._began,
         )  # fmt: skip
         if known != self._introduced:
             self._introduced = known
@@ -307,6 +309,14 @@ def complain(message: str) -> None:
         os.write(2, f"graphlens: {message}\n".encode("utf-8", "replace"))
     except OSError:
         return  # the script closed its standard error: there is nobody to tell
+
+
+def _rank_by_environment() -> tuple[int, int]:
+    """This process's rank and how many there are, as whoever started it has said; (0, 0) if nobody did."""
+    rank, world = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    if not (rank.isdecimal() and len(rank) < 10):
+        return 0, 0
+    return int(rank), max(int(rank) + 1, int(world) if world.isdecimal() and len(world) < 10 else 0)
 
 
 def process_name() -> str:

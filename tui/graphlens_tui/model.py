@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 
 from graphlens.live import Live
+from graphlens.processes import Who, gaps, who_is
 from graphlens.session import Process, Running, RunState, Session
-from graphlens_tracers.events import Gap, Seq
+from graphlens_tracers.events import Gap
 from graphlens_tui.decoded import Decoded, Ill
 from graphlens_tui.timeline import Timeline
 
@@ -42,8 +43,12 @@ class Model:
         return self.session.state in (RunState.RUNNING, RunState.HELD)
 
     def process(self) -> Process | None:
-        """The process that is shown: the one with the most operations when we first looked."""
+        """The process that is shown: the run's main one when we first looked."""
         return None if self.shown is None else self.shown.process
+
+    def who(self) -> Who | None:
+        """Under which name and number the process that is shown is known."""
+        return None if self.shown is None else who_is(self.session.run, self.shown.process)
 
     @property
     def trouble(self) -> str:
@@ -54,10 +59,9 @@ class Model:
     def update(self) -> None:
         """Take in what has been recorded since the last time."""
         if self.shown is None:
-            candidates = [one for one in self.session.run.processes() if one.op_count]
-            if not candidates:
+            if not any(one.op_count for one in self.session.run.processes()):
                 return
-            process = max(candidates, key=lambda one: (one.op_count, -one.id))
+            process = self.session.run.main
             self.shown = Shown(process, Timeline(process), Decoded(process))
         end = self.shown.timeline.end
         self.shown.timeline.update()
@@ -82,11 +86,4 @@ class Model:
 
     def gaps(self) -> list[Gap]:
         """What was not looked at, in all processes, with what was dropped and not traced at all."""
-        run = self.session.run
-        found = [gap for process in run.processes() for gap in process.gaps]
-        for version, count in run.info.untraced.items():
-            found.append(Gap("untraced", f"Python {version} is too old to be recorded", Seq(0), count))
-        dropped = sum(process.dropped for process in run.processes())
-        if dropped:
-            found.append(Gap("dropped", "operations ran without a row", Seq(0), dropped))
-        return found
+        return [gap for _, gap in gaps(self.session.run)]

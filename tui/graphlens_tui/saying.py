@@ -6,6 +6,7 @@ import time
 from pathlib import PurePath
 
 from graphlens import runs
+from graphlens.processes import how, named
 from graphlens.scopes import Span
 from graphlens.session import RunState
 from graphlens.text import clean
@@ -51,11 +52,12 @@ def top(model: Model, glyphs: Glyphs, palette: Palette) -> Parts:
         if step is not None:
             right += [Part(" step ", palette.mute, need=5), Part(f"{step} ", palette.bright, need=5)]
     right.append(state(model, glyphs, palette))
-    processes = sum(1 for process in model.session.run.processes() if process.op_count)
+    processes = len(model.session.run.processes())
     if model.shown is not None:
         right.append(Part(f" {words.count(model.shown.process.op_count)} ops ", palette.text, need=6))
-        if processes > 1:
-            right.append(Part(f" 1 of {processes} processes ", palette.warn, need=6))
+        who = model.who() if processes > 1 else None
+        if who is not None:
+            right.append(Part(f" {clean(who.name, 40)}, 1 of {processes} processes ", palette.warn, need=6))
     inf, nan = len(model.ill.inf), len(model.ill.nan)
     if inf:
         right.append(
@@ -183,11 +185,16 @@ def about_lines(model: Model, palette: Palette) -> list[list[Piece]]:
         f"{clean(info.python)}   level {clean(info.level)}"
         + (f"   steps {clean(info.steps)}" if info.steps else ""),
     )
-    for process in run.processes():
+    shown = model.process()
+    for who in named(run):
+        process = who.process
         frameworks = ", ".join(
             f"{clean(one.tracer)} {clean(one.framework_version)}" for one in process.tracers
         )
-        fact("process", f"{process.pid}   {process.op_count:,} ops   {frameworks}")
+        ops = f"{process.op_count:,} ops   {how(run, process)}"
+        fact("process", f"{who.number}: {clean(who.name)}   {process.pid}   {ops}   {frameworks}")
+        if process is shown and len(run.processes()) > 1:
+            lines[-1].append(("   shown", palette.good, False))
     fact("state", words.ending(model.session.state, info))
     why = words.why_ended(model.session.state, info)
     if why:

@@ -102,14 +102,14 @@ if not engine_holders:
     LACKS.append("backward phase")
 
 
-def who() -> tuple[int | None, str]:
-    """This process's rank among those that train together, and its name as a worker, as far as known."""
-    rank = None
+def who() -> tuple[int | None, int, str]:
+    """This process's rank, among how many, and its name as a worker, as far as known."""
+    rank, world = None, 0
     distributed = sys.modules.get("torch.distributed")
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        rank = int(distributed.get_rank())
+        rank, world = int(distributed.get_rank()), int(distributed.get_world_size())
     worker = torch.utils.data.get_worker_info()
-    return rank, "" if worker is None else f"DataLoader worker {worker.id}"
+    return rank, world, "" if worker is None else f"DataLoader worker {worker.id}"
 
 
 def group_name(given: Any) -> str | None:
