@@ -90,6 +90,8 @@ class Calls:
         if not passed and self.place.depth >= LONG and stack:
             self.steps.anchor(stack)
             return False
+        if sampler and self.backward and not self.steps.anchored:
+            return False  # a loader that looks ahead has reached its end, and the step has not
         return self.steps.is_new([] if sampler else stack)
 
     def begin(self, stack: list[Frame], sampler: bool) -> None:

@@ -68,9 +68,11 @@ class Modules:
         self._declare = declare
         self._scopes: dict[tuple[str, ScopeId | None], ScopeId] = {}
         self._calls = 0
-        self._titles: dict[str, int] = {}
+        self._titled: dict[str, list[weakref.ref[nn.Module]]] = {}
         self._roots: dict[int, tuple[weakref.ref[nn.Module], Names]] = {}
-        self._known: dict[int, tuple[weakref.ref[nn.Module], ScopeId, ScopeId | None]] = {}
+        self._guests: dict[tuple[int, str], tuple[weakref.ref[nn.Module], Names]] = {}
+        """Modules that were called inside of another which does not name them, by id and path."""
+        self._known: dict[int, tuple[weakref.ref[nn.Module], ScopeId, ScopeId | None, Names]] = {}
         self.paths: dict[ScopeId, str] = {}
         self.top = ModuleCall(None, None, None)
         self.current = self.top
@@ -91,7 +93,8 @@ class Modules:
         """
         known = self._repeated(module) if again else None
         if known is not None:
-            roots = (names for _, names in self._roots.values() if names.path(module) is not None)
+            everybody = (*self._roots.values(), *self._guests.values())
+            roots = (names for _, names in everybody if names.path(module) is not None)
             self._stack.append((self.current, next(roots, None)))
             self.current = known
             known.calls.clear()
@@ -100,7 +103,7 @@ class Modules:
         if names is None or not self._stack:
             names = self._root(module)
         parent = self.current
-        scope = self._scope(module, names, parent.scope)
+        scope, names = self._scope(module, names, parent.scope)
         nth = parent.calls.get(scope, 0)
         parent.calls[scope] = nth + 1
         call = parent.children.get((scope, nth))
@@ -157,11 +160,20 @@ class Modules:
         if known is not None and known[0]() is module:
             return known[1]
         title = type(getattr(module, "_orig_mod", module)).__name__  # what torch.compile wrapped
-        count = self._titles[title] = self._titles.get(title, 0) + 1
-        names = Names(module, title if count == 1 else f"{title}#{count}")
+        names = Names(module, self._title(title, module))
         self._roots[id(module)] = (weakref.ref(module), names)
         self._name_tensors(module, names.title)
         return names
+
+    def _title(self, title: str, module: nn.Module) -> str:
+        """A name that no other root has that is alive.
+
+        A loss that is made anew in every step has the same name in each, and so the same graph.
+        """
+        titled = self._titled.setdefault(title, [])
+        free = next((k for k, holder in enumerate(titled) if holder() is None), len(titled))
+        titled[free : free + 1] = [weakref.ref(module)]
+        return title if not free else f"{title}#{free + 1}"
 
     def _name_tensors(self, root: nn.Module, title: str) -> None:
         for kind, named in (
@@ -192,22 +204,38 @@ class Modules:
         known = self.tensors.get(id(tensor))
         return (known[1], known[2]) if known is not None and known[0]() is tensor else None
 
-    def _scope(self, module: nn.Module, names: Names, parent: ScopeId | None) -> ScopeId:
+    def _scope(self, module: nn.Module, names: Names, parent: ScopeId | None) -> tuple[ScopeId, Names]:
+        """The scope of a module's call, and who knows the names of the modules that it calls."""
         known = self._known.get(id(module))
         if known is not None and known[0]() is module and known[2] == parent:
-            return known[1]
-        path = names.path(module)
-        if path is None:
-            names.refresh()
-            path = names.path(module)
-        if path is None:
-            outer = self.paths[parent] + "." if parent is not None else ""
-            path = f"{outer}{type(module).__name__}"
+            return known[1], known[3]
+        path, names = self._path(module, names, parent)
         key = (path, parent)
         scope = self._scopes.get(key)
         if scope is None:
             scope = self._scopes[key] = ScopeId(len(self._scopes))
             self.paths[scope] = path
             self._declare(ScopeSeen(scope, parent, path, type(module).__name__))
-        self._known[id(module)] = (weakref.ref(module), scope, parent)
-        return scope
+        self._known[id(module)] = (weakref.ref(module), scope, parent, names)
+        return scope, names
+
+    def _path(self, module: nn.Module, names: Names, parent: ScopeId | None) -> tuple[str, Names]:
+        """What the innermost of the modules around it calls a module, and that one's names.
+
+        One that none of them names (it is kept in a list, in a closure) is called by its class.
+        """
+        for around in dict.fromkeys([names, *(one for _, one in reversed(self._stack) if one is not None)]):
+            path = around.path(module)
+            if path is None:
+                around.refresh()
+                path = around.path(module)
+            if path is not None:
+                return path, around
+        outer = self.paths[parent] + "." if parent is not None else ""
+        path = f"{outer}{type(module).__name__}"
+        guest = self._guests.get((id(module), path))
+        if guest is None or guest[0]() is not module:
+            guest = weakref.ref(module), Names(module, path)
+            self._guests[id(module), path] = guest
+            self._name_tensors(module, path)
+        return path, guest[1]
