@@ -13,7 +13,7 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: run test lint types layers tests bench pictures clean
+.PHONY: run test lint types layers tests libraries bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -34,7 +34,11 @@ layers: $(VENV)/.for-test
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.for-test
-	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/libraries $(PYTEST_ARGS)
+
+# Scripts that use other people's libraries: ten of those and what they need are installed first.
+libraries: $(VENV)/.for-libraries
+	$(BIN)/python -m pytest tests/libraries $(PYTEST_ARGS)
 
 # What tracing costs, and what a frame of the terminal costs, on this machine.
 bench: $(VENV)/.for-test
@@ -61,4 +65,10 @@ $(VENV)/.for-run: $(VENV)/.made pyproject.toml constraints.txt
 $(VENV)/.for-test: $(VENV)/.made pyproject.toml constraints.txt
 	@echo 'installing graphlens, PyTorch and the development tools into $(VENV); the first time takes a few minutes'
 	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+# Operators of a torchvision that was built for another PyTorch cannot be loaded, and what imports it fails.
+$(VENV)/.for-libraries: $(VENV)/.for-test
+	$(INSTALL) --editable '.[dev,libraries]'
+	$(BIN)/python -c 'import torchvision' || $(BIN)/python -m pip uninstall --yes --quiet torchvision
 	touch $@

@@ -132,8 +132,8 @@ def gaps(run: Run) -> list[tuple[Who | None, Gap]]:
         if process.dropped and not any(gap.kind == "dropped" for gap in own):
             found.append((who, Gap("dropped", "operations ran without a row", Seq(0), process.dropped)))
         if state is RunState.LOST and not process.finished and not process.has_page:
-            what = "what ran after the last operation in the log: its page is gone"
-            found.append((who, Gap("unreadable", what, process.end, 1)))
+            lost = "what ran after the last operation in the log: its page is gone"
+            found.append((who, Gap("unreadable", lost, process.end, 1)))
     for version, count in run.info.untraced.items():
         found.append((None, Gap("untraced", f"Python {version} is too old to be recorded", Seq(0), count)))
     missing = _missing_ranks(whos)
