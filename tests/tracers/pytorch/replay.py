@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from watching import Picture, Watching, raw
 
@@ -307,45 +305,3 @@ def torn_values(process: Process, watched: Watching) -> list[str]:
             made.add(output.value)
             held.setdefault((output.value, None), picture.contents())
     return wrong
-
-
-def wrong_ranges(process: Process, watched: Watching) -> list[str]:
-    """Recorded minima and maxima that are not those of the bytes that were there, to the bit."""
-    wrong: list[str] = []
-    count = process.op_count
-    rows, ranges = process.rows(0, count), process.ranges(0, count)
-    for seq in range(count):
-        seen, node = watched.seen[seq], process.nodes[int(rows.node[seq])]  # type: ignore[index]  # a plain int
-        if seen.raised:
-            continue
-        for at in range(int(ranges.offsets[seq]), int(ranges.offsets[seq + 1])):
-            slot = int(ranges.slot[at])
-            low, high = float(ranges.low[at]), float(ranges.high[at])
-            numbers = reals(seen.after[slot])
-            if not agrees(low, high, numbers):
-                wrong.append(f"#{seq} {node.op} output {slot}: [{low}, {high}] for {numbers[:8]}")
-    return wrong
-
-
-def reals(picture: Picture) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """All numbers of a floating tensor in float64, exact; real and imaginary parts of a complex one."""
-    tensor = picture.elements().resolve_conj().resolve_neg()
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor)
-    return tensor.flatten().to(torch.float64).numpy()
-
-
-def agrees(low: float, high: float, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
-    """Whether these are the least and the greatest of the numbers, NaN if one is."""
-    if not len(numbers):
-        return (low, high) == (math.inf, -math.inf)
-    if np.isnan(numbers).any():
-        return math.isnan(low) or math.isnan(high)
-    for said, truth in ((low, numbers.min()), (high, numbers.max())):
-        if said != truth:
-            return False
-        if said == 0:  # which of two zeros is the less is nobody's business, but it must be there
-            zeros = np.signbit(numbers[numbers == 0])
-            if (math.copysign(1, said) < 0) not in zeros:
-                return False
-    return True

@@ -16,7 +16,8 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from programs import NAMES, REGISTERS, Step, quiet, random_program, rounds
-from replay import Replay, torn_values, wrong_ranges
+from ranges import wrong_ranges
+from replay import Replay, torn_values
 from watching import Watching
 
 from graphlens.store import Process

@@ -49,8 +49,6 @@ class Arguments:
         self.leaves = dict(place.leaves)
         self.names = 0
         self.first: dict[int, str] = {}  # by variable: the tensor that is read first, if here
-        self.numbers: dict[int, str] = {}
-        """Where a scalar stands, by its number: `a1`."""
         if varying:
             self.lines.append("out = []")
         if args:  # a ValueError when there are more or fewer
@@ -166,14 +164,9 @@ class Arguments:
         self.lines.append(f"vars[{variable}] = {held}.usual")
         if leaf.moves:
             self.lines.append(f"{held}.lie({name})")
-        self.bound(held, variable)
-
-    def bound(self, leaf: str, variable: str) -> None:
-        """More lines for a leaf that was recognised."""
 
     def one_number(self, arg: float, at: str) -> None:
         kind = "int" if type(arg) is int else "float"
-        self.numbers[self.scalar] = at
         if self.scalar in self.varying:
             self.fail_if(f"type({at}) is not {kind}")
             self.lines.append(f"out.append({at})")

@@ -115,8 +115,6 @@ class Dispatch(TorchDispatchMode):
 
     @idle.setter
     def idle(self, idle: bool) -> None:
-        if self._idle and not idle:
-            self.recorder.forget_ranges()
         self._idle = idle
         self.turns.settle()
 
@@ -266,11 +264,6 @@ class Dispatch(TorchDispatchMode):
                     self.could_not(func, error)
                 self.turns.done()
 
-    def share(self) -> None:
-        """Other threads are recorded too: what outlives a step may be written where this one does not see."""
-        self.hot["alone"] = False
-        self.recorder.forget_ranges()
-
     def wait_for_step(self) -> None:
         """Record nothing until the step after the one under way begins."""
         self.idle = True
@@ -344,7 +337,7 @@ class Dispatch(TorchDispatchMode):
         """From now on this place is recognised by a function of its own."""
         if place.run is None:
             results = results_of(result, place.node.info.written(args, kwargs))
-            place.renew(Compiler(place, args, kwargs, self.recorder.health).run(self, result, results))
+            place.renew(Compiler(place, args, kwargs).run(self, result, results))
         assert place.parent is not None
         place.parent.expect(place)
 
@@ -388,7 +381,6 @@ class Dispatch(TorchDispatchMode):
                 variables[variable] = weakref.ref(home_of(results[output]))
         if self.recorder.moved:
             self._leaves(place)
-        self._forget(place)
         for output in place.noted:
             self.values.note(node.outputs[output].value, results[output])
         if place.odd:
@@ -420,21 +412,6 @@ class Dispatch(TorchDispatchMode):
         assert self.calls.specs is not None
         results = results_of(result, place.node.info.written(args, kwargs))
         self.calls.specs.extend(spec_of(tensor) for tensor in results)
-
-    def _forget(self, place: Place) -> None:
-        """Ranges of memory that this place read first, made or wrote are not known: it ran the slow way."""
-        spans, aten = self.values.spans, place.node.info.name.startswith("aten.")
-        # Whether another library's operation writes, its schema need not say.
-        written = {place.reads[read] for read, _ in place.node.writes} if aten else set(place.reads)
-        for index, _ in place.leaves:
-            spans[place.reads[index]] = None
-        for _, variable in place.makes:
-            spans[variable] = None
-        for variable in written:
-            spans[variable] = None
-            leaf = place.leaf_of(variable)
-            if leaf is not None:
-                leaf.span = None
 
     # ── numbers ──────────────────────────────────────────────────────────────────────────────
 
@@ -579,7 +556,6 @@ class Dispatch(TorchDispatchMode):
         recorder, sink = self.recorder, self.sink
         last = self.calls.place
         place = recorder.place(before, results)
-        self._forget(place)
         node = place.node
         self.located = node.phase is Phase.OPTIMIZER
         if place.odd or (

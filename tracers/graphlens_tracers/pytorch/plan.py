@@ -148,12 +148,11 @@ class Leaf:
         loose: Somebody may hold other views of its storage: it is no parameter, buffer or state.
         moves: It may lie otherwise in its storage the next time: as another part of it, in another shape.
         shared: Another leaf usually is the same storage, too: only a look at the call tells them apart.
-        span: (value, lowest, highest) of its numbers as the last write left them; None when unknown.
     """
 
     __slots__ = (
         "_among", "cell", "dtype", "geometry", "kind", "lies", "loose", "moves", "rebound", "reshaped",
-        "shape", "shared", "span", "strict", "strides", "sure", "usual", "value",
+        "shape", "shared", "strict", "strides", "sure", "usual", "value",
     )  # fmt: skip
 
     def __init__(
@@ -164,7 +163,6 @@ class Leaf:
         among: Leaves,
     ) -> None:
         self._among = among
-        self.span: tuple[ValueId, float, float] | None = None
         self.shared = False
         self.value = value
         self.cell = cell
@@ -245,9 +243,8 @@ class Leaf:
         other = self._among.homes.get(id(storage))
         if other is not None and other is not self and other.usual() is storage:
             self.shared = other.shared = True
-            other.span, other.sure = None, gone
+            other.sure = gone
         self._among.homes[id(storage)] = self
-        self.span = None
         self.usual = weakref.ref(storage)
         self.sure = gone if self.shared else self.usual
 
@@ -387,13 +384,6 @@ class Place:
         self.run = run
         if self.parent is not None:
             self.parent.expect()
-
-    def leaf_of(self, variable: int) -> Leaf | None:
-        """The leaf that this variable is, when it was read before it was written."""
-        for index, leaf in self.leaves:
-            if self.reads[index] == variable:
-                return leaf
-        return next((leaf for read, leaf in self.outside if read == variable), None)
 
     def leaves_before(self, index: int, strict: bool) -> tuple[int, ...]:
         """Variables of leaves read before input `index` that a leaf must not be confused with.

@@ -8,7 +8,6 @@ dispatch mode's `__torch_dispatch__` until it has run; then the next place's doe
 
 from __future__ import annotations
 
-import math
 import sys
 import weakref
 from collections.abc import Callable
@@ -22,10 +21,9 @@ import torch
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Phase
 from graphlens_tracers.pytorch import compat, numerics
-from graphlens_tracers.pytorch.arguments import Tensors, geometry_of, spec_of
+from graphlens_tracers.pytorch.arguments import Tensors, spec_of
 from graphlens_tracers.pytorch.bindings import binding
 from graphlens_tracers.pytorch.checks import Arguments, function
-from graphlens_tracers.pytorch.derived import rule_for, single
 from graphlens_tracers.pytorch.rows import long
 from graphlens_tracers.wire import AT_ROWS, AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
@@ -54,11 +52,11 @@ def hot(dispatch: Dispatch) -> dict[str, Any]:
     page = dispatch.sink.page
     return {
         "sink": dispatch.sink, "calls": dispatch.calls, "modules": dispatch.modules, "rows": dispatch.rows,
-        "vars": dispatch.values.vars, "spans": dispatch.values.spans, "moved": dispatch.recorder.moved,
+        "vars": dispatch.values.vars, "moved": dispatch.recorder.moved,
         "said": dispatch.rows.said, "pairs": dispatch.slots.pairs, "f32": page.f32,
-        "u64": page.u64, "long": long, "alone": True, "OTHER": OTHER, "Tensor": torch.Tensor,
+        "u64": page.u64, "long": long, "OTHER": OTHER, "Tensor": torch.Tensor,
         "Parameter": torch.nn.Parameter,
-        "LOW": float("-inf"), "HIGH": float("inf"), "root": math.sqrt, "aminmax": numerics.aminmax,
+        "LOW": float("-inf"), "HIGH": float("inf"), "aminmax": numerics.aminmax,
         "grad_enabled": torch.is_grad_enabled, "now": perf_counter_ns, "getframe": sys._getframe,
         "ident": get_ident, "ref": weakref.ref, "spec_of": spec_of, "make": None,
     }  # fmt: skip
@@ -78,8 +76,7 @@ class Compiler(Arguments):
 
     miss = "break"
 
-    def __init__(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], health: bool) -> None:
-        self._health = health
+    def __init__(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.args, self.kwargs = args, kwargs
         super().__init__(place, args, kwargs, place.node.varying)
 
@@ -124,11 +121,6 @@ class Compiler(Arguments):
                 # As long as one `Optimizer.step` runs, its caller is where it was.
                 return ["if not self.located:", *_indented(lines)]
         return lines
-
-    def bound(self, leaf: str, variable: str) -> None:
-        """A leaf brings along what is known of its range."""
-        if self._health:
-            self.lines.append(f"spans[{variable}] = {leaf}.span")
 
     def _operation(self) -> list[str]:
         node = self.node
@@ -188,10 +180,8 @@ class Compiler(Arguments):
         if node.ranged:
             lines.append("slot = sink.slots")
             for nth, (k, _) in enumerate(node.ranged):
-                lines += self._range(nth, k, paths[k], results[k])
+                lines += self._range(nth, k, paths[k])
             lines.append(f"sink.slots = slot + {node.slots}")
-        if self._health:
-            lines += self._forget()
         if node.shapes is not None:
             differ = " or ".join(f"{paths[k]}.shape != {self.constant(s)}" for k, s in enumerate(node.shapes))
             lines.append(f"if {differ}: calls.reshape({self._at}.parent)")
@@ -214,90 +204,18 @@ class Compiler(Arguments):
 
     # ── ranges ───────────────────────────────────────────────────────────────────────────────
 
-    def _range(self, nth: int, output: int, path: str, tensor: torch.Tensor) -> list[str]:
-        """The range of one output into its slot: worked out of its input's, or looked at."""
+    def _range(self, nth: int, output: int, path: str) -> list[str]:
+        """The range of one output into its slot."""
         slot = f"slot + {nth}" if nth else "slot"
-        look = [
+        return [
             "try:",
             f"    aminmax({path}, out=pairs[{slot}])",
-            "    a = f32[low]",
-            "    b = f32[low + 1]",
-            "    good = LOW < a and b < HIGH",
+            f"    low = slot + slot + {_SLOTS_F32 + 2 * nth}",
+            "    good = LOW < f32[low] and f32[low + 1] < HIGH",
             "except Exception as error:",
             f"    good = self._unlooked({self._at}.node, {path}, 'f4', {slot}, error)",
-            "    a = HIGH; b = LOW",
+            f"if not good: self._fact({self._at}.node, {output}, {path})",
         ]
-        lines = [f"low = slot + slot + {_SLOTS_F32 + 2 * nth}"]
-        derived = self._derived(tensor)
-        if derived:
-            lines += ["good = False", *derived, "if not good:", *_indented(look)]
-        else:
-            lines += look
-        lines += self._keep(output, tensor)
-        return [*lines, f"if not good: self._fact({self._at}.node, {output}, {path})"]
-
-    def _derived(self, tensor: torch.Tensor) -> list[str]:
-        """Lines that set `good`, `a` and `b` and fill the slot where a rule of `derived` holds."""
-        source = self.args[0] if self.args else None
-        rule = rule_for(self.node.info.name, self.args, self.kwargs)
-        if rule is None or tensor.dtype is not torch.float32 or not isinstance(source, torch.Tensor):
-            return []
-        if source.dtype is not torch.float32 or source.is_nested or source.shape != tensor.shape:
-            return []
-        read, value = self.constant(self.place.reads[0]), self.constant(self.place.values[0])
-        number: list[str] = []
-        if "k" in rule.value:
-            if self.varying:
-                number = [f"f32[low] = {self.numbers[0]}", "k = f32[low]"]
-            else:
-                rounded = single(self.args[1])
-                if rounded is None:
-                    return []
-                number = [f"k = {self.constant(rounded)}"]
-        a, b = (rule.value.format(x=f"s[{k}]") for k in (1, 2))
-        lines = [f"a = {a}; b = {b}"]
-        if rule.turns:
-            lines.append("if a > b: a, b = b, a")
-        lines += ["f32[low] = a", "f32[low + 1] = b", "a = f32[low]", "b = f32[low + 1]"]
-        lines.append("good = LOW < a and b < HIGH")
-        if rule.when:
-            lines = [f"if {rule.when}:", *_indented(lines)]
-        known = f"s is not None and s[0] == {value} and s[1] <= s[2]"
-        return [f"s = spans[{read}]", f"if {known}:", *_indented([*number, *lines])]
-
-    def _keep(self, output: int, tensor: torch.Tensor) -> list[str]:
-        """What is known of this output's range from now on: until its memory is written again."""
-        node, place = self.node, self.place
-        written = {out: place.reads[read] for read, out in node.writes}
-        variable = dict(place.makes).get(output, written.get(output))
-        if variable is None:
-            return []
-        value = self.constant(node.outputs[output].value)
-        lines = [f"spans[{self.constant(variable)}] = ({value}, a, b) if good else None"]
-        leaf = place.leaf_of(variable)
-        if output in written and leaf is not None:
-            held = self.constant(leaf)
-            kept = "None"
-            if leaf.geometry == geometry_of(tensor) and not tensor.is_shared():
-                # Only where no other thread or process may write there unseen.
-                alone = f"good and alone and not {held}.shared"
-                kept = f"({self.constant(leaf.value)}, a, b) if {alone} else None"
-            lines.append(f"{held}.span = {kept}")
-        return lines
-
-    def _forget(self) -> list[str]:
-        """Ranges of memory that this operation writes, and nobody looks at, are not known any more."""
-        looked = {output for output, _ in self.node.ranged}
-        lines = []
-        for read, output in self.node.writes:
-            if output in looked:
-                continue
-            variable = self.place.reads[read]
-            lines.append(f"spans[{self.constant(variable)}] = None")
-            leaf = self.place.leaf_of(variable)
-            if leaf is not None:
-                lines.append(f"{self.constant(leaf)}.span = None")
-        return lines
 
     # ── its row ──────────────────────────────────────────────────────────────────────────────
 

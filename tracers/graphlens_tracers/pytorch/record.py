@@ -126,11 +126,6 @@ class Recorder:
         self.links = Links(calls, self.values, modules.tensor_name)
         self.pending: Pending | None = None
 
-    def forget_ranges(self) -> None:
-        """Memory may have been written unseen: what was known of its numbers is not known any more."""
-        for leaf in self._leaves.values():
-            leaf.span = None
-
     def info(self, func: Any) -> OpInfo:
         """What is known of an overload."""
         known = self._infos.get(id(func))

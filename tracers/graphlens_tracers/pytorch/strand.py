@@ -38,7 +38,6 @@ class Common:
         sink: The log of the thread that started the tracer.
         modules: Whether the script has made any module with parameters.
         optimizers: Whether it has made an optimizer: then a step does not end with its backward.
-        recording: The modes of all threads that have recorded anything.
     """
 
     sink: LogSink
@@ -46,7 +45,6 @@ class Common:
     stacks: Stacks = field(default_factory=lambda: Stacks([compat.TORCH_DIRECTORY]))
     modules: bool = False
     optimizers: bool = False
-    recording: list[Dispatch] = field(default_factory=list)
 
 
 class Strand:
@@ -106,11 +104,6 @@ class Strand:
         self.recorder = Recorder(self.sink, self.modules, common.stacks, self.calls, health)
         with compat.without_modes():
             self.dispatch.record(self.sink, self.recorder, self.calls)
-        if self.dispatch not in common.recording:
-            common.recording.append(self.dispatch)
-        if len(common.recording) > 1:
-            for dispatch in common.recording:
-                dispatch.share()
         for module in self._entered:
             self.modules.enter(module)
         self._entered.clear()

@@ -80,7 +80,6 @@ class Values:
 
     Attributes:
         vars: Storages made or first read in this call, by number; the first `count` are in use.
-        spans: For each, (value, lowest, highest) of what was last looked at there, or None.
         counts: How often each kind of operation ran at each place of the source.
         numbers: Which place made which autograd node.
         leaves: Those that were read; `outer`: those and the parts of them.
@@ -93,7 +92,6 @@ class Values:
 
     def __init__(self) -> None:
         self.vars: Vars = []
-        self.spans: list[tuple[ValueId, float, float] | None] = []
         self.count = 0
         self.forward = False
         self.leaves: set[ValueId] = set()
@@ -329,7 +327,6 @@ class Values:
         missing = count - len(self.vars)
         if missing > 0:
             self.vars.extend([gone] * (missing + 64))
-            self.spans.extend([None] * (missing + 64))
 
     def _grow(self, variable: int, value: ValueId) -> None:
         while len(self._variables) <= variable:
