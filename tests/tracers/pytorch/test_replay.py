@@ -21,6 +21,7 @@ from replay import Replay, torn_values
 from watching import Watching
 
 from graphlens.store import Process
+from graphlens_tracers.pytorch import calls
 from recorded import recorded
 
 registers = st.integers(0, REGISTERS - 1)
@@ -126,3 +127,12 @@ FOUND = [
 @pytest.mark.parametrize("seed", FOUND)
 def test_what_was_wrong_once_is_right(seed: int) -> None:
     assert faults(rounds(random_program(random.Random(seed)), 3 + seed % 4, seed % 3 > 0)) == []
+
+
+@pytest.mark.parametrize("seed", FOUND[::6])
+def test_what_is_forgotten_is_found_anew(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no room for the ways of a script, all of it is forgotten after every step."""
+    monkeypatch.setattr(calls, "MOST_PLACES", 1)
+    monkeypatch.setattr(calls, "CALLS", 0)
+
+    assert faults(rounds(random_program(random.Random(seed)), 4)) == []

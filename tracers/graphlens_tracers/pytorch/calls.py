@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import weakref
 from typing import Any, Literal
 
@@ -32,6 +33,12 @@ LONG = 2000
 _HISTORY = 8
 """Earlier calls whose forward operations a backward may still differentiate."""
 _SWEEP = 4096
+MOST_PLACES = 8192
+"""Places after which the ways that were taken are forgotten, unless a single call needs as many."""
+CALLS = 4
+"""Calls as long as the longest one for which there is room in any case."""
+_MOST_SHAPES = 4096
+"""Shapes of one graph that are told apart; then they are declared anew."""
 
 
 class Calls:
@@ -43,6 +50,7 @@ class Calls:
         first: Its sequence number at the beginning.
         number: The autograd sequence number when the first operation was dispatched.
         varied: Whether shapes ever were not as declared: what lay alike once may then lie apart.
+        room: How many places there may be.
         specs: Specs of all outputs so far, kept only when a leaf has another shape than declared.
     """
 
@@ -68,6 +76,8 @@ class Calls:
         self.trained = 0
         self.thread = ""
         """The thread that goes on with a log which another one began; "" for that one."""
+        self.room = MOST_PLACES
+        self._places = 0
         self._graphs = 0
         self._shapes = 0
         self._tip: Place | None = None
@@ -129,6 +139,7 @@ class Calls:
         place = self.place
         if place is self.root:
             return
+        self.room = max(self.room, CALLS * place.depth)
         role = self._role()
         if place.end is None:
             if self._tip is place:
@@ -170,6 +181,7 @@ class Calls:
 
     def grow(self, here: Place, place: Place) -> GraphId:
         """The graph that a new place after `here` belongs to, declared when it is a new one."""
+        self._places += 1
         if self._new is None and (self._tip is None or self._tip is not here):
             base = None if here is self.root else here.graph
             self._new = self._declare_graph(base, here.depth + 1)
@@ -206,13 +218,39 @@ class Calls:
     def _shapes_id(self, end: End) -> int:
         if self.specs is None:
             return 0
-        shapes = tuple((spec.shape, spec.strides) for spec in self.specs)
+        said = repr([(spec.shape, spec.strides) for spec in self.specs])
+        shapes = hashlib.blake2b(said.encode(), digest_size=16).digest()
         known = end.shapes.get(shapes)
         if known is None:
+            if len(end.shapes) >= _MOST_SHAPES:
+                end.shapes.clear()
             self._shapes += 1
             known = end.shapes[shapes] = self._shapes
             self._sink.declare(ShapesSeen(known, end.graph, tuple(self.specs)))
         return known
+
+    # ── too much to remember ─────────────────────────────────────────────────────────────────
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many places that they are to be forgotten before the next call."""
+        return self._places > self.room
+
+    def forget_ways(self) -> None:
+        """Forget every way, between two calls: what comes then is found anew, as in the first one."""
+        root, self.root = self.root, Place(Node(), None)
+        self.root.otherwise = root.otherwise
+        self.root.expect()
+        self.place = self.root
+        self._tip = None
+        self._places = 0
+        self._last.clear()
+        # Taken apart, so that it is gone at once: the script may have turned the collector off.
+        ahead = [root]
+        while ahead:
+            place = ahead.pop()
+            ahead += place.children
+            place.take_apart()
 
     # ── what outlives a call ─────────────────────────────────────────────────────────────────
 

@@ -496,6 +496,8 @@ class Dispatch(TorchDispatchMode):
 
     def begin_call(self, stack: list[Any], sampler: bool = False) -> None:
         """A call begins with what runs next at this stack."""
+        if self.calls.crowded and not self.engines:
+            self.recorder.forget()
         self.calls.begin(stack, sampler)
         self.values.begin(self.calls.root)
         self.recorder.news = False

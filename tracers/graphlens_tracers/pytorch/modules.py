@@ -67,7 +67,7 @@ class Modules:
     def __init__(self, declare: Callable[[Event], None]) -> None:
         self._declare = declare
         self._scopes: dict[tuple[str, ScopeId | None], ScopeId] = {}
-        self._calls = 0
+        self._calls = self._count = 0
         self._titled: dict[str, list[weakref.ref[nn.Module]]] = {}
         self._roots: dict[int, tuple[weakref.ref[nn.Module], Names]] = {}
         self._guests: dict[tuple[int, str], tuple[weakref.ref[nn.Module], Names]] = {}
@@ -150,6 +150,20 @@ class Modules:
         """A step begins: count the calls of root modules from zero."""
         self.top.calls.clear()
 
+    def forget(self) -> None:
+        """Forget what was called, and modules that are gone: what runs is declared anew."""
+        if self._stack:
+            return
+        for calls in self._by_scope.values():
+            for call in calls:
+                call.children.clear()
+        self.top.children.clear()
+        for names in (self._by_scope, self._scopes, self.paths, self._known, self.again):
+            names.clear()
+        self._roots = {key: known for key, known in self._roots.items() if known[0]() is not None}
+        self._guests = {key: known for key, known in self._guests.items() if known[0]() is not None}
+        self.tensors = {key: known for key, known in self.tensors.items() if known[0]() is not None}
+
     @property
     def depth(self) -> int:
         """How many modules are running."""
@@ -213,7 +227,8 @@ class Modules:
         key = (path, parent)
         scope = self._scopes.get(key)
         if scope is None:
-            scope = self._scopes[key] = ScopeId(len(self._scopes))
+            scope = self._scopes[key] = ScopeId(self._count)
+            self._count += 1
             self.paths[scope] = path
             self._declare(ScopeSeen(scope, parent, path, type(module).__name__))
         self._known[id(module)] = (weakref.ref(module), scope, parent, names)

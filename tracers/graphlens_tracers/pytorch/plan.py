@@ -385,6 +385,12 @@ class Place:
         if self.parent is not None:
             self.parent.expect()
 
+    def take_apart(self) -> None:
+        """It is not on any way any more; what is behind it may still be asked."""
+        self.children = []
+        self.check = _never
+        self.run = self.next = self.otherwise = None
+
     def leaves_before(self, index: int, strict: bool) -> tuple[int, ...]:
         """Variables of leaves read before input `index` that a leaf must not be confused with.
 
@@ -427,7 +433,7 @@ class End:
 
     def __init__(self, graph: GraphId, place: Place) -> None:
         self.graph = graph
-        self.shapes: dict[Any, int] = {}
+        self.shapes: dict[bytes, int] = {}
         writers: dict[int, tuple[int, int]] = {}
         for at in place.path():
             for output, var in at.makes:

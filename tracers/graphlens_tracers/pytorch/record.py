@@ -111,7 +111,7 @@ class Recorder:
         self.health = health
         self._infos: dict[int, OpInfo] = {}
         self._nodes: dict[tuple[Any, ...], list[Node]] = {}
-        self._by_id: list[Node] = []
+        self._next_node = 0
         self._next_value = 0
         self._next_cell = 0
         self._leaves: dict[Any, Leaf] = {}
@@ -132,6 +132,24 @@ class Recorder:
         if known is None:
             known = self._infos[id(func)] = OpInfo(func)
         return known
+
+    def forget(self) -> None:
+        """Remember less, between two calls: no way, no memory that is gone, and in the end no node.
+
+        A script that never does the same twice would make us remember all that it ever did.
+        """
+        self.calls.forget_ways()
+        nodes = [node for alike in self._nodes.values() for node in alike]
+        for node in nodes:
+            node.places.clear()
+        if len(nodes) > self.calls.room:
+            self._nodes.clear()
+            self._leaves = {key: leaf for key, leaf in self._leaves.items() if leaf.usual() is not None}
+            self.modules.forget()
+        for known in (self._cells, self.among.homes):
+            for key in [key for key, leaf in known.items() if leaf.usual() is None]:
+                del known[key]
+        self.states = {key: known for key, known in self.states.items() if known[0]() is not None}
 
     # ── before and after one operation ───────────────────────────────────────────────────────
 
@@ -463,7 +481,8 @@ class Recorder:
             found.let_vary(form.scalars)
             return found
         node = Node()
-        node.id = NodeId(len(self._by_id))
+        node.id = NodeId(self._next_node)
+        self._next_node += 1
         node.key, node.info, node.phase, node.form = key, info, key[0], shape
         node.scope, node.module_call, node.site = scope, module_call, site
         node.twin = origin.twin.id if origin.twin is not None else None
@@ -481,7 +500,6 @@ class Recorder:
         node.ranged = tuple((k, output.ranged) for k, output in enumerate(node.outputs) if output.ranged)
         node.slots = sum(WIDTH[how] for _, how in node.ranged)
         self._nodes[key].append(node)
-        self._by_id.append(node)
         self._declare_node(node, form, key)
         return node
 
