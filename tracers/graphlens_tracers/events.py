@@ -7,6 +7,7 @@ that have their default. Fields are only ever added, at the end and with a defau
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Literal, NewType
@@ -427,6 +428,21 @@ EVENTS: tuple[type[Event], ...] = (
 """Every kind of event, in the order a reader meets them."""
 
 
+def text_of(event: Any) -> str:  # Any: every frozen dataclass of this file
+    """The event as JSON: ["Kind", {its fields without those that have their default}]."""
+    kind = type(event)
+    names = _defaults.get(kind)
+    if names is None:
+        names = _defaults[kind] = [(field.name, field.default) for field in fields(event)]
+    parts = []
+    for name, default in names:
+        value = getattr(event, name)
+        if value is not default and value != default:
+            # Most fields are numbers: those of a call are written in every step.
+            parts.append(f'"{name}":{value if type(value) is int else _json(value)}')
+    return f'["{kind.__name__}",{{{",".join(parts)}}}]'
+
+
 def plain(event: Any) -> dict[str, Any]:  # Any: every frozen dataclass of this file
     """The event's fields, without those that have their default; nested ones are left as they are.
 
@@ -440,3 +456,4 @@ def plain(event: Any) -> dict[str, Any]:  # Any: every frozen dataclass of this 
 
 
 _defaults: dict[type[Any], list[tuple[str, Any]]] = {}
+_json = json.JSONEncoder(default=plain, separators=(",", ":")).encode

@@ -8,7 +8,6 @@ written is counted and said.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 import threading
@@ -28,7 +27,7 @@ from graphlens_tracers.events import (
     RunStarted,
     Seq,
     Unusual,
-    plain,
+    text_of,
 )
 from graphlens_tracers.page import Page
 from graphlens_tracers.wire import (
@@ -44,7 +43,6 @@ from graphlens_tracers.wire import (
 
 _CALLS = (CallBegan, CallTurned, CallEnded)
 _FACTS = (Bound, Unusual, Gap, LogFinished)
-_json = json.JSONEncoder(default=plain, separators=(",", ":")).encode
 _BACKLOG = 64 << 20
 """Bytes of declarations that are kept in memory while the disk refuses them."""
 
@@ -84,6 +82,7 @@ class LogSink:
         self._said = False
         self._parent, self._began = os.getppid(), time.time()
         self._introduced: RunStarted | None = None
+        self._asked: tuple[int | None, int | None, str] | None = None
         self.introduce()
         if not self.page.shared:
             self.gap("failed", "no shared page: what is not in the log yet is lost if the process is killed")
@@ -96,12 +95,15 @@ class LogSink:
             world: How many those are.
             worker: A better name than the process's own.
         """
+        _end_with_process()
+        if self._asked == (rank, world, worker):
+            return
+        self._asked = rank, world, worker
         before = self._introduced
         if rank is None and before is not None:
             rank, world = before.rank, before.world  # it may have left its group
         elif rank is None:
             rank, world = _rank_by_environment()
-        _end_with_process()
         python = sys.version.split()[0]
         known = RunStarted(
             tuple(self._argv), self.pid, rank, python=python, thread=self.thread,
@@ -135,7 +137,7 @@ class LogSink:
             if isinstance(event, _FACTS)
             else Kind.DECLARATIONS
         )
-        text = _json([type(event).__name__, event]).encode("utf-8", "surrogatepass")
+        text = text_of(event).encode("utf-8", "surrogatepass")
         with self._lock:
             if self.closed:
                 return

@@ -237,9 +237,10 @@ class Compiler(Arguments):
             f"u64[{_ROWS_U64} + row] = gap << 32 | took",
         ]
         if self.varying:
-            lines.append(
-                f"if said.get({self.constant(node.id)}) != out: rows.scalars(row, {self._at}.node, out)"
-            )
+            say = f"rows.scalars(row, {self._at}.node, out)"
+            if len(self.varying) == 1:
+                say = f"rows.scalar(row, {self._at}.node, {min(self.varying)}, out)"
+            lines.append(f"if said.get({self.constant(node.id)}) != out: {say}")
         if node.slots:
             lines.append(f"u64[{at.SLOTS}] = sink.slots")
         return [

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -123,6 +124,20 @@ class Rows:
                 self.later.append(partial(sink.gap, "dropped", words))
                 continue
             sink.scalars += 1
+        sink.page.u64[at.SCALARS] = sink.scalars
+
+    def scalar(self, row: int, node: Node, which: int, scalars: Sequence[float]) -> None:
+        """The only varying argument of a row, which is not what this page said last."""
+        self.said[node.id] = scalars
+        sink = self.sink
+        at_scalar = AT_SCALARS + sink.scalars * SCALAR.size
+        try:
+            SCALAR.pack_into(sink.page.bytes, at_scalar, row, which, scalars[0])
+        except (OverflowError, struct.error):
+            del self.said[node.id]
+            self.scalars(row, node, scalars)
+            return
+        sink.scalars += 1
         sink.page.u64[at.SCALARS] = sink.scalars
 
     def emptied(self) -> None:
