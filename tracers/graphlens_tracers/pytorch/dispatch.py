@@ -39,7 +39,7 @@ INF = float("inf")
 _SLOTS_F32 = AT_SLOTS // 4
 _OURS = frozenset((__file__, quick.__file__, checks.__file__))
 """Files whose frames lie between the script and what looks at its stack."""
-MOST_FACTS = 16
+MOST_FACTS = 8
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
 

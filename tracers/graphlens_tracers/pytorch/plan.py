@@ -333,6 +333,8 @@ class Place:
 
     def note(self, outputs: set[int]) -> None:
         """From now on note where these outputs lie, and whatever lies in them further on."""
+        if outputs <= set(self.noted):
+            return
         moving: set[ValueId] = set()
         ahead: list[tuple[Place, set[int]]] = [(self, outputs)]
         while ahead:

@@ -30,6 +30,10 @@ from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.sites import Place, Stacks
 
 
+def _nothing(_sees: bool) -> None:
+    """There are no hooks yet."""
+
+
 @dataclass
 class Common:
     """What is the same for all threads: written where it does not matter who is first.
@@ -38,6 +42,8 @@ class Common:
         sink: The log of the thread that started the tracer.
         modules: Whether the script has made any module with parameters.
         optimizers: Whether it has made an optimizer: then a step does not end with its backward.
+        look_at_modules: Hooks every module, or none: hooks cost as much as a small module.
+        seeing: How many threads are seen now.
     """
 
     sink: LogSink
@@ -45,6 +51,14 @@ class Common:
     stacks: Stacks = field(default_factory=lambda: Stacks([compat.TORCH_DIRECTORY]))
     modules: bool = False
     optimizers: bool = False
+    look_at_modules: Callable[[bool], None] = _nothing
+    seeing: int = 0
+
+    def look(self, more: int) -> None:
+        """So many more threads are seen now, or fewer."""
+        before, self.seeing = self.seeing, self.seeing + more
+        if bool(before) != bool(self.seeing):
+            self.look_at_modules(self.seeing > 0)
 
 
 class Strand:
@@ -111,12 +125,14 @@ class Strand:
     def see(self) -> None:
         """Put the mode onto this thread's stack."""
         self.seen = True
+        self._common.look(+1)
         self.dispatch.__enter__()  # type: ignore[no-untyped-call]  # torch's is not typed
 
     def leave(self) -> None:
         """Take it away again."""
         if self.seen:
             self.seen = False
+            self._common.look(-1)
             self.dispatch.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # torch's is not typed
 
     def take(self, name: str) -> None:
@@ -237,6 +253,8 @@ class Strand:
     def optimizer_begins(self, optimizer: Any) -> None:
         """An optimizer's step begins on this thread."""
         self._common.optimizers = True
+        if not self.seen:
+            return
         if self.sink is not None and not self.dispatch.idle and id(optimizer) not in self._optimizers:
             # What it keeps from before anything was recorded.
             self._optimizers.add(id(optimizer))
@@ -281,7 +299,7 @@ class Strand:
 
     def backward_begins(self, roots: Any) -> None:
         """The engine is entered from this thread, to differentiate `roots`."""
-        if self.sink is not None:
+        if self.sink is not None and self.seen:
             if self.recorder.pending is not None:
                 self.recorder.resolve()
             if not self.dispatch.engines:

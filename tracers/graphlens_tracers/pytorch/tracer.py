@@ -211,10 +211,18 @@ class PyTorchTracer:
                         strand.modules.exist = True
 
         before, after = self._hook(entered), self._hook(left)
+        hooks: list[Callable[[], object]] = []
+
+        def look_at_modules(sees: bool) -> None:
+            _undo_all(hooks)
+            if sees:
+                hooks.append(module_hooks.register_module_forward_pre_hook(before).remove)
+                hooks.append(module_hooks.register_module_forward_hook(after, always_call=True).remove)
+
+        common.look_at_modules = look_at_modules
         self._undo += [
             compat.hide_hooks([before, after]),
-            module_hooks.register_module_forward_pre_hook(before).remove,
-            module_hooks.register_module_forward_hook(after, always_call=True).remove,
+            partial(_undo_all, hooks),
             module_hooks.register_module_parameter_registration_hook(has_parameter).remove,
         ]
 
