@@ -49,9 +49,9 @@ MODELS = {
     "gpt2": Model("GPT-2 small, T=64, forward and backward", lambda: training.gpt2(False), 2),
     "gpt2-adamw": Model("GPT-2 small, T=64, AdamW", training.gpt2, 2),
     "nan": Model("the MLP, everything NaN", lambda: training.mlp(ill=True), 250, repeats=False),
-    "lbfgs": Model("MLP, LBFGS: never the same way", training.lbfgs, 30, repeats=False),
-    "experts": Model("4 of 8 experts, drawn for every step", training.experts, 100, repeats=False),
-    "recurrent": Model("GRU cell, 5 to 60 times", training.recurrent, 30, repeats=False),
+    "lbfgs": Model("MLP, LBFGS: never the same way", training.lbfgs, 5, repeats=False),
+    "experts": Model("4 of 8 experts, drawn for every step", training.experts, 20, repeats=False),
+    "recurrent": Model("GRU cell, 5 to 60 times", training.recurrent, 5, repeats=False),
 }
 WARM_UP = 5
 """Steps before those timed. The first is declared, the next few are recognised and made quick; from the

@@ -1,6 +1,6 @@
 """What tracing costs in memory, and on disk.
 
-    python benchmarks/memory.py [--millions 10] [--models mlp,cnn,gpt2]
+    python benchmarks/memory.py [--millions 10] [--models mlp,cnn,gpt2-adamw]
 
 A training loop whose steps vary runs for millions of operations, plain and recorded, each in a process
 of its own: how much more memory is resident, at points on the way. Then a network with large activations:
@@ -29,7 +29,7 @@ POINTS = (0.1, 0.5, 1, 2, 5, 10, 20, 50, 100)
 """Millions of operations after which we look."""
 PERIOD = 700
 """Steps after which all kinds of steps have been."""
-LOGGED = {"mlp": 400, "cnn": 20, "gpt2": 4}
+LOGGED = {"mlp": 400, "cnn": 20, "gpt2-adamw": 4}
 """Steps whose log is measured, after as many again: enough to fill the page several times."""
 Steps = Callable[[int], None]
 """Runs the step of that number."""
@@ -52,7 +52,7 @@ def resident(field: str = "VmRSS") -> int:
     raise OSError("/proc/self/status says nothing of memory")
 
 
-# torch is imported inside, as in cost.py.
+# torch is imported inside, as in training.py.
 
 
 def varied() -> Steps:
@@ -170,7 +170,7 @@ def logged(model: str) -> dict[str, float]:
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    step = {"mlp": cost.mlp, "cnn": cost.cnn, "gpt2": cost.gpt2}[model]()
+    step = cost.MODELS[model].make().step
     step()
     ops = cost.operations(step)
     before: Counter[str] = Counter()
@@ -227,7 +227,7 @@ def main() -> None:
     for model in filter(None, arguments.models.split(",")):
         found = json.loads(in_a_process("--one", model, "health"))
         parts = ", ".join(f"{kind} {size:.1f}" for kind, size in found.items())
-        print(f"  {cost.MODELS[model]:40} {sum(found.values()):5.1f}  ({parts})")
+        print(f"  {cost.MODELS[model].title:40} {sum(found.values()):5.1f}  ({parts})")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class LogSink:
         self._said = False
         self._parent, self._began = os.getppid(), time.time()
         self._introduced: RunStarted | None = None
-        self._asked: tuple[int | None, int | None, str] | None = None
+        self._asked: tuple[int | None, int, str] | None = None
         self.introduce()
         if not self.page.shared:
             self.gap("failed", "no shared page: what is not in the log yet is lost if the process is killed")
