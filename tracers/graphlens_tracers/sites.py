@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from types import CodeType, FrameType
+from typing import Any
 
 from graphlens_tracers.events import Event, SiteId, SiteSeen, SourceSeen
 
@@ -24,6 +25,8 @@ _NOWHERE: Position = (None, None, None, None)
 
 DEEPEST = 200
 """Frames looked at, innermost first; deeper recursion is cut."""
+_HANDLERS = ("__torch_dispatch__", "__torch_function__")
+"""What a framework calls in the middle of its own work."""
 LARGEST_SOURCE = 1 << 20
 """Larger files are not kept."""
 
@@ -65,20 +68,35 @@ class Stacks:
 
         Returns:
             The places, innermost first; how many frames lie before the first of them; and the
-            files of those, innermost first.
+            files of those, innermost first. A mode of the user's own hides none of the files behind it.
         """
         places: list[Place] = []
         inner: list[str] = []
         depth = 0
+        before, open_end = None, True
         while frame is not None and depth < DEEPEST:
             code = frame.f_code
             if self.is_user(code):
+                if before is None:
+                    before = len(inner)
                 places.append((code, frame.f_lasti))
-            elif not places:
+                open_end = open_end and code.co_name in _HANDLERS
+            elif open_end:
                 inner.append(code.co_filename)
             frame = frame.f_back
             depth += 1
-        return places, len(inner), inner
+        return places, len(inner) if before is None else before, inner
+
+
+def codes_of(function: Any) -> set[CodeType]:
+    """The code of a function, and of those that it wraps."""
+    codes: set[CodeType] = set()
+    while function is not None:
+        code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+        if code is not None:
+            codes.add(code)
+        function = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
+    return codes
 
 
 class Sites:

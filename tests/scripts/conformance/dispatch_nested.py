@@ -8,9 +8,10 @@ from torch import nn
 warnings.filterwarnings("ignore")
 torch.manual_seed(0)
 parts = [torch.randn(2, 4), torch.randn(3, 4)]
+earlier = torch.nested.nested_tensor(parts)
 for k in range(2):
     strided = torch.nested.nested_tensor(parts)
-    print(strided.size(0), strided.to_padded_tensor(0.0).sum().item(), (strided * 2).unbind()[1].sum().item())
+    print((earlier + strided).unbind()[0].sum().item(), strided.size(0), strided.to_padded_tensor(0.0).sum().item(), (strided * 2).unbind()[1].sum().item())
     print(nn.functional.linear(strided, torch.ones(2, 4)).unbind()[0].tolist())
     jagged = torch.nested.nested_tensor(parts, layout=torch.jagged, requires_grad=True)
     out = nn.functional.layer_norm(jagged.sin() @ torch.ones(4, 4), (4,)) + 1

@@ -24,8 +24,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 Counts = Counter[tuple[str, str]]
 
-_SCALING = ("unscale_", "step", "update", "_unscale_grads_", "_maybe_opt_step")
-
 
 def codes(*functions: Any) -> set[CodeType]:
     return {inspect.unwrap(function).__code__ for function in functions}
@@ -33,7 +31,7 @@ def codes(*functions: Any) -> set[CodeType]:
 
 _ENGINE = codes(torch.autograd.backward, torch.autograd.grad)
 _CLIPPING = codes(*(function for _, function in inspect.getmembers(clip_grad, inspect.isfunction)))
-_SCALING_CODES = codes(*(getattr(GradScaler, name) for name in _SCALING))
+_SCALE = codes(GradScaler.scale)
 
 
 def phase(frame: FrameType | None) -> str:
@@ -45,9 +43,11 @@ def phase(frame: FrameType | None) -> str:
         code = frame.f_code
         if code in _ENGINE:
             return "backward"
-        if code in _CLIPPING or code in _SCALING_CODES:
+        if code in _CLIPPING:
             return "optimizer"
         own = frame.f_locals.get("self")
+        if isinstance(own, GradScaler):
+            return "rest" if code in _SCALE else "optimizer"
         if isinstance(own, (torch.optim.Optimizer, LRScheduler)):
             closure = frame.f_locals.get("closure")
             if callable(closure) and getattr(inspect.unwrap(closure), "__code__", None) in passed:

@@ -78,7 +78,7 @@ class Digest:
             else:
                 tensor = tensor.to_dense()
             tensor = tensor.detach().resolve_conj().resolve_neg().contiguous()
-            self.hash.update(bytes(tensor.untyped_storage()) if tensor.numel() else b"")
+            self.hash.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
         if tensor.is_leaf and tensor.grad is not None:
             self.add(f"{name}.grad", tensor.grad)
 

@@ -258,6 +258,14 @@ def geometry_of(tensor: torch.Tensor) -> Geometry | None:
         return None  # no storage, or a size that is no number (jagged)
 
 
+def shape_of(tensor: torch.Tensor) -> Any:
+    """Its shape; None for a nested one, or one that has none yet."""
+    try:
+        return tensor.shape
+    except RuntimeError:
+        return None
+
+
 def kind_of(tensor: torch.Tensor) -> str:
     """How the bytes of a tensor are read: its type, and whether they are its conjugate or negative."""
     dtype = str(tensor.dtype).removeprefix("torch.")

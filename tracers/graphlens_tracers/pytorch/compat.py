@@ -7,10 +7,12 @@ Private functions of torch are reached here alone. What is missing is `None`, an
 from __future__ import annotations
 
 import contextlib
+import dis
 import functools
 import os
 import sys
 from collections.abc import Callable
+from types import FrameType, TracebackType
 from typing import Any
 
 import torch
@@ -211,20 +213,61 @@ def compiled_autograd() -> bool:
     return bool(getattr(module, "compiled_autograd_enabled", False))
 
 
+_HOOKS = ("backward_pre", "backward", "forward_pre", "forward")
+
+
 def hide_hooks(ours: list[Any]) -> Callable[[], object]:
     """Let compiled modules warn of others' global hooks only; gives what undoes it."""
     holder, name = torch.nn.modules.module, "_has_any_global_hook"
     original = getattr(holder, name, None)
     if original is None:
         return lambda: None
-    kinds = ("backward_pre", "backward", "forward_pre", "forward")
 
     def has_any_global_hook() -> bool:
-        hooks = [hook for kind in kinds for hook in getattr(holder, f"_global_{kind}_hooks", {}).values()]
+        hooks = [hook for kind in _HOOKS for hook in getattr(holder, f"_global_{kind}_hooks", {}).values()]
         return any(hook not in ours for hook in hooks)
 
     setattr(holder, name, has_any_global_hook)
     return lambda: setattr(holder, name, original)
+
+
+_CALL: Any = getattr(getattr(torch.nn.Module, "_call_impl", None), "__code__", None)
+"""Where a module's forward is called, and its hooks."""
+
+
+def in_module(frame: FrameType | None) -> bool:
+    """Whether any module's forward is running, to judge by the frames."""
+    while frame is not None:
+        if frame.f_code is _CALL:
+            return True
+        frame = frame.f_back
+    return _CALL is None
+
+
+def hide_inner_call(module: torch.nn.Module, ours: list[Any], frame: FrameType | None) -> None:
+    """A module raised: let the traceback be that of a module without hooks, if it has none but ours.
+
+    Args:
+        frame: Of the hook that torch calls for that reason, or of what calls the hook.
+    """
+    error = sys.exception()
+    entry = error.__traceback__ if error is not None else None
+    if error is None or entry is None or entry.tb_frame.f_code is not _CALL or entry.tb_next is None:
+        return
+    if frame is not None and frame.f_code is not _CALL:
+        frame = frame.f_back
+    if frame is not entry.tb_frame or entry.tb_next.tb_frame.f_code.co_name != "inner":
+        return
+    names = [f"_{kind}_hooks" for kind in _HOOKS]
+    holder = torch.nn.modules.module
+    everywhere = [hook for name in names for hook in getattr(holder, f"_global{name}", {}).values()]
+    if any(getattr(module, name, None) for name in names) or any(hook not in ours for hook in everywhere):
+        return
+    call = next((one for one in dis.get_instructions(_CALL) if one.opname == "CALL_FUNCTION_EX"), None)
+    if call is not None and call.positions is not None and call.positions.lineno is not None:
+        error.__traceback__ = TracebackType(
+            entry.tb_next.tb_next, entry.tb_frame, call.offset, call.positions.lineno
+        )
 
 
 def leave_uncompiled(function: Any, callees: bool) -> None:

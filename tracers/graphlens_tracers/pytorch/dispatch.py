@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from threading import get_ident
 from time import perf_counter_ns
-from types import FrameType, MethodType
+from types import CodeType, FrameType, MethodType
 from typing import Any
 
 import torch
@@ -84,6 +84,8 @@ class Dispatch(TorchDispatchMode):
         """Idle when the call under way is over."""
         self.optimizer_depth: int | None = None
         """How many user frames there are while `Optimizer.step` runs; None outside of it."""
+        self.closure: set[CodeType] | None = None
+        """The code of the closure that it was given; None when there is none."""
         self.located = False
         """Whether an operation of the `Optimizer.step` under way was found where its place says."""
         self._idle = True
@@ -504,6 +506,8 @@ class Dispatch(TorchDispatchMode):
         self.recorder.links.begin()
         self._facts_left = MOST_FACTS
         self.sink.introduce(*compat.who())
+        if self.modules.depth and not compat.in_module(sys._getframe(1)):
+            self.modules.abandon()  # an interrupt ended them, which no hook tells
         for leaf in self.recorder.among.away:
             if not leaf.moves:
                 leaf.lies = leaf.geometry
@@ -518,8 +522,16 @@ class Dispatch(TorchDispatchMode):
 
     def _moment(self) -> Moment:
         moment = Moment(self.recorder.stacks, self._frames(), False)
-        moment.optimizer = self.optimizer_depth is not None and len(moment.stack) <= self.optimizer_depth
+        if self.optimizer_depth is not None:
+            # Its own frames are the user's, too, where the user wrote it.
+            inner = moment.stack[: max(len(moment.stack) - self.optimizer_depth, 0)]
+            moment.optimizer = not inner or not self._in_closure(inner)
         return moment
+
+    def _in_closure(self, inner: list[Any]) -> bool:
+        """Whether these frames, which `Optimizer.step` called, are its closure's."""
+        closure = self.closure
+        return closure is not None and (not closure or any(code in closure for code, _ in inner))
 
     def _look_around(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Before | None:
         """What can only be known before an operation runs; None for one that has no numbers."""

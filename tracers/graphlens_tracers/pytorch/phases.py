@@ -40,21 +40,35 @@ class Moment:
         return any(part in file for file in self.inner for part in parts)
 
 
+_OPTIMIZES = ("/torch/optim/", "/clip_grad.py", "/amp/grad_scaler.py")
+"""Files of what changes gradients and parameters."""
+
+
 def phase_of(
-    info: OpInfo, moment: Moment, form: Form, calls: Calls, modules: Modules, values: Values
+    info: OpInfo,
+    moment: Moment,
+    form: Form,
+    differentiating: bool,
+    calls: Calls,
+    modules: Modules,
+    values: Values,
 ) -> Phase:
-    """Which part of training an operation belongs to."""
-    if moment.node is not None or moment.framework("/torch/autograd/__init__.py", "/torch/autograd/graph.py"):
-        return Phase.BACKWARD  # the latter makes the gradient of the root
+    """Which part of training an operation belongs to; `differentiating`: the autograd engine runs."""
+    # Before the engine is entered, the gradient of the root is made.
+    if moment.node is not None or differentiating or moment.framework("/torch/autograd/__init__.py"):
+        return Phase.BACKWARD
     if moment.framework("/torch/utils/data/"):
         return Phase.DATA
-    if moment.optimizer or moment.framework("/torch/optim/", "/clip_grad.py", "/amp/grad_scaler.py"):
-        return Phase.OPTIMIZER
+    differentiable = any(tensor.requires_grad for tensor in form.tensors)
+    if moment.optimizer or moment.framework(*_OPTIMIZES):
+        # But to scale the loss is part of it, and averages of weights are no step.
+        scales = moment.framework("/grad_scaler.py") and moment.grad and differentiable
+        if moment.optimizer or not (scales or moment.framework("/optim/swa_utils.py")):
+            return Phase.OPTIMIZER
     if info.profiler or info.name.startswith("aten._local_scalar_dense"):
         return Phase.OTHER
     if modules.depth:
         return Phase.FORWARD
-    differentiable = any(tensor.requires_grad for tensor in form.tensors)
     if calls.setting_up or innermost_loop(moment.stack) is None:
         return Phase.OTHER
     if calls.stepped:

@@ -26,7 +26,15 @@ from graphlens_tracers.events import (
     SiteId,
     ValueId,
 )
-from graphlens_tracers.pytorch.arguments import Geometry, OpInfo, geometry_of, is_part, kind_of, scalars_of
+from graphlens_tracers.pytorch.arguments import (
+    Geometry,
+    OpInfo,
+    geometry_of,
+    is_part,
+    kind_of,
+    scalars_of,
+    shape_of,
+)
 from graphlens_tracers.pytorch.checks import Check, Checker, Vars
 
 if TYPE_CHECKING:  # it looks at places
@@ -228,12 +236,12 @@ class Leaf:
         if self.shape is None:
             return False  # it is not declared yet
         if geometry is None or self.geometry is None:
-            return bool(tensor.shape != self.shape)
+            return bool(shape_of(tensor) != self.shape)
         return bool(geometry[1:3] != self.geometry[1:3])
 
     def declared_as(self, tensor: torch.Tensor, geometry: Any) -> None:
         """What it was when it was declared; `geometry` is None where it has no memory of its own."""
-        self.dtype, self.shape, self.geometry = tensor.dtype, tensor.shape, geometry
+        self.dtype, self.shape, self.geometry = tensor.dtype, shape_of(tensor), geometry
         self.kind = kind_of(tensor)
         if geometry is not None:  # the operation that reads it may have changed the tensor itself since
             _, self.shape, self.strides, self.kind = geometry

@@ -185,7 +185,8 @@ class Recorder:
         self.news = True
         info, moment, form, values = before.info, before.moment, before.form, before.values
         here = self.calls.place
-        phase = phase_of(info, moment, form, self.calls, self.modules, self.values)
+        differentiating = bool(self.links.engines)
+        phase = phase_of(info, moment, form, differentiating, self.calls, self.modules, self.values)
         origin = self.links.origin(moment, info, form, values[0] if values else None, here)
         scope, module_call = self._scope(origin)
         # Where a backward operation stands in the source is where its forward one does.

@@ -27,7 +27,7 @@ from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.plan import Place as At
 from graphlens_tracers.pytorch.record import Recorder
 from graphlens_tracers.sink import LogSink, complain
-from graphlens_tracers.sites import Place, Stacks
+from graphlens_tracers.sites import Place, Stacks, codes_of
 
 
 def _nothing(_sees: bool) -> None:
@@ -250,11 +250,12 @@ class Strand:
 
     # ── optimizers ───────────────────────────────────────────────────────────────────────────
 
-    def optimizer_begins(self, optimizer: Any) -> None:
-        """An optimizer's step begins on this thread."""
+    def optimizer_begins(self, optimizer: Any, closure: Any) -> None:
+        """An optimizer's step begins on this thread; `closure`: what it may call for the loss, or None."""
         self._common.optimizers = True
         if not self.seen:
             return
+        self.dispatch.closure = None if closure is None else codes_of(closure)
         if self.sink is not None and not self.dispatch.idle and id(optimizer) not in self._optimizers:
             # What it keeps from before anything was recorded.
             self._optimizers.add(id(optimizer))

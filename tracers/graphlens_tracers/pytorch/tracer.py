@@ -7,6 +7,7 @@ finds the strand of the thread that it is called on.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial, wraps
@@ -198,7 +199,9 @@ class PyTorchTracer:
             if strand is not None:
                 strand.entered(module)
 
-        def left(_module: nn.Module, _args: Any, _result: Any) -> None:
+        def left(module: nn.Module, _args: Any, _result: Any) -> None:
+            if sys.exception() is not None:
+                compat.hide_inner_call(module, [before, after], sys._getframe(1))
             strand = strands.get(get_ident()) or self._here()
             if strand is not None:
                 strand.left()
@@ -242,10 +245,10 @@ class PyTorchTracer:
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
 
-        def begins(optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        def begins(optimizer: Any, args: Any, kwargs: Any) -> None:
             strand = self._here()
             if strand is not None:
-                strand.optimizer_begins(optimizer)
+                strand.optimizer_begins(optimizer, args[1] if len(args) > 1 else kwargs.get("closure"))
 
         def ended(optimizer: Any, _args: Any, _kwargs: Any) -> None:
             strand = self._here()
