@@ -70,7 +70,7 @@ def faults(program: Callable[[], None], random: bool = True) -> list[str]:
 
 
 @settings(
-    max_examples=50,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # shrinking takes minutes; a failing program is short as it is
@@ -97,30 +97,9 @@ def test_every_kind_of_operation_runs_again(part: int) -> None:
 
 
 FOUND = [
-    3,
-    5,
-    7,
-    27,
-    49,
-    50,
-    54,
-    88,
-    118,
-    163,
-    166,
-    203,
-    226,
-    268,
-    290,
-    301,
-    330,
-    676,
-    1133,
-    1190,
-    1221,
-    1355,
-    1387,
-]
+    3, 5, 7, 27, 29, 49, 50, 54, 88, 118, 163, 166, 203,
+    226, 268, 290, 301, 330, 676, 691, 739, 938, 1133, 1190, 1221, 1355, 1387,
+]  # fmt: skip
 """Seeds of programs that once made the graph say something that was not so."""
 
 

@@ -23,15 +23,16 @@ from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Phase, Seq, Unusual
 from graphlens_tracers.pytorch import checks, compat, quick
 from graphlens_tracers.pytorch import numerics as numbers
-from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, home_of, spec_of
+from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, geometry_of, home_of, spec_of
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import Slots, TooLarge, numerics
 from graphlens_tracers.pytorch.phases import Moment
 from graphlens_tracers.pytorch.plan import Node, Place
-from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
+from graphlens_tracers.pytorch.quick import OTHER, UNFIT, Compiler, hot
 from graphlens_tracers.pytorch.record import Before, Recorder, results_of
 from graphlens_tracers.pytorch.rows import Rows
 from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
+from graphlens_tracers.pytorch.values import lies_as
 from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS, NO_NODE
 
@@ -329,7 +330,7 @@ class Dispatch(TorchDispatchMode):
                 scalars = known.check(self.values.vars, args, kwargs)
                 if scalars is None and node.scalars:
                     scalars = known.vary(self.values.vars, args, kwargs)
-            except (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError, IndexError):
+            except UNFIT:
                 scalars = None  # not even the kinds of arguments are the expected ones
             if scalars is not None:
                 return known, scalars
@@ -386,7 +387,7 @@ class Dispatch(TorchDispatchMode):
         for output in place.noted:
             self.values.note(node.outputs[output].value, results[output])
         if place.odd:
-            self.calls.reshape(place.parent)
+            self._compare(place, results)
         if node.ranged:
             self._look(node, results)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
@@ -409,6 +410,16 @@ class Dispatch(TorchDispatchMode):
                         Bound(self.calls.call, leaf.value, leaf.cell, Seq(producer[0]), producer[1])
                     )
         self.recorder.moved.clear()
+
+    def _compare(self, place: Place, results: Sequence[torch.Tensor]) -> None:
+        """Whether the outputs of an odd place are as its node declares, this time."""
+        if self.calls.specs is not None:
+            return
+        for output, tensor in enumerate(results):
+            here = geometry_of(tensor) if output not in place.noted else None
+            if here is not None and here != lies_as(place.node.outputs[output].spec):
+                self.calls.reshape(place.parent)
+                return
 
     def _specs(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         assert self.calls.specs is not None
@@ -572,9 +583,9 @@ class Dispatch(TorchDispatchMode):
         place = recorder.place(before, results)
         node = place.node
         self.located = node.phase is Phase.OPTIMIZER
-        if place.odd or (
-            node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results)
-        ):
+        if place.odd:
+            self._compare(place, results)
+        if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
             self.calls.reshape(last)
         if self.calls.specs is not None:
             self.calls.specs.extend(spec_of(tensor) for tensor in results)

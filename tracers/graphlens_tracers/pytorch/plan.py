@@ -267,7 +267,7 @@ class Place:
         outside: (variable, leaf) of every leaf read so far.
         makes: (output, variable) for each output with memory of its own.
         noted: Outputs whose place in their storage is noted each time, since it moves.
-        odd: Its outputs are not as its node declares: it was reached another way.
+        odd: Its outputs may not be as its node declares: it was reached another way, or in another shape.
         first_output: How many outputs all places before it have.
         values: For each input, its value: the node's own wiring, or this way's.
         through: (input, value) for each input that lies otherwise than its value: as that one does.

@@ -39,7 +39,7 @@ what the slow side then returned."""
 OTHER = object()
 PLAIN = frozenset((torch.Tensor, torch.nn.Parameter))
 
-_UNFIT = "(AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError, IndexError, ValueError)"
+UNFIT = (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError, IndexError, ValueError)
 """What a comparison raises when not even the kinds of arguments, or the depth of the stack, fit."""
 _ROWS_U64, _SLOTS_F32 = AT_ROWS // 8, AT_SLOTS // 4
 _UNROLLED = 4
@@ -54,7 +54,7 @@ def hot(dispatch: Dispatch) -> dict[str, Any]:
         "sink": dispatch.sink, "calls": dispatch.calls, "modules": dispatch.modules, "rows": dispatch.rows,
         "vars": dispatch.values.vars, "moved": dispatch.recorder.moved,
         "said": dispatch.rows.said, "pairs": dispatch.slots.pairs, "f32": page.f32,
-        "u64": page.u64, "long": long, "OTHER": OTHER, "Tensor": torch.Tensor,
+        "u64": page.u64, "long": long, "OTHER": OTHER, "UNFIT": UNFIT, "Tensor": torch.Tensor,
         "Parameter": torch.nn.Parameter,
         "LOW": float("-inf"), "HIGH": float("inf"), "aminmax": numerics.aminmax,
         "grad_enabled": torch.is_grad_enabled, "now": perf_counter_ns, "getframe": sys._getframe,
@@ -86,7 +86,7 @@ class Compiler(Arguments):
         # Called by torch itself: the user's frame is found by counting.
         before = [*self._where(), *self.lines]
         after = [*self._results(result, results), *self._row()]
-        lines = ["try:", *_indented(before), f"except {_UNFIT}:", "    break"]
+        lines = ["try:", *_indented(before), "except UNFIT:", "    break"]
         lines += self._operation()
         lines += ["try:", *_indented(after), "except Exception as error:"]
         lines += ["    self.could_not(func, error)", "return result"]
@@ -185,6 +185,8 @@ class Compiler(Arguments):
         if node.shapes is not None:
             differ = " or ".join(f"{paths[k]}.shape != {self.constant(s)}" for k, s in enumerate(node.shapes))
             lines.append(f"if {differ}: calls.reshape({self._at}.parent)")
+        if place.odd:
+            lines.append(f"self._compare({self._at}, ({', '.join(paths)},))")
         specs = f"self._specs({self._at}, args, kwargs, result)"
         if len(results) == 1 and paths[0] == "result":
             specs = "calls.specs.append(spec_of(result))"

@@ -245,7 +245,9 @@ class Recorder:
         place.note(node.moves() | place.lying_in(self.values.lies.keys() | moving))
         for output in place.noted:
             self.values.note(node.outputs[output].value, results[output])
-        if self.calls.specs is None and node.shapes is None and not place.odd:
+        if self.calls.specs is not None:
+            place.odd = bool(results)  # when shapes are as declared again, these may not be
+        elif node.shapes is None and not place.odd:
             place.odd = any(
                 here is not None and output not in place.noted and here != lies_as(node.outputs[output].spec)
                 for output, here in enumerate(lie)
