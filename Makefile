@@ -1,17 +1,20 @@
 # Two commands are all there is to know:
 #   make run     watch a training script in the terminal   (SCRIPT=train.py ARGS="--epochs 3")
-#   make test    every check that a change has to pass
+#   make test    every check that a change has to pass; with another PyTorch: make tests TORCH=2.14.1
 # They need Python 3.11 to 3.13, make and git; the rest goes into .venv, which `make clean` removes.
 
 PYTHON ?= python3
-VENV ?= .venv
+# Another PyTorch than the pinned one gets an environment of its own.
+TORCH ?=
+VENV ?= $(if $(TORCH),.venv-torch-$(TORCH),.venv)
 SCRIPT ?= examples/digits.py
 ARGS ?=
 # Tests on two cores: they start many processes of their own.
 JOBS ?= 2
 
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+PINS := $(if $(TORCH),$(VENV)/constraints.txt,constraints.txt)
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
 .PHONY: run test lint types layers tests libraries bench pictures clean
 .DELETE_ON_ERROR:
@@ -49,7 +52,7 @@ pictures: $(VENV)/.for-test
 	$(BIN)/python docs/make_pictures.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-torch-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp is as new as what was installed: the second `make` has nothing to do.
 $(VENV)/.made:
@@ -57,12 +60,15 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.for-run: $(VENV)/.made pyproject.toml constraints.txt
+$(VENV)/constraints.txt: constraints.txt $(VENV)/.made
+	sed 's/^torch==.*/torch==$(TORCH)/' constraints.txt > $@
+
+$(VENV)/.for-run: $(VENV)/.made pyproject.toml $(PINS)
 	@echo 'installing graphlens and PyTorch into $(VENV); the first time takes a few minutes'
 	$(INSTALL) --editable '.[torch,examples]'
 	touch $@
 
-$(VENV)/.for-test: $(VENV)/.made pyproject.toml constraints.txt
+$(VENV)/.for-test: $(VENV)/.made pyproject.toml $(PINS)
 	@echo 'installing graphlens, PyTorch and the development tools into $(VENV); the first time takes a few minutes'
 	$(INSTALL) --editable '.[dev]'
 	touch $@

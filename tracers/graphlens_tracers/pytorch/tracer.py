@@ -171,7 +171,7 @@ class PyTorchTracer:
         """Tensors that anybody has a weak reference to cannot be swapped: we give up ours for a moment."""
         original: Any = torch.utils.swap_tensors  # torch has not typed it
 
-        @wraps(original)
+        @wraps(getattr(original, "__func__", original))
         def around_swap(*args: Any, **kwargs: Any) -> None:
             given = [one for one in (*args, *kwargs.values()) if isinstance(one, torch.Tensor)]
             strands = [*self._strands.values(), *self._free]
@@ -235,7 +235,7 @@ class PyTorchTracer:
         common = self._common
         original = torch.optim.Optimizer.__init__
 
-        @wraps(original)
+        @wraps(getattr(original, "__func__", original))
         def made(*args: Any, **kwargs: Any) -> None:
             common.optimizers = True
             try:
@@ -290,14 +290,14 @@ class PyTorchTracer:
         """Note what a custom `autograd.Function` runs: autograd has one node for all of it."""
         function = torch.autograd.Function
         original = function.__dict__["apply"]
-        apply = original.__func__
 
-        @wraps(apply)
+        @wraps(getattr(original, "__func__", original))
         def around_apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
             strand = self._here()
             since = strand.function_begins() if strand is not None else None
             try:
-                result = apply(cls, *args, **kwargs)
+                # A function of Python's until torch 2.13, one of C since.
+                result = original.__get__(None, cls)(*args, **kwargs)
             except BaseException as error:
                 # Without our frame, as in `Dispatch`.
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
