@@ -2,20 +2,24 @@
 
 An *anchor* is the place in the user's source where a step is known to have done its work (the
 last return of `Optimizer.step`, say). Its *loop* is the innermost source loop around it. A step
-is over when an operation runs outside of that loop, or inside it but not after the anchor.
+is over when an operation runs outside of that loop, or inside it but not after the anchor, or in
+another loop that is going to step. A function that calls itself again is a loop, too.
 """
 
 from __future__ import annotations
 
 import dis
+import inspect
 from dataclasses import dataclass
 from types import CodeType
+from typing import Protocol
 
 from graphlens_tracers.sites import Place
 
 _BACKWARD_JUMPS = frozenset(
     op for name, op in dis.opmap.items() if "JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name
 )
+_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"})
 _TRAINING_NAMES = frozenset({"backward", "zero_grad", "manual_backward"})
 
 
@@ -26,8 +30,6 @@ class Loop:
     code: CodeType
     start: int
     stop: int
-    anchor: list[Place] | None = None
-    """The anchor's places, this loop's frame first, then inwards."""
     trains: bool = False
     """Its own body (nested loops apart) calls a method that only training calls."""
 
@@ -40,6 +42,14 @@ _loops: dict[int, tuple[CodeType, tuple[Loop, ...]]] = {}
 """By id: the hash of a code object reads all of its bytecode."""
 
 
+def instructions_of(code: CodeType) -> list[dis.Instruction]:
+    """The instructions of a code object; none when its bytecode was generated or patched."""
+    try:
+        return list(dis.get_instructions(code))
+    except (IndexError, KeyError, ValueError):
+        return []
+
+
 def loops_of(code: CodeType) -> tuple[Loop, ...]:
     """The loops of a code object, innermost first; empty when it can't be disassembled."""
     known = _loops.get(id(code))
@@ -49,16 +59,15 @@ def loops_of(code: CodeType) -> tuple[Loop, ...]:
 
 
 def _find_loops(code: CodeType) -> tuple[Loop, ...]:
-    try:
-        instructions = list(dis.get_instructions(code))
-    except (IndexError, KeyError, ValueError):
-        return ()  # bytecode that was generated or patched
+    instructions = instructions_of(code)
     spans: dict[int, int] = {}
     for instruction in instructions:
         if instruction.opcode in _BACKWARD_JUMPS and isinstance(instruction.argval, int):
             target = instruction.argval
             spans[target] = max(spans.get(target, 0), instruction.offset)
     found = [Loop(code, start, stop) for start, stop in spans.items()]
+    if any(one.opname in _LOADS and one.argval == code.co_name for one in instructions):
+        found.append(Loop(code, 0, instructions[-1].offset))  # it calls itself: each time is a round
     found.sort(key=lambda loop: loop.stop - loop.start)
     for instruction in instructions:
         if instruction.argval in _TRAINING_NAMES:
@@ -66,6 +75,16 @@ def _find_loops(code: CodeType) -> tuple[Loop, ...]:
             if inner is not None:
                 inner.trains = True
     return tuple(found)
+
+
+def trains(code: CodeType) -> bool:
+    """Whether a function calls a method that only training calls, outside of its own loops."""
+    loops = loops_of(code)
+    return any(
+        instruction.argval in _TRAINING_NAMES
+        and not any(loop.start <= instruction.offset <= loop.stop for loop in loops)
+        for instruction in instructions_of(code)
+    ) or any(trains(inner) for inner in code.co_consts if isinstance(inner, CodeType))
 
 
 def innermost_loop(stack: list[Place]) -> tuple[Loop, int] | None:
@@ -88,54 +107,108 @@ def in_training_loop(stack: list[Place]) -> bool:
     return False
 
 
+class Ahead(Protocol):
+    """Tells by the look of its code which loop is going to step."""
+
+    def __call__(self, stack: list[Place], inner: bool = False) -> Loop | None:
+        """That loop around a stack (innermost first); `inner`: the innermost that does anything."""
+
+    def found(self, loop: Loop, steps: bool) -> None:
+        """An anchor is in this loop; `steps`: it is one of a training step."""
+
+
 class Steps:
-    """Remembers the anchors met so far and says whether an operation belongs to the same step."""
+    """Remembers the anchors met so far and says whether an operation belongs to the same step.
 
-    def __init__(self) -> None:
-        self._known: list[Loop] = []
+    Attributes:
+        loop: The loop of the call that is under way; None: outside of every loop that has an anchor.
+        going: The loop that will have one, as far as is known; None when there is none, either.
+        anchored: Whether the call that is under way has passed an anchor.
+        loose: Whether it began with what could belong to any step: then the next operation decides.
+    """
+
+    def __init__(self, ahead: Ahead) -> None:
+        self._ahead = ahead
+        self._anchors: dict[Loop, list[Place]] = {}
+        """By loop: the last anchor's places, the loop's frame first, then inwards."""
+        self._furthest: dict[Loop, list[Place]] = {}
+        """By loop: that of all training steps' anchors so far which is the last in the source."""
         self.loop: Loop | None = None
-        """The loop of the call that is under way; None: outside of every loop that has an anchor."""
+        self.going: Loop | None = None
         self.anchored = False
-        """Whether the call that is under way has passed an anchor."""
+        self.loose = False
         self._source: Loop | None = None
+        self._anchor: list[Place] = []
+        self._around: list[Loop] = []
 
-    def anchor(self, stack: list[Place]) -> None:
-        """A step has done its work at this place (innermost first)."""
-        found = innermost_loop(stack)
+    def anchor(self, stack: list[Place], steps: bool = True) -> None:
+        """A call has done its work at this place (innermost first); `steps`: not only evaluated."""
         self.anchored = True
+        self.loose = False
+        self._anchor = stack[::-1]
+        self._around = [loop for place in stack for loop in loops_of(place[0]) if loop.holds(place)]
+        found = _round(stack)
         if found is None:
-            self.loop = None
+            self.loop = self.going = None
             return
         loop, index = found
-        if loop not in self._known:
-            self._known.append(loop)
-        loop.anchor = stack[index::-1]
-        self.loop = loop
+        here = self._anchors[loop] = stack[index::-1]
+        if steps and (loop not in self._furthest or follows(here, self._furthest[loop])):
+            self._furthest[loop] = here
+        self._ahead.found(loop, steps)
+        self.loop = self.going = loop
 
     def loop_of(self, stack: list[Place]) -> Loop | None:
         """The innermost loop with an anchor around this stack."""
         for place in stack:
-            inside = [loop for loop in self._known if loop.holds(place)]
+            inside = [loop for loop in self._anchors if loop.holds(place)]
             if inside:
                 return min(inside, key=lambda loop: loop.stop - loop.start)
         return None
 
-    def is_new(self, stack: list[Place]) -> bool:
-        """Whether an operation at this stack (innermost first) belongs to another call than this one."""
+    def is_new(self, stack: list[Place], module: bool = False) -> bool:
+        """Whether an operation at this stack (innermost first) belongs to another call than this one.
+
+        Args:
+            module: It is an outermost module that is called there.
+        """
         loop = self.loop_of(stack)
         if loop is not self.loop:
             return True
-        if loop is None and not self.anchored and self._known:
-            # Between the loops that are known, a loop that is not known yet (the first evaluation)
-            # does not belong to what ran before it.
-            return _source_loop(stack) is not self._source
-        return self.anchored and loop is not None and not _after(stack, loop)
+        if self.anchored:
+            if not follows(*self._since(stack)):
+                return True
+            ahead = self._ahead(stack, inner=True)
+            return ahead is not None and ahead not in self._around
+        if loop is not None:
+            return False
+        if self._ahead(stack) is not self.going:
+            return True
+        # Between the loops that are known, a loop that is not known yet (the first evaluation)
+        # does not belong to what ran before it.
+        return (
+            module and self.going is None and bool(self._anchors) and _source_loop(stack) is not self._source
+        )
 
-    def begin(self, stack: list[Place]) -> None:
+    def is_last(self, stack: list[Place]) -> bool:
+        """Whether a stack is after every anchor that a step had so far in this loop."""
+        furthest = self._furthest.get(self.loop) if self.loop is not None else None
+        return furthest is None or follows(self._since(stack)[0], furthest)
+
+    def begin(self, stack: list[Place], loose: bool = False) -> None:
         """A call begins with an operation at this stack."""
         self.loop = self.loop_of(stack)
+        self.going = self._ahead(stack)
         self.anchored = False
+        self.loose = loose
         self._source = _source_loop(stack)
+
+    def _since(self, stack: list[Place]) -> tuple[list[Place], list[Place]]:
+        """This stack and the anchor, from the frame of the loop inwards."""
+        if self.loop is None:
+            return stack[::-1], self._anchor
+        index = next(k for k, place in enumerate(stack) if self.loop.holds(place))
+        return stack[index::-1], self._anchors[self.loop]
 
 
 def _source_loop(stack: list[Place]) -> Loop | None:
@@ -143,11 +216,22 @@ def _source_loop(stack: list[Place]) -> Loop | None:
     return found[0] if found is not None else None
 
 
-def _after(stack: list[Place], loop: Loop) -> bool:
-    """Whether a stack inside `loop` is after the loop's anchor in the same round."""
-    assert loop.anchor is not None
-    index = next(k for k, place in enumerate(stack) if loop.holds(place))
-    for (code, lasti), (anchor_code, anchor_lasti) in zip(stack[index::-1], loop.anchor, strict=False):
+def _round(stack: list[Place]) -> tuple[Loop, int] | None:
+    """The innermost loop around an anchor, and the index of its frame.
+
+    A generator's own loop counts only when there is no other: what it yields to is in the same round.
+    """
+    for index, (code, lasti) in enumerate(stack):
+        if not code.co_flags & inspect.CO_GENERATOR:
+            for loop in loops_of(code):
+                if loop.start <= lasti <= loop.stop:
+                    return loop, index
+    return innermost_loop(stack)
+
+
+def follows(stack: list[Place], anchor: list[Place]) -> bool:
+    """Whether a stack is after an anchor in the same round; both outermost first, from one frame on."""
+    for (code, lasti), (anchor_code, anchor_lasti) in zip(stack, anchor, strict=False):
         if code is not anchor_code:
             return False
         if lasti != anchor_lasti:

@@ -99,6 +99,18 @@ def codes_of(function: Any) -> set[CodeType]:
     return codes
 
 
+def loading(frame: FrameType | None, loader: str, fetching: str) -> tuple[bool, bool]:
+    """Whether a frame outwards is in the file that ends with `loader`, and in one with `fetching`."""
+    fetches = False
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.endswith(loader):
+            return True, fetches
+        fetches = fetches or file.endswith(fetching)
+        frame = frame.f_back
+    return False, False
+
+
 class Sites:
     """Declares each place in the user's source once."""
 

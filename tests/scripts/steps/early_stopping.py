@@ -12,6 +12,7 @@ best, waited, epoch = float("inf"), 0, 0
 while waited < 3 and epoch < 12:
     model.train()
     begin("train")
+    at("data", loose=True)
     order = torch.randperm(24)
     for rows in order.split(8):
         at("data")

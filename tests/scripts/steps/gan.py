@@ -15,6 +15,7 @@ fixed_noise = torch.randn(4, latent)
 
 for epoch in range(2):
     begin("train")
+    at("data", loose=True)
     for real in real_data.split(8):
         at("data")
         ones, zeros = torch.ones(8, 1), torch.zeros(8, 1)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import weakref
+from collections.abc import Callable
 from typing import Any, Literal
+
+import torch
 
 from graphlens_tracers.events import (
     CallBegan,
@@ -18,7 +21,7 @@ from graphlens_tracers.events import (
     ShapesSeen,
     Spec,
 )
-from graphlens_tracers.loops import Steps, in_training_loop
+from graphlens_tracers.loops import Ahead, Steps, in_training_loop
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.autograd import AT_FIRST, Numbers
 from graphlens_tracers.pytorch.checks import Vars
@@ -54,11 +57,14 @@ class Calls:
         specs: Specs of all outputs so far, kept only when a leaf has another shape than declared.
     """
 
-    def __init__(self, sink: LogSink) -> None:
+    def __init__(self, sink: LogSink, ahead: Ahead, optimizers: Callable[[], bool]) -> None:
+        """`ahead` as in `Steps`; `optimizers`: whether the script has made an optimizer."""
         self._sink = sink
+        self._ahead = ahead
+        self.optimizers = optimizers
         self.root = Place(Node(), None)
         self.place = self.root
-        self.steps = Steps()
+        self.steps = Steps(ahead)
         self.call = CallId(-1)
         self.first = 0
         self.number = 0
@@ -84,33 +90,58 @@ class Calls:
         self._new: GraphId | None = None
         self._names: dict[str, int] = {}
         self._escaped: dict[int, tuple[weakref.ref[Any], int, int]] = {}
+        self._decisions: dict[Place, list[Frame]] = {}  # where it became clear which step began
+        self._deciding: tuple[Place, list[Frame]] | None = None
         self._said: tuple[Role, int | None] = ("setup", None)
         self._last: dict[int, tuple[GraphId, Role]] = {}  # by loop: what its calls were
         self._history: list[tuple[int, Place, Numbers | None]] = []
 
     # ── beginning and end ────────────────────────────────────────────────────────────────────
 
-    def is_over(self, stack: list[Frame], data: bool, sampler: bool) -> bool:
-        """Whether the operation that is about to run at this stack belongs to the next call."""
+    def is_over(self, stack: list[Frame], loads: bool, loose: bool, module: bool = False) -> bool:
+        """Whether the operation that is about to run at this stack belongs to the next call.
+
+        Args:
+            loads: It is part of loading a batch.
+            loose: It does not say by itself to which step it belongs: a marker, or how a loader begins.
+            module: It is an outermost module that is about to run.
+        """
         if not self.begun or self.place is self.root:
             return False
-        if self.setting_up and not self.steps.anchored:
-            return self.must_cut or (data and not sampler) or in_training_loop(stack)
-        passed = self.modules_seen or self.backward or self.stepped or self.steps.anchored
-        if not passed and self.place.depth >= LONG and stack:
-            self.steps.anchor(stack)
+        steps = self.steps
+        if self.setting_up and not steps.anchored:
+            return self.must_cut or loads or self._ahead(stack) is not None
+        if steps.loose and not self._decided():
+            if not loose:
+                self._deciding = (self.place, stack)
+                steps.begin(stack)
             return False
-        if sampler and self.backward and not self.steps.anchored:
+        passed = self.modules_seen or self.backward or self.stepped or steps.anchored
+        if not passed and self.place.depth >= LONG and stack:
+            steps.anchor(stack)
+            return False
+        if loads and loose and self.backward and not steps.anchored:
             return False  # a loader that looks ahead has reached its end, and the step has not
-        return self.steps.is_new([] if sampler else stack)
+        if steps.is_new(stack, module):
+            return True
+        # An evaluation between two steps of one loop.
+        return module and self.stepped and not torch.is_grad_enabled() and steps.is_last(stack)
 
-    def begin(self, stack: list[Frame], sampler: bool) -> None:
-        """A call begins with the operation that is about to run."""
+    def _decided(self) -> bool:
+        """Whether this way has been taken before, up to where it was clear which step it is."""
+        for place in self.place.path():
+            if place in self._decisions:
+                self.steps.begin(self._decisions[place])
+                return True
+        return False
+
+    def begin(self, stack: list[Frame], loose: bool) -> None:
+        """A call begins with the operation that is about to run; `loose` as in `is_over`."""
         was_first = not self.begun and self.call == -1
         self.call = CallId(self.call + 1)
         self.begun = True
         # When recording begins with a later step, the steps before it have left their anchors.
-        self.setting_up = was_first and not self.trained and not in_training_loop(stack)
+        self.setting_up = was_first and not self.trained and self._ahead(stack) is None
         self.must_cut = False
         self.first = self._sink.seq
         self.number = compat.sequence_number() if compat.sequence_number is not None else 0
@@ -118,7 +149,7 @@ class Calls:
         self.modules_seen = self.stepped = self.backward = self.gradless = self.pending = False
         self.place = self.root
         self._tip = self._new = None
-        self.steps.begin([] if sampler else stack)
+        self.steps.begin(stack, loose and not self.setting_up)
         role: Role
         last = self._last.get(id(self.steps.loop))
         if last is not None:
@@ -140,6 +171,10 @@ class Calls:
         if place is self.root:
             return
         self.room = max(self.room, CALLS * place.depth)
+        if self._deciding is not None:
+            last, stack = self._deciding
+            self._deciding = None
+            self._decisions.update((at, stack) for at in place.path() if at.parent is last)
         role = self._role()
         if place.end is None:
             if self._tip is place:
@@ -168,7 +203,7 @@ class Calls:
         del self._history[:-_HISTORY]
 
     def _role(self) -> Role:
-        if self.stepped or self.backward:
+        if self.stepped or (self.backward and not (self.gradless and self.optimizers())):
             return "train"
         if self.gradless:
             return "eval"
@@ -245,6 +280,7 @@ class Calls:
         self._tip = None
         self._places = 0
         self._last.clear()
+        self._decisions.clear()
         # Taken apart, so that it is gone at once: the script may have turned the collector off.
         ahead = [root]
         while ahead:

@@ -496,22 +496,25 @@ class Dispatch(TorchDispatchMode):
             return (
                 self.calls.place
             )  # no step ends inside of a backward, or on a thread without the user's frames
-        data, sampler = moment.framework("/torch/utils/data/"), moment.framework("/utils/data/sampler.py")
-        if moment.node is None and self.calls.is_over(moment.stack, data, sampler):
+        loose = self.recorder.info(func).profiler or (moment.loads and not moment.fetches)
+        # What runs inside of a module belongs to the same step as its call.
+        inside = self.modules.depth and not self.calls.setting_up and not self.calls.steps.anchored
+        over = moment.node is None and not inside
+        if over and self.calls.is_over(moment.stack, moment.loads, loose):
             self.end_call()
             if self.last_step:
                 self.idle = True
                 return self.calls.place
         if not self.calls.begun:
             self.modules.restart()
-            self.begin_call(moment.stack, sampler)
+            self.begin_call(moment.stack, loose)
         return self.calls.place
 
-    def begin_call(self, stack: list[Any], sampler: bool = False) -> None:
-        """A call begins with what runs next at this stack."""
+    def begin_call(self, stack: list[Any], loose: bool = False) -> None:
+        """A call begins with what runs next at this stack; `loose` as in `Calls.is_over`."""
         if self.calls.crowded and not self.engines:
             self.recorder.forget()
-        self.calls.begin(stack, sampler)
+        self.calls.begin(stack, loose)
         self.values.begin(self.calls.root)
         self.recorder.news = False
         self.recorder.links.begin()

@@ -45,7 +45,7 @@ from graphlens_tracers.pytorch.autograd import Links, Origin, Pending, awaited, 
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
-from graphlens_tracers.pytorch.phases import Moment, phase_of
+from graphlens_tracers.pytorch.phases import Kinds, Moment, phase_of
 from graphlens_tracers.pytorch.plan import Leaf, Leaves, Node, Place, same
 from graphlens_tracers.pytorch.values import Values, Where, lies_as
 from graphlens_tracers.sink import LogSink
@@ -107,6 +107,7 @@ class Recorder:
         self.stacks = stacks
         self.calls = calls
         self.values = Values()
+        self.kinds = Kinds(modules)
         self.sites = Sites(sink.declare, sink.run)
         self.health = health
         self._infos: dict[int, OpInfo] = {}
@@ -144,6 +145,7 @@ class Recorder:
             node.places.clear()
         if len(nodes) > self.calls.room:
             self._nodes.clear()
+            self.kinds.forget()
             self._leaves = {key: leaf for key, leaf in self._leaves.items() if leaf.usual() is not None}
             self.modules.forget()
         for known in (self._cells, self.among.homes):
@@ -186,7 +188,7 @@ class Recorder:
         info, moment, form, values = before.info, before.moment, before.form, before.values
         here = self.calls.place
         differentiating = bool(self.links.engines)
-        phase = phase_of(info, moment, form, differentiating, self.calls, self.modules, self.values)
+        phase = phase_of(before, results, differentiating, self.calls, self.modules, self.kinds, self.values)
         origin = self.links.origin(moment, info, form, values[0] if values else None, here)
         scope, module_call = self._scope(origin)
         # Where a backward operation stands in the source is where its forward one does.
@@ -200,6 +202,8 @@ class Recorder:
         parts, free = self._read_parts(before, reads, leaves, key)
         made = self._results(results, before.written, form, reads)
         node = self._node(key, before, site, scope, module_call, origin, made)
+        if phase is Phase.FORWARD and self.values.forward is None:
+            self.kinds.begins[node.id] = moment.stack
         self._locate(node, moment, phase)
         new = {reads[index] for index, _ in leaves}
         ambiguous = {
@@ -313,6 +317,7 @@ class Recorder:
                 values[index] = values[first]
                 continue
             leaf = self._leaf(tensor, home, key, index, lies[index])
+            self.kinds.made(leaf.value, self.kinds.of_leaf(tensor))
             variables[index] = self.values.make(home)
             values[index] = leaf.value
             leaves.append((index, leaf))
@@ -501,6 +506,7 @@ class Recorder:
         if sum(bool(output.ranged) for output in node.outputs) > MOST_RANGED:
             self._look_at_some(node)
         node.ranged = tuple((k, output.ranged) for k, output in enumerate(node.outputs) if output.ranged)
+        self.kinds.ran(node.outputs, node.phase, self.kinds.of(before))
         node.slots = sum(WIDTH[how] for _, how in node.ranged)
         self._nodes[key].append(node)
         self._declare_node(node, form, key)

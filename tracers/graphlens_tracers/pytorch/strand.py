@@ -19,6 +19,7 @@ from torch import nn
 from graphlens_tracers.api import Options
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.ahead import Ahead
 from graphlens_tracers.pytorch.autograd import Engine
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.compiled import Regions
@@ -113,7 +114,7 @@ class Strand:
         self.sink.declare(TracerStarted("pytorch", torch.__version__, tuple(compat.LACKS)))
         self.modules = Modules(self.sink.declare)
         self.modules.exist = common.modules
-        self.calls = Calls(self.sink)
+        self.calls = Calls(self.sink, Ahead(common.stacks), lambda: common.optimizers)
         health = common.options.level == "health"
         self.recorder = Recorder(self.sink, self.modules, common.stacks, self.calls, health)
         with compat.without_modes():
@@ -232,7 +233,7 @@ class Strand:
         calls = self.calls
         if calls.begun and calls.place is not calls.root and not self.dispatch.engines:
             stack, _, _ = self._common.stacks.user(sys._getframe(3))
-            if calls.is_over(stack, data=False, sampler=False):
+            if calls.is_over(stack, loads=False, loose=False, module=True):
                 self.dispatch.end_call()
                 self.modules.restart()
                 self.dispatch.begin_call(stack)
@@ -246,7 +247,7 @@ class Strand:
             if not calls.stepped:
                 stack, _, _ = self._common.stacks.user(sys._getframe(3))
                 if stack:
-                    calls.steps.anchor(stack)
+                    calls.steps.anchor(stack, steps=False)
 
     # ── optimizers ───────────────────────────────────────────────────────────────────────────
 
@@ -274,6 +275,14 @@ class Strand:
             self._step_ended(stack)
         if self.seen and self.sink is not None and self.recorder.news:
             self._name_state(optimizer)
+
+    def scaler_ended(self) -> None:
+        """A GradScaler's step is over, whether it was skipped or not."""
+        if self.sink is not None:
+            self.calls.stepped = True
+        stack, _, _ = self._common.stacks.user(sys._getframe(2))
+        if stack:
+            self._step_ended(stack)
 
     def _name_state(self, optimizer: Any) -> None:
         """What the optimizer calls the tensors that it keeps: only asked while a step is new."""

@@ -255,6 +255,23 @@ class PyTorchTracer:
             if strand is not None:
                 strand.optimizer_ended(optimizer)
 
+        scaler = torch.amp.GradScaler
+        scaled = scaler.step
+
+        @wraps(scaled)
+        def around_step(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = scaled(*args, **kwargs)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+                raise
+            strand = self._here()
+            if strand is not None:
+                strand.scaler_ended()
+            return result
+
+        scaler.step = around_step  # type: ignore[method-assign]  # and undone by `stop`
+        self._undo.append(partial(setattr, scaler, "step", scaled))
         torch.optim.Optimizer.__init__ = made  # type: ignore[method-assign]  # and undone by `stop`
         self._undo += [
             partial(setattr, torch.optim.Optimizer, "__init__", original),

@@ -16,7 +16,7 @@ from graphlens_tracers.events import Phase, Spec, ValueId
 from graphlens_tracers.pytorch.arguments import Geometry, contiguous, geometry_of, home_of
 from graphlens_tracers.pytorch.autograd import Numbers
 from graphlens_tracers.pytorch.checks import Vars
-from graphlens_tracers.pytorch.plan import Leaf, Place, gone
+from graphlens_tracers.pytorch.plan import Leaf, Node, Place, gone
 
 _ALIKE = ("aten.detach", "aten.alias", "aten.lift_fresh")
 """Views that always lie like what they are views of."""
@@ -86,14 +86,14 @@ class Values:
         views: Which place made a view, and as which output.
         offsets: Where views lie in their storage, of those whose place notes it.
         lies: The same in full: what moves does not lie where its node says.
-        forward: Whether an operation of the forward phase has run.
+        forward: The first operation of the forward phase that has run.
         at: The place up to which all this is known.
     """
 
     def __init__(self) -> None:
         self.vars: Vars = []
         self.count = 0
-        self.forward = False
+        self.forward: Node | None = None
         self.leaves: set[ValueId] = set()
         self.outer: dict[ValueId, Leaf] = {}
         self.views: dict[ValueId, tuple[Place, int]] = {}
@@ -109,7 +109,7 @@ class Values:
     def begin(self, root: Place) -> None:
         """A new call."""
         self.count = 0
-        self.forward = False
+        self.forward = None
         self.leaves.clear()
         self.outer.clear()
         self.views.clear()
@@ -151,7 +151,8 @@ class Values:
         """What running this place did to the values; `lie`: where its outputs are."""
         node = place.node
         self.count = max(self.count, place.next_var)
-        self.forward = self.forward or node.phase is Phase.FORWARD
+        if self.forward is None and node.phase is Phase.FORWARD:
+            self.forward = node
         self.counts[node.key[:-1]] = self.counts.get(node.key[:-1], 0) + 1
         self.numbers.add(place)
         for index, leaf in place.leaves:
