@@ -23,6 +23,8 @@ DEEPEST = 4
 MOST_LOOKS = 8
 """How often a loop that does not look like one that steps is looked at again."""
 RUNS, STEPS = "runs", "steps"
+_OURS_ALONE = 3
+"""References to the copy of a frame's locals when the script has none: the frame's, and two while we look."""
 _SHOWS_LOCALS = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
 
@@ -178,7 +180,7 @@ def _names(frame: FrameType, shows: bool) -> dict[str, Any]:
     elif not shows or sys.version_info >= (3, 13):
         held = frame.f_locals
         names.update(held)
-        if sys.version_info < (3, 13):
+        if sys.version_info < (3, 13) and sys.getrefcount(held) <= _OURS_ALONE:
             held.clear()  # a copy that the frame keeps: it would keep tensors alive
     return names
 
