@@ -34,6 +34,16 @@ _CLIPPING = codes(*(function for _, function in inspect.getmembers(clip_grad, in
 _SCALE = codes(GradScaler.scale)
 
 
+def _is_made(frame: FrameType | None) -> bool:
+    """Whether an optimizer or a scheduler is being constructed around `frame`."""
+    while frame is not None:
+        own = frame.f_locals.get("self")
+        if frame.f_code.co_name == "__init__" and isinstance(own, (torch.optim.Optimizer, LRScheduler)):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def phase(frame: FrameType | None) -> str:
     """The phase of an operation that is called from `frame`: "backward", "optimizer" or "rest"."""
     if torch._C._current_autograd_node() is not None:
@@ -49,6 +59,8 @@ def phase(frame: FrameType | None) -> str:
         if isinstance(own, GradScaler):
             return "rest" if code in _SCALE else "optimizer"
         if isinstance(own, (torch.optim.Optimizer, LRScheduler)):
+            if _is_made(frame):
+                return "rest"
             closure = frame.f_locals.get("closure")
             if callable(closure) and getattr(inspect.unwrap(closure), "__code__", None) in passed:
                 return "rest"

@@ -133,7 +133,7 @@ def compare(name: str, ran: Ran) -> None:
     assert sum(truth.values()) > 0
     untraced = sum(gap.count for process in processes for gap in process.gaps if gap.what == FAKE)
     found = where_the_frames_say(found, truth)
-    assert not found - truth
+    assert not found - truth, found - truth
     assert (truth - found).total() == untraced, truth - found
     gaps = {gap.kind for process in processes for gap in process.gaps}
     assert gaps == GAPS.get(name, set()), [process.gaps for process in processes]
