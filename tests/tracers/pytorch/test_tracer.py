@@ -312,3 +312,26 @@ def test_parameters_and_optimizer_state_have_names(tmp_path: Path) -> None:
 
     assert ("parameter", "Sequential.0.weight") in named
     assert ("state", "momentum_buffer[Sequential.3.bias]") in named
+
+
+def test_a_step_with_a_scaler_is_one_step(tmp_path: Path) -> None:
+    """The optimizer's own step inside of the scaler's is no second one, also where nothing is recorded."""
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    losses: list[float] = []
+    with recording(tmp_path / "run.glens", steps=(3, 5)):
+        for k in range(8):
+            optimizer.zero_grad()
+            loss = model(torch.full((3, 2), float(k + 1))).square().mean()
+            losses.append(loss.item())
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+
+    (process,) = graphlens.load(tmp_path / "run.glens").processes()
+    trained = [
+        call for graph in process.graphs() for call in process.calls(graph.graph) if call.role == "train"
+    ]
+    assert [call.step for call in trained] == [3, 4]
+    assert [gap.count for gap in process.gaps] == [6]

@@ -80,6 +80,8 @@ class Strand:
         self.sink: LogSink | None = None
         self.seen = False
         self.first, self.stop = common.options.steps
+        self.anchors = 0
+        """How often a step has done its work here."""
         self._optimizers: set[int] = set()
         self._entered: list[nn.Module] = []
         """Modules that were entered before there was anything to record."""
@@ -173,6 +175,7 @@ class Strand:
 
     def _step_ended(self, stack: list[Place]) -> None:
         """A step has done its work at this place: see the next one or not, as was chosen."""
+        self.anchors += 1
         dispatch = self.dispatch
         if dispatch.failed or (self.sink is None and not self.begin()):
             return
@@ -277,7 +280,7 @@ class Strand:
             self._name_state(optimizer)
 
     def scaler_ended(self) -> None:
-        """A GradScaler's step is over, whether it was skipped or not."""
+        """A GradScaler's step is over, and it has skipped the optimizer's."""
         if self.sink is not None:
             self.calls.stepped = True
         stack, _, _ = self._common.stacks.user(sys._getframe(2))

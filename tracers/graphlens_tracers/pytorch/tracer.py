@@ -260,13 +260,14 @@ class PyTorchTracer:
 
         @wraps(scaled)
         def around_step(*args: Any, **kwargs: Any) -> Any:
+            strand = self._here()
+            before = strand.anchors if strand is not None else 0
             try:
                 result = scaled(*args, **kwargs)
             except BaseException as error:
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
-            strand = self._here()
-            if strand is not None:
+            if strand is not None and strand.anchors == before:
                 strand.scaler_ended()
             return result
 
