@@ -32,6 +32,8 @@ from graphlens_tracers.events import (
     Spec,
     TracerStarted,
     ValueId,
+    WiringId,
+    WiringSeen,
 )
 
 Inputs = tuple[ValueId | None, ...]
@@ -44,13 +46,13 @@ class _Growing:
     seen: GraphSeen
     own: list[NodeId] = field(default_factory=list)
     inside: set[NodeId] = field(default_factory=set)
-    rewired: dict[NodeId, Rewired] = field(default_factory=dict)
+    rewired: dict[NodeId, Rewired | WiringSeen] = field(default_factory=dict)
     merged: GraphSeen | None = None
     order: tuple[int, list[NodeId]] = (-1, [])  # as of `Declared._changes`
-    wiring: tuple[int, dict[NodeId, Rewired]] = (-1, {})
+    wiring: tuple[int, dict[NodeId, Rewired | WiringSeen]] = (-1, {})
     built: tuple[int, Graph] | None = None
 
-    def grow(self, nodes: Sequence[NodeId], rewired: Sequence[Rewired]) -> None:
+    def grow(self, nodes: Sequence[NodeId], rewired: Sequence[Rewired | WiringSeen]) -> None:
         for node in nodes:
             if node not in self.inside:
                 self.inside.add(node)
@@ -82,6 +84,7 @@ class Declared:
         self.makers: dict[ValueId, tuple[NodeId, int]] = {}
         self._changes = 0  # of nodes and graphs; what was worked out before the last one is stale
         self._graphs: dict[GraphId, _Growing] = {}
+        self._wirings: dict[WiringId, WiringSeen] = {}
         self._shapes: dict[tuple[GraphId, int], tuple[Spec, ...]] = {}
         self._outputs_before: dict[GraphId, list[int]] = {}
 
@@ -100,11 +103,11 @@ class Declared:
             case GraphSeen():
                 if event.graph not in self._graphs:
                     growing = self._graphs[event.graph] = _Growing(event)
-                    growing.grow(event.nodes, event.rewired)
+                    growing.grow(event.nodes, self._rewired(event))
                 return event.graph
             case GraphGrew():
                 if event.graph in self._graphs:
-                    self._graphs[event.graph].grow(event.nodes, event.rewired)
+                    self._graphs[event.graph].grow(event.nodes, self._rewired(event))
                 return event.graph
             case GraphNamed():
                 if event.graph in self._graphs:
@@ -112,6 +115,8 @@ class Declared:
                     growing.seen = replace(growing.seen, name=event.name, kind=event.kind)
                     growing.merged = None
                 return event.graph
+            case WiringSeen():
+                self._wirings.setdefault(event.wiring, event)
             case LeafSeen():
                 self.leaves.setdefault(event.value, event)
             case SiteSeen():
@@ -131,6 +136,10 @@ class Declared:
                 self.started = event  # again when more is known
         return None
 
+    def _rewired(self, event: GraphSeen | GraphGrew) -> list[Rewired | WiringSeen]:
+        declared = (self._wirings[wiring] for wiring in event.wirings if wiring in self._wirings)
+        return [*event.rewired, *declared]
+
     # ── graphs ───────────────────────────────────────────────────────────────────────────────
 
     def graphs(self) -> list[GraphSeen]:
@@ -141,7 +150,7 @@ class Declared:
         """One graph as declared so far. Raises KeyError when there is none of that id."""
         growing = self._graphs[graph]
         if growing.merged is None:
-            rewired = tuple(growing.rewired.values())
+            rewired = tuple(Rewired(one.node, one.inputs, one.through) for one in growing.rewired.values())
             growing.merged = replace(growing.seen, nodes=tuple(growing.own), rewired=rewired)
         return growing.merged
 
@@ -185,11 +194,11 @@ class Declared:
             have += len(part)
         return parts
 
-    def wiring(self, graph: GraphId) -> dict[NodeId, Rewired]:
+    def wiring(self, graph: GraphId) -> dict[NodeId, Rewired | WiringSeen]:
         """Those nodes of a graph that do not read what they were declared with."""
         growing = self._graphs[graph]
         if growing.wiring[0] != self._changes:
-            wiring: dict[NodeId, Rewired] = {}
+            wiring: dict[NodeId, Rewired | WiringSeen] = {}
             have: set[NodeId] = set()
             for (link, _), part in zip(self._chain(graph), self._parts(graph), strict=True):
                 have.update(part)

@@ -27,6 +27,7 @@ CallId = NewType("CallId", int)
 CellId = NewType("CellId", int)
 ProcId = NewType("ProcId", int)
 ModuleCallId = NewType("ModuleCallId", int)
+WiringId = NewType("WiringId", int)
 
 
 class Phase(StrEnum):
@@ -238,6 +239,16 @@ class Rewired:
 
 
 @dataclass(frozen=True, slots=True)
+class WiringSeen:
+    """What a node reads in some graphs, where it is not what its own declaration says."""
+
+    wiring: WiringId
+    node: NodeId
+    inputs: tuple[ValueId | None, ...]
+    through: tuple[tuple[int, ValueId], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GraphSeen:
     """One way through a step, or a traced function: nodes in order, as a splice of an earlier graph.
 
@@ -246,6 +257,7 @@ class GraphSeen:
         nodes: Those that follow; more may come as `GraphGrew`.
         rewired: Inputs that differ from the node's own declaration.
         family: What it is a variant or a retrace of.
+        wirings: The same, of those that were declared before.
     """
 
     graph: GraphId
@@ -258,6 +270,7 @@ class GraphSeen:
     nodes: tuple[NodeId, ...] = ()
     rewired: tuple[Rewired, ...] = ()
     family: str = ""
+    wirings: tuple[WiringId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +280,7 @@ class GraphGrew:
     graph: GraphId
     nodes: tuple[NodeId, ...]
     rewired: tuple[Rewired, ...] = ()
+    wirings: tuple[WiringId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,7 +428,7 @@ class LogFinished:
 
 Declaration = (
     RunStarted | TracerStarted | ScopeSeen | ModuleCallSeen | SiteSeen | SourceSeen | NodeSeen
-    | GraphSeen | GraphGrew | GraphNamed | LeafSeen | ShapesSeen
+    | WiringSeen | GraphSeen | GraphGrew | GraphNamed | LeafSeen | ShapesSeen
 )  # fmt: skip
 CallEvent = CallBegan | CallTurned | CallEnded
 Fact = Bound | Unusual | Gap | LogFinished
@@ -423,7 +437,7 @@ Event = Declaration | CallEvent | Fact
 EVENTS: tuple[type[Event], ...] = (
     RunStarted, TracerStarted, ScopeSeen, ModuleCallSeen, SiteSeen, SourceSeen, NodeSeen, GraphSeen,
     GraphGrew, GraphNamed, LeafSeen, ShapesSeen, CallBegan, CallTurned, CallEnded, Bound, Unusual, Gap,
-    LogFinished,
+    LogFinished, WiringSeen,
 )  # fmt: skip
 """Every kind of event, in the order a reader meets them."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+from collections.abc import Hashable
 from dataclasses import dataclass
 from types import CodeType
 from typing import Protocol
@@ -140,6 +141,12 @@ class Steps:
         self._source: Loop | None = None
         self._anchor: list[Place] = []
         self._around: list[Loop] = []
+
+    @property
+    def state(self) -> tuple[Hashable, ...]:
+        """What `is_new` depends on besides the stack."""
+        anchor = tuple((id(code), lasti) for code, lasti in self._anchor)  # hash() would read their code
+        return self.loop, self.going, self.anchored, self.loose, self._source, anchor
 
     def anchor(self, stack: list[Place], steps: bool = True) -> None:
         """A call has done its work at this place (innermost first); `steps`: not only evaluated."""

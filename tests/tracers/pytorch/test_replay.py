@@ -98,7 +98,8 @@ def test_every_kind_of_operation_runs_again(part: int) -> None:
 
 FOUND = [
     3, 5, 7, 27, 29, 49, 50, 54, 88, 118, 163, 166, 203,
-    226, 268, 290, 301, 330, 676, 691, 739, 938, 1133, 1190, 1221, 1355, 1387,
+    226, 268, 290, 301, 330, 676, 691, 739, 938, 1133, 1190, 1221, 1355, 1387, 2031, 2172, 2349,
+    5089, 5123, 5197, 5503, 12131, 15302, 22160,
 ]  # fmt: skip
 """Seeds of programs that once made the graph say something that was not so."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -102,32 +102,43 @@ class Inside:
 
 
 class Numbers:
-    """The autograd nodes of one call, by their number from the call's beginning.
+    """Which place of one call made which autograd node, by autograd's number.
 
-    They are counted from the dispatch of the call's first operation, which has numbered its own node
-    by then: that one is -1.
+    An operation has numbered its own node when it is dispatched: that one is the last before the
+    number that was noted then.
     """
 
-    def __init__(self, places: Iterable[Place] = ()) -> None:
+    def __init__(self) -> None:
         self._known: dict[int, tuple[Place, str]] = {}
         self._before: list[int] = []
         self._places: list[Place] = []
-        for place in places:
-            self.add(place)
+        self._number_of: dict[Place, int] = {}
+        self._at = 0
+        self._noted = 0
 
-    def add(self, place: Place) -> None:
-        """What running this place made."""
-        for number, name in place.links:
-            self._known.setdefault(number, (place, name))
-        if place.before >= 0:
-            self._before.append(place.before)
+    def follow(self, places: Sequence[Place], numbers: Sequence[int]) -> Numbers:
+        """Catch up with what has run; `numbers`: as noted, of those places whose nodes say so."""
+        for position in range(self._at, len(places)):
+            place = places[position]
+            if not place.node.numbered:
+                continue
+            number = numbers[self._noted]
+            self._noted += 1
+            for past, name in place.links:
+                self._known.setdefault(number + past, (place, name))
+            self._before.append(number)
             self._places.append(place)
+            self._number_of[place] = number
+        self._at = len(places)
+        return self
 
     def link(self, place: Place, number: int, name: str) -> bool:
         """This place made that node; False when it is known who did."""
         if number in self._known:
             return False
-        place.links = (*place.links, (number, name))
+        noted = self._number_of.get(place)
+        if noted is not None:
+            place.links = (*place.links, (number - noted, name))
         self._known[number] = (place, name)
         return True
 
@@ -136,12 +147,12 @@ class Numbers:
         known = self._known.get(number)
         return known[0] if known is not None else None
 
-    def find(self, number: int, name: str) -> Place | None:
-        """The place that made the node of this number and name."""
+    def find(self, number: int, name: str, first: int) -> Place | None:
+        """The place that made the node of this number and name; `first`: the call's first number."""
         known = self._known.get(number)
         if known is not None:
             return known[0] if known[1] == name else None
-        if number < 0:
+        if number < first:
             return None
         # The node was numbered before its operation was dispatched, and after all earlier ones.
         at = bisect_right(self._before, number)
@@ -151,11 +162,13 @@ class Numbers:
                 return place
         return None
 
-    def clear(self) -> None:
-        """A new call."""
+    def clear(self, places: int = 0, numbers: int = 0) -> None:
+        """Nothing is known; so many places have been passed, and numbers noted."""
         self._known.clear()
         self._before.clear()
         self._places.clear()
+        self._number_of.clear()
+        self._at, self._noted = places, numbers
 
 
 def differentiates(autograd: str, op: str) -> bool:
@@ -170,18 +183,19 @@ class Engine:
     """One run of the autograd engine.
 
     Attributes:
-        start: The last place before it; `roots`: what it differentiates.
+        start: How many operations of the call ran before it; `roots`: what it differentiates.
         foreign: Whether another thread made that; None when nobody asked yet.
     """
 
-    def __init__(self, start: Place, roots: Any) -> None:
+    def __init__(self, start: int, roots: Any) -> None:
         self.start = start
         self.roots = roots if isinstance(roots, (tuple, list)) else (roots,)
         self.foreign: bool | None = None
         self._edges: dict[tuple[int, int], list[int]] | None = None
         self._held: list[Any] = []
-        self._repeating: tuple[int, int] | None = None
-        self._again: list[Place] = []
+        self._repeating: tuple[int, tuple[Place, ...]] | None = None
+        self._again: list[Node] = []
+        self._done = start
 
     def adds_up(self, node: Any) -> bool:
         """Whether some gradient that this node hands on meets one that is there already.
@@ -211,23 +225,43 @@ class Engine:
                     seen.add(id(target))
                     waiting.append(target)
 
-    def repeated(self, number: int, link: Place, end: Place, fits: Callable[[Node], bool]) -> Node | None:
+    def repeated(
+        self,
+        number: int,
+        link: Place,
+        end: Sequence[Place],
+        here: Sequence[Place],
+        fits: Callable[[Node], bool],
+    ) -> Node | None:
         """The next operation of the region of `link` that fits, in the order in which they ran.
 
         Args:
             number: Of the autograd node that wants the region computed again.
-            end: The last place of the call in which the region was computed.
+            end: The places of the call in which the region was computed; `here`: of this one so far.
         """
         if self._repeating != (number, link.region):
             self._repeating = (number, link.region)
-            self._again = [place for place in end.path() if place.depth >= link.region]
-        for k, place in enumerate(self._again):
-            if place.region < link.region:
-                break  # the region is over
-            if fits(place.node):
+            self._again = _region(link.region, end)
+        for place in here[self._done :]:  # what was recognised meanwhile
+            if place.node.remakes in self._again:
+                del self._again[: self._again.index(place.node.remakes) + 1]
+        self._done = len(here)
+        for k, node in enumerate(self._again):
+            if fits(node):
                 del self._again[: k + 1]
-                return place.node
+                return node
         return None
+
+
+def _region(region: tuple[Place, ...], places: Sequence[Place]) -> list[Node]:
+    """What ran in a region: between its first place and the first one outside of it."""
+    depth = len(region)
+    inside = [place.region[:depth] == region for place in places]
+    if True not in inside:
+        return []
+    start = inside.index(True)
+    stop = inside.index(False, start) if False in inside[start:] else len(places)
+    return [place.node for place in places[start:stop]]
 
 
 class Links:
@@ -243,6 +277,7 @@ class Links:
         self._calls = calls
         self._values = values
         self._since = 0
+        self.numbers = Numbers()
         self._tensor_name = tensor_name
         self.engines: list[Engine] = []
         self._functions: list[int] = []  # where those that are being applied began
@@ -250,40 +285,46 @@ class Links:
 
     # ── forward ──────────────────────────────────────────────────────────────────────────────
 
-    def region(self, here: Place, followed: bool) -> int:
-        """Where the checkpoint or custom Function began in which the next operation runs; -1: in none.
-
-        A region is named by the depth of its first place.
+    def regions(self, followed: bool) -> list[int]:
+        """Where the checkpoints and custom Functions began in which the next operation runs, outermost first.
 
         Args:
-            here: The place before the operation.
-            followed: Whether that one was new, too.
+            followed: Whether the operation before it was new, too.
         """
         if self.engines:
-            return -1
+            return []
+        places, found = self._calls.places, set(self._functions)
         frame = compat.checkpoint_frame()
-        inner = self._functions[-1] if self._functions else -1
-        if frame is None:
-            return inner
-        if self._checkpoint is None or self._checkpoint[0]() is not frame:
-            # When recording turned off a known way within a region, its beginning is not known.
-            known = followed or here.region < 0
-            self._checkpoint = (weakref.ref(frame), here.depth + 1 if known else -1)
-        return max(inner, self._checkpoint[1])
+        if frame is not None:
+            if self._checkpoint is None or self._checkpoint[0]() is not frame:
+                # When recording turned off a known way within a region, its beginning is not known.
+                known = followed or not places or not places[-1].region
+                self._checkpoint = (weakref.ref(frame), len(places) if known else -1)
+            if self._checkpoint[1] >= 0:
+                found.add(self._checkpoint[1])
+        return sorted(found)
+
+    def region_begins(self) -> None:
+        """The operation that is about to be passed is the first one of a checkpoint, as it was before."""
+        frame = compat.checkpoint_frame()
+        if frame is not None:
+            self._checkpoint = (weakref.ref(frame), len(self._calls.places))
 
     def begin(self) -> None:
         """A call begins, perhaps with the first operation of a Function."""
         self._functions = [0] * len(self._functions)
+        self._checkpoint = None
+        self.numbers.clear()
 
     def another_thread(self, seq: int) -> None:
         """From this operation on another thread runs, which counts its autograd nodes from zero."""
         self._since = seq
-        self._values.numbers.clear()
+        self.numbers.clear(len(self._calls.places), len(self._calls.numbers))
         self._calls.forget_numbers()
 
-    def enter_function(self, here: Place) -> None:
+    def enter_function(self) -> None:
         """A custom Function is being applied."""
-        self._functions.append(here.depth + 1)
+        self._functions.append(len(self._calls.places))
 
     def leave_function(self) -> None:
         """It is over."""
@@ -291,38 +332,64 @@ class Links:
 
     # ── backward ─────────────────────────────────────────────────────────────────────────────
 
-    def origin(self, moment: Moment, info: OpInfo, form: Form, read: ValueId | None, here: Place) -> Origin:
+    def made(self, node: Any) -> tuple[Place, Sequence[Place]] | None:
+        """The place that made an autograd node, and those of its call; None when nobody knows."""
+        engine = self.engines[-1] if self.engines else None
+        if engine is not None and self._is_foreign(engine):
+            return None
+        calls = self._calls
+        numbers = self.numbers.follow(calls.places, calls.numbers)
+        return calls.made(compat.number_of(node), node.name(), numbers)
+
+    def differentiates(self, node: Node) -> bool:
+        """Whether the autograd node that is being differentiated is the one of a backward operation."""
+        now = compat.current_autograd_node() if compat.current_autograd_node is not None else None
+        if now is None:
+            return not node.formula
+        name = now.name()
+        if name.endswith("AccumulateGrad"):
+            return node.twin is None and node.formula in ("", SUM, self._accumulates(now))
+        if node.twin is None:
+            return True  # what it reads tells
+        found = self.made(now)
+        return (
+            found is not None and node.formula == name and node.twin in (found[0].node, found[0].node.remakes)
+        )
+
+    def _accumulates(self, node: Any) -> str:
+        named = self._tensor_name(compat.accumulates_into(node))
+        return f"AccumulateGrad[{named[1]}]" if named is not None else "AccumulateGrad"
+
+    def origin(self, moment: Moment, info: OpInfo, form: Form, read: ValueId | None) -> Origin:
         """Where an operation that runs under the engine comes from.
 
         Args:
             read: The value of its first input; None when it is new to this call.
-            here: The place before it.
         """
         node, inside = moment.node, moment.inside
         if node is None or inside is None:
             return Origin()
         name = node.name()
         engine = self.engines[-1] if self.engines else None
-        found = None
-        if engine is None or not self._is_foreign(engine):
-            found = self._calls.made(compat.number_of(node), name, self._values.numbers)
+        found = self.made(node)
         if inside.repeats:
             again = None
-            if engine is not None and found is not None and found[0].region >= 0:
-                number, (link, end) = compat.number_of(node), found
-                again = engine.repeated(number, link, end, lambda it: _alike(it, info, inside))
+            if engine is not None and found is not None and found[0].region:
+                link, end = found
+                again = engine.repeated(
+                    compat.number_of(node), link, end, self._calls.places, lambda it: _alike(it, info, inside)
+                )
             return Origin(remakes=again, user=bool(inside.user))
         if inside.user and not inside.function:
             return Origin(user=True)  # a hook
         if name.endswith("AccumulateGrad"):
-            named = self._tensor_name(compat.accumulates_into(node))
-            return Origin(formula=f"AccumulateGrad[{named[1]}]" if named is not None else "AccumulateGrad")
+            return Origin(formula=self._accumulates(node))
         if (
             engine is not None
             and inside.outermost is None
             and _adds_two(info, form)
             and engine.adds_up(node)
-            and not _made_by(node, read, here, engine.start.depth)
+            and not _made_by(node, found, read, self._calls.places[engine.start :])
         ):
             return Origin(formula=SUM)
         if found is None:
@@ -348,27 +415,35 @@ def _adds_two(info: OpInfo, form: Form) -> bool:
     return info.name == "aten.add.Tensor" and len(form.tensors) == 2 and not form.scalars
 
 
-def _made_by(node: Any, value: ValueId | None, here: Place, start: int) -> bool:
+def _made_by(
+    node: Any, found: tuple[Place, Any] | None, value: ValueId | None, places: Sequence[Place]
+) -> bool:
     """Whether a value is what this autograd node's own formula has just made.
 
     A formula adds up what it made; the engine adds to what it had kept of other nodes, or of this
     one when two of its gradients go the same way.
+
+    Args:
+        places: What has run in this backward.
     """
     targets = [(id(target), slot) for target, slot in node.next_functions if target is not None]
     if len(set(targets)) < len(targets):
         return False
-    token = (compat.number_of(node), node.name())
-    while here.evaluates == token and here.depth > start and here.parent is not None:
-        if any(output.value == value for output in here.node.outputs):
+    twin = (found[0].node.remakes or found[0].node) if found is not None else None
+    name = node.name()
+    for place in reversed(places):
+        if place.node.twin is not twin or place.node.formula != name:
+            return False
+        if any(output.value == value for output in place.node.outputs):
             return True
-        here = here.parent
     return False
 
 
 def _alike(node: Node, info: OpInfo, inside: Inside) -> bool:
     if node.info.func is not info.func:
         return False
-    return not inside.user or (node.code, node.lasti) == inside.user[0]
+    where = node.location
+    return not inside.user or (where is not None and (where.code, where.lasti) == inside.user[0])
 
 
 class Pending(NamedTuple):
@@ -385,30 +460,30 @@ def awaited(results: Tensors, written: Tensors, place: Place) -> Pending:
     )
 
 
-def resolve(pending: Pending, numbers: Numbers, base: int) -> None:
+def resolve(pending: Pending, numbers: Numbers, first: int) -> None:
     """Link the nodes of an operation's results to its place.
 
     Args:
-        base: The call's first autograd number.
+        numbers: Of the call so far; `first`: the call's first autograd number.
     """
     for result, written in pending.results:
         tensor = result()
         node = compat.node_of(tensor, written) if tensor is not None else None
         if node is None:
             continue
-        number = compat.number_of(node) - base
-        if number >= -AT_FIRST:
+        number = compat.number_of(node)
+        if number >= first - AT_FIRST:
             numbers.link(pending.place, number, node.name())
-            _link_rebuilt(node, numbers, base)
+            _link_rebuilt(node, numbers, first)
 
 
-def _link_rebuilt(node: Any, numbers: Numbers, base: int) -> None:
+def _link_rebuilt(node: Any, numbers: Numbers, first: int) -> None:
     """A view whose memory was written gets a new node when it is read next: it is the writer's."""
     for target, _ in node.next_functions:
         if target is not None and target.name() == "AsStridedBackward0":
-            number = compat.number_of(target) - base
+            number = compat.number_of(target)
             behind = target.next_functions[0][0] if target.next_functions else None
-            if number >= 0 and behind is not None and numbers.get(number) is None:
-                writer = numbers.get(compat.number_of(behind) - base)
+            if number >= first and behind is not None and numbers.get(number) is None:
+                writer = numbers.get(compat.number_of(behind))
                 if writer is not None:
                     numbers.link(writer, number, "AsStridedBackward0")

@@ -1,26 +1,24 @@
 """What has to be compared to know that a call is the one that was expected, as lines of Python.
 
-Written down once, when a place in the program is first passed: straight-line comparisons of its
-operation's arguments with constants of that place.
+Written down once, when a place is first passed: straight-line comparisons of its operation's
+arguments with constants of that place. `quick.py` says what the names in these lines stand for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import copysign
-from typing import TYPE_CHECKING, Any, ClassVar
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.arguments import geometry_of, kind_of
 
 if TYPE_CHECKING:  # they hold what is made here
     from graphlens_tracers.pytorch.plan import Leaf, Place
 
 Vars = list[Any]
 """By number: a callable that gives the storage, or None when it is gone."""
-Check = Callable[[Vars, tuple[Any, ...], dict[str, Any]], "Sequence[float] | None"]
 
 _UNROLLED = 4
 """Longer lists of tensors are checked in a loop."""
@@ -29,25 +27,23 @@ _UNROLLED = 4
 class Arguments:
     """Lines that compare a call's arguments, bind its leaves, and collect its varying numbers in `out`.
 
+    They leave by `break` when something differs.
+
     Attributes:
-        miss: The statement that leaves when something differs.
         constants: Of the lines, by number: `c0`, `c1`, …
     """
 
-    miss = "return None"
-
-    def __init__(
-        self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], varying: set[int]
-    ) -> None:
+    def __init__(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.place = place
         self.node = place.node
         self.lines: list[str] = []
         self.constants: list[Any] = []
         self.tensor = 0
         self.scalar = 0
-        self.varying = varying
+        self.varying = varying = place.node.varying
         self.leaves = dict(place.leaves)
         self.names = 0
+        self.bound: list[int] = []  # variables of leaves that are read here first
         self.first: dict[int, str] = {}  # by variable: the tensor that is read first, if here
         if varying:
             self.lines.append("out = []")
@@ -68,7 +64,7 @@ class Arguments:
         return f"c{len(self.constants) - 1}"
 
     def fail_if(self, condition: str) -> None:
-        self.lines.append(f"if {condition}: {self.miss}")
+        self.lines.append(f"if {condition}: break")
 
     def one(self, arg: Any, at: str) -> None:
         if isinstance(arg, torch.Tensor):
@@ -99,6 +95,9 @@ class Arguments:
             self.first[number] = name
         else:
             self.fail_if(f"vars[{variable}]() is not {name}.untyped_storage()")
+            if index in self.place.asks:
+                # Other leaves that ask for a gradient: the same operations, differentiated otherwise.
+                self.fail_if(f"{name}.requires_grad is not {self.place.asks[index]}")
             first = self.first.get(number)
             if first is not None and index not in self.place.ambiguous:
                 like = f"{name}.shape == {first}.shape and {name}.stride() == {first}.stride()"
@@ -111,7 +110,7 @@ class Arguments:
         """Another view of the same storage might be meant."""
         where = self.place.ambiguous[index]
         if where.view is not None:
-            noted = f"{self.constant(self.place.offsets)}.get({self.constant(where.view)})"
+            noted = f"offsets.get({self.constant(where.view)})"
             self.fail_if(f"{name}.storage_offset() != {noted}")
         elif where.offset is not None:
             self.fail_if(f"{name}.storage_offset() != {self.constant(where.offset)}")
@@ -124,13 +123,12 @@ class Arguments:
         if where.shape is not None:
             self.fail_if(f"{name}.shape != {self.constant(where.shape)}")
         if where.kind is not None:
-            self.fail_if(f"{self.constant(kind_of)}({name}) != {self.constant(where.kind)}")
+            self.fail_if(f"kind_of({name}) != {self.constant(where.kind)}")
         if where.same or where.leaves:
             given = [self.constant(one) for one in (where.same, where.leaves)]
-            self.fail_if(f"not {self.constant(self.place.coincide)}({', '.join(given)})")
+            self.fail_if(f"not coincide({', '.join(given)})")
         if where.at is not None:
-            lies = f"{self.constant(self.place.lies)}.get({self.constant(where.at)})"
-            self.fail_if(f"{self.constant(geometry_of)}({name}) != {lies}")
+            self.fail_if(f"geometry_of({name}) != lies.get({self.constant(where.at)})")
         if where.part is not None:
             self.lines.append(f"{self.constant(where.part)}.lie({name})")
         if where.leaf is not None:
@@ -148,8 +146,8 @@ class Arguments:
         """A value from outside: what it usually is, or something that it may be."""
         held = self.constant(leaf)
         usual = f"{held}.sure() is h"
-        if leaf.kind != str(leaf.dtype).removeprefix("torch.") or "complex" in leaf.kind:
-            usual += f" and {self.constant(kind_of)}({name}) == {held}.kind"
+        if not leaf.is_plain:
+            usual += f" and kind_of({name}) == {held}.kind"
         if leaf.loose or leaf.cell is None:
             usual += f" and {name}.dtype is {self.constant(leaf.dtype)} and {name}.shape == {held}.shape"
             if len(leaf.shape or ()) > 1:
@@ -157,11 +155,13 @@ class Arguments:
         if index in self.place.asks:
             # Other leaves that ask for a gradient: the same operations, differentiated otherwise.
             self.fail_if(f"{name}.requires_grad is not {self.place.asks[index]}")
-        before = self.constant(self.place.leaves_before(index, leaf.strict))
+        read = self.constant(leaf.read)
+        self.fail_if(f"vars[{read}] is ran")  # already
         self.lines.append(f"h = {name}.untyped_storage()")
-        # Variables are numbered in the order in which they are read.
-        self.fail_if(f"not ({usual}) and not {held}.accept(h, {name}, vars[:{variable}], {before})")
-        self.lines.append(f"vars[{variable}] = {held}.usual")
+        taken = "".join(f"vars[{self.constant(number)}], " for number in self.bound)
+        self.fail_if(f"not ({usual}) and not {held}.accept(h, {name}, ({taken}))")
+        self.bound.append(self.place.reads[index])
+        self.lines += [f"vars[{variable}] = {held}.usual", f"vars[{read}] = ran"]
         if leaf.moves:
             self.lines.append(f"{held}.lie({name})")
 
@@ -175,7 +175,7 @@ class Arguments:
             value = self.constant(known)
             self.fail_if(f"{at} is not {value} and ({at} != {value} or type({at}) is not {kind})")
             if kind == "float" and known == 0:  # -0.0 is another number
-                self.fail_if(f"{self.constant(copysign)}(1, {at}) != {copysign(1, known)}")
+                self.fail_if(f"copysign(1, {at}) != {math.copysign(1, known)}")
         self.scalar += 1
 
     def one_list(self, arg: Sequence[Any], at: str) -> None:
@@ -191,7 +191,8 @@ class Arguments:
 
     def many_tensors(self, count: int, name: str) -> None:
         indices = range(self.tensor, self.tensor + count)
-        if any(k in self.leaves or k in self.place.ambiguous for k in indices):
+        special = (self.leaves, self.place.ambiguous, self.place.asks)
+        if any(k in known for k in indices for known in special):
             for k in range(count):
                 self.one_tensor(f"{name}[{k}]")
             return
@@ -225,18 +226,6 @@ class Arguments:
         else:
             # A generator: only its kind is known, as in the node's form.
             self.fail_if(f"type({at}) is not {self.constant(type(arg))}")
-
-
-class Checker(Arguments):
-    """Writes the source of a place's check. Sources are shared by places whose calls look alike."""
-
-    _made: ClassVar[dict[str, Any]] = {}
-
-    def check(self) -> Check:
-        """Says whether a call is this one, and gives its varying arguments."""
-        lines = [*self.lines, "return out" if self.varying else "return ()"]
-        made: Check = function(self._made, {}, "check(vars, args, kwargs)", lines, self.constants)
-        return made
 
 
 def function(

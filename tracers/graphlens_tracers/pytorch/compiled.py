@@ -20,7 +20,6 @@ import torch
 
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import Tensors, collect
-from graphlens_tracers.pytorch.plan import Place
 from graphlens_tracers.pytorch.record import Before, results_of
 from graphlens_tracers.pytorch.turns import Turn
 
@@ -59,14 +58,12 @@ class Region:
 class _Run:
     """A run of a region that is under way."""
 
-    __slots__ = ("args", "before", "began", "place", "region", "scalars", "versions")
+    __slots__ = ("args", "before", "began", "region", "versions")
 
     def __init__(self, region: Region, args: tuple[Any, ...]) -> None:
         self.region = region
         self.args = args
-        self.place: Place | None = None
         self.before: Before | None = None
-        self.scalars: Sequence[float] = ()
         self.versions = [_version(arg) for arg in args]
         self.began = perf_counter_ns()
 
@@ -94,7 +91,7 @@ class Regions:
             result = inner(*args)
         except BaseException as error:
             self._resume()
-            if run.place is not None or run.before is not None:
+            if run.before is not None:
                 self._dispatch._raised(region, run.args, {}, run.began, error)
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
@@ -119,14 +116,11 @@ class Regions:
         dispatch, run = self._dispatch, _Run(region, args)
         try:
             with compat.without_modes():
-                run.place, run.scalars = dispatch._recognise(region, args, {})
-                if run.place is not None:
-                    dispatch._announce(run.place.node, run.scalars)
-                else:
+                if dispatch._ready(region):
                     run.before = dispatch._look_around(region, args, {})
         except Exception as error:
             dispatch.could_not(region, error)
-            run.place = run.before = None
+            run.before = None
         dispatch.idle = True  # what the region dispatches is inside of it
         run.began = perf_counter_ns()
         return run
@@ -137,26 +131,17 @@ class Regions:
     def _end(self, run: _Run, result: Any) -> None:
         took = perf_counter_ns() - run.began
         self._resume()
-        dispatch, region, place, before = self._dispatch, run.region, run.place, run.before
-        if place is None and before is None:
+        dispatch, region, before = self._dispatch, run.region, run.before
+        if before is None:
             return
-        results: Tensors = []
         try:
             with torch.no_grad(), compat.without_modes():
-                if before is not None:
-                    changed = [
-                        k for k, version in enumerate(run.versions) if version != _version(run.args[k])
-                    ]
-                    before.info.writes = tuple(changed)
-                    before = replace(before, written=[run.args[k] for k in changed])
-                    results = results_of(result, before.written)
-                    place = dispatch._place(before, results, run.began, took)
-                elif place is not None and not dispatch._finish(place, run.args, {}, result, run.began, took):
-                    dispatch.calls.place = place
-                    dispatch.rows.write(place.node, run.began, took, run.scalars)
-                    dispatch.expect()
-            if before is not None and place is not None:
-                dispatch.recorder.await_autograd(results, before.written, place)
+                changed = [k for k, version in enumerate(run.versions) if version != _version(run.args[k])]
+                before.info.writes = tuple(changed)
+                before = replace(before, written=[run.args[k] for k in changed])
+                results = results_of(result, before.written)
+                place = dispatch._place(before, results, run.began, took)
+            dispatch.recorder.await_autograd(results, before.written, place)
             words = (
                 "operations inside of compiled regions" if region.inside else "backwards of compiled regions"
             )

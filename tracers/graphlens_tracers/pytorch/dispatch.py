@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from threading import get_ident
@@ -27,19 +27,20 @@ from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, geometry_of, ho
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import Slots, TooLarge, numerics
 from graphlens_tracers.pytorch.phases import Moment
-from graphlens_tracers.pytorch.plan import Node, Place
-from graphlens_tracers.pytorch.quick import OTHER, UNFIT, Compiler, hot
+from graphlens_tracers.pytorch.plan import Location, Node, Place, ran
+from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
 from graphlens_tracers.pytorch.record import Before, Recorder, results_of
 from graphlens_tracers.pytorch.rows import Rows
 from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
-from graphlens_tracers.pytorch.values import lies_as
 from graphlens_tracers.sink import LogSink, complain
-from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS, NO_NODE
+from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SLOTS, NO_NODE
 
 INF = float("inf")
 _SLOTS_F32 = AT_SLOTS // 4
 _OURS = frozenset((__file__, quick.__file__, checks.__file__))
 """Files whose frames lie between the script and what looks at its stack."""
+MOST_TRIES = 16
+"""Known places that an operation which comes unexpected is compared with, before it is looked at anew."""
 MOST_FACTS = 8
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
@@ -87,8 +88,10 @@ class Dispatch(TorchDispatchMode):
         """How many user frames there are while `Optimizer.step` runs; None outside of it."""
         self.closure: set[CodeType] | None = None
         """The code of the closure that it was given; None when there is none."""
-        self.located = False
-        """Whether an operation of the `Optimizer.step` under way was found where its place says."""
+        self.located: Location | None = None
+        """Where an operation of the `Optimizer.step` under way was found to be called."""
+        self.careful = False
+        """Whether it must be asked which autograd node each backward operation belongs to."""
         self._idle = True
 
     def record(self, sink: LogSink, recorder: Recorder, calls: Calls) -> None:
@@ -100,6 +103,8 @@ class Dispatch(TorchDispatchMode):
         self.values = recorder.values
         self.modules = recorder.modules
         self.rows = Rows(sink)
+        self._asked = (-1, 0)
+        """The call, and how many operations it had, when it was last asked whether it is over."""
         self._facts: dict[tuple[int, int], Any] = {}
         self._facts_left = MOST_FACTS
         self.made: dict[str, Any] = {}
@@ -148,26 +153,86 @@ class Dispatch(TorchDispatchMode):
         """Not the operation that was expected first (`tried`), or none was: is it another known one?"""
         try:
             if get_ident() == self.quick_thread and self._ready(func):
-                here = self.calls.place
-                for known in here.children:
-                    if known.func is func and known.run is not None and known is not tried:
-                        result = known.run(func, (), args, kwargs, 2)
-                        if result is not OTHER:
-                            if known is not here.children[0]:
-                                here.expect(known)
-                            return result
+                first, variables, tries = self.calls.place, self.values.vars, MOST_TRIES
+                for known in self._next(func):
+                    here, node = self.calls.place, known.node
+                    if node.info.func is not func or known.run is None or variables[node.ran] is ran:
+                        continue
+                    if known is tried and here is first:
+                        continue
+                    result = known.run(func, (), args, kwargs, 2)
+                    if result is not OTHER:
+                        if here is self.calls.root or here.children[:1] != [known]:
+                            self._turned(here, known)
+                        return result
+                    tries -= here not in known.before
+                    if not tries:
+                        break
             return self._other(func, args, kwargs or {})
         except BaseException as error:
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
+
+    def _next(self, func: Any) -> Iterator[Place]:
+        """Places where this operation may be: what came next before, then those known from other ways."""
+        here = self.calls.place
+        yield from tuple(here.children)
+        try:
+            if not here.ends:
+                self._between(func)
+                if self.idle:
+                    return
+        except Exception as error:
+            self.could_not(func, error)
+            return
+        begun = self.calls.place  # another step may have begun
+        if begun is not here:
+            yield from tuple(begun.children)
+        try:
+            self.careful = True
+            elsewhere = self.recorder.elsewhere(func, self._frames())
+        except Exception as error:
+            self.could_not(func, error)
+            return
+        variables = self.values.vars
+        for place in elsewhere:
+            # What it reads first must be there.
+            if variables[place.reads[0]]() is not None and begun not in place.before:
+                yield place
+
+    def _belongs(self, place: Place) -> bool:
+        """Whether what runs at a place surely is part of the call under way, and of its phase."""
+        if self._context in place.belongs:
+            return True
+        if not self.calls.steps.loose:
+            return False
+        self._between(place.node.info.func)  # it decides which step has begun
+        return self._context in place.belongs
+
+    @property
+    def _context(self) -> tuple[Any, ...]:
+        """All that decides, besides the stack, whether a call is over, and which phase it is in."""
+        calls = self.calls
+        seen = calls.modules_seen, calls.backward, calls.stepped, calls.setting_up, calls.optimizers()
+        return *calls.steps.state, *seen, self.recorder.kinds.weights
+
+    def _turned(self, here: Place, known: Place) -> None:
+        """What came after `here` is known, but not what was expected first."""
+        here.expect(known)
+        self.be_careful()
+
+    def be_careful(self) -> None:
+        """From now on look twice, unless all that has run in this step did so in an earlier one."""
+        self.calls.settle()
+        self.careful = not self.calls.known
 
     def _ready(self, func: Any) -> bool:
         """Settle what the last operation left open; whether the next one is recorded."""
         try:
             if self.recorder.pending is not None:
                 self.recorder.resolve()
-            if self.calls.place.end is not None or not self.calls.begun:
-                self._between(func, self.calls.place)
+            if self.calls.place.ends or not self.calls.begun:
+                self._between(func)
         except Exception as error:
             self.could_not(func, error)
         return not self.idle
@@ -184,38 +249,26 @@ class Dispatch(TorchDispatchMode):
                     raise
             seen = turn is Turn.ALONE
         run = getattr(func, "_op", func)  # what an overload's own `__call__` calls: a frame less
-        place, before = None, None
-        scalars: Sequence[float] = ()
+        before = None
         if seen:
             try:
-                place, scalars = self._recognise(func, args, kwargs)
-                if place is not None:
-                    self._announce(place.node, scalars)
-                else:
-                    before = self._look_around(func, args, kwargs)
+                before = self._look_around(func, args, kwargs)
             except Exception as error:
                 self.could_not(func, error)
-                place = before = None
         began = perf_counter_ns()
         try:
             result = run(*args, **kwargs)
         except BaseException as error:
-            if place is not None or before is not None:
+            if before is not None:
                 self._raised(func, args, kwargs, began, error)
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
         took = perf_counter_ns() - began
-        if seen:
+        if before is not None:
             try:
-                if place is not None:
-                    if self._finish(place, args, kwargs, result, began, took):
-                        return result
-                    self.calls.place = place
-                    self.located = place.node.phase is Phase.OPTIMIZER
-                    self._make_quick(place, args, kwargs, result)
-                    self.rows.write(place.node, began, took, scalars)
-                elif before is not None:
-                    self._place(before, results_of(result, before.written), began, took)
+                results = results_of(result, before.written)
+                place = self._place(before, results, began, took)
+                self._make_quick(place, args, kwargs, result, results)
                 self.expect()
             except Exception as error:
                 self.could_not(func, error)
@@ -257,7 +310,7 @@ class Dispatch(TorchDispatchMode):
             with lock:
                 try:
                     if before is not None and not self.idle and call == self.calls.call:
-                        self.values.follow(self.calls.place, self.calls.specs)
+                        self.values.follow()
                         if failure is not None:
                             before = replace(before, written=[])
                         self._place(before, results or [], began, took, failure)
@@ -287,8 +340,8 @@ class Dispatch(TorchDispatchMode):
         self.idle = False
         return True
 
-    def applied(self, results: Any, since: Place) -> None:
-        """A custom Function was applied after the place `since`, and gave `results`."""
+    def applied(self, results: Any, since: int) -> None:
+        """A custom Function was applied after so many operations, and gave `results`."""
         try:
             self.recorder.applied(results, since)
         except Exception as error:
@@ -310,39 +363,14 @@ class Dispatch(TorchDispatchMode):
 
     # ── the quick side ───────────────────────────────────────────────────────────────────────
 
-    def _recognise(
-        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Place | None, Sequence[float]]:
-        """The known place that this operation is, and its varying arguments; None when it is new."""
-        if not self._ready(func):
-            return None, ()
-        place, frames = self.calls.place, self._frames()
-        module_call = self.modules.current.id
-        for known in place.children:
-            if known.func is not func:
-                continue
-            node = known.node
-            if node.depth >= 0 and (node.module_call != module_call or not _is_at(node, frames)):
-                continue
-            if node.grad is not torch.is_grad_enabled():
-                continue
-            try:
-                scalars = known.check(self.values.vars, args, kwargs)
-                if scalars is None and node.scalars:
-                    scalars = known.vary(self.values.vars, args, kwargs)
-            except UNFIT:
-                scalars = None  # not even the kinds of arguments are the expected ones
-            if scalars is not None:
-                return known, scalars
-        return None, ()
-
-    def _make_quick(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    def _make_quick(
+        self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, results: Tensors
+    ) -> None:
         """From now on this place is recognised by a function of its own."""
-        if place.run is None:
-            results = results_of(result, place.node.info.written(args, kwargs))
+        node = place.node
+        # Two that read the same, and autograd does not tell them apart either, are always looked at.
+        if place.run is None and not (place.tells and node.twin is None and "Accumulate" not in node.formula):
             place.renew(Compiler(place, args, kwargs).run(self, result, results))
-        assert place.parent is not None
-        place.parent.expect(place)
 
     def _frames(self) -> FrameType | None:
         """The innermost frame that is not ours: where the operation was called."""
@@ -350,16 +378,6 @@ class Dispatch(TorchDispatchMode):
         while frame is not None and frame.f_code.co_filename in _OURS:
             frame = frame.f_back
         return frame
-
-    def _announce(self, node: Node, scalars: Sequence[float]) -> None:
-        """Make room in the page, and say what runs now."""
-        sink = self.sink
-        full = sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS
-        if full or sink.scalars + len(scalars) > MAX_SCALARS:
-            self.sink.flush()
-        u64 = sink.page.u64
-        u64[at.RUNNING] = node.id + 1 << 32 | sink.rows
-        u64[at.RUNNING_SINCE] = perf_counter_ns()
 
     def _finish(
         self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, began: int, took: int
@@ -376,32 +394,28 @@ class Dispatch(TorchDispatchMode):
             if len(results) != len(node.outputs):
                 self._place(self._before(node.info, args, kwargs), results, began, took)
                 return True
-        if place.makes:
-            variables = self.values.vars
-            if place.next_var > len(variables):
-                self.values.reserve(place.next_var)
-            for output, variable in place.makes:
-                variables[variable] = weakref.ref(home_of(results[output]))
+        for output, number in place.makes:
+            self.values.vars[number] = weakref.ref(home_of(results[output]))
         if self.recorder.moved:
-            self._leaves(place)
-        for output in place.noted:
-            self.values.note(node.outputs[output].value, results[output])
+            self._leaves()
+        for output in node.noted:
+            self.values.lie(node.outputs[output].value, results[output])
         if place.odd:
             self._compare(place, results)
         if node.ranged:
             self._look(node, results)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
-            self.calls.reshape(place.parent)
+            self.calls.reshape(len(self.calls.places))
         if self.calls.specs is not None:
-            self.calls.specs.extend(spec_of(tensor) for tensor in results)
+            self.calls.specs.append(tuple(spec_of(tensor) for tensor in results))
         return False
 
-    def _leaves(self, place: Place) -> None:
+    def _leaves(self) -> None:
         """Leaves that are not what they were the last time: said once it is sure that they were read."""
         for leaf in self.recorder.moved:
             if leaf.reshaped:
                 leaf.reshaped = False
-                self.calls.reshape(place.parent)
+                self.calls.reshape(len(self.calls.places))
             if leaf.rebound:
                 leaf.rebound = False
                 producer = self.calls.producer(leaf.usual())
@@ -415,16 +429,18 @@ class Dispatch(TorchDispatchMode):
         """Whether the outputs of an odd place are as its node declares, this time."""
         if self.calls.specs is not None:
             return
+        node = place.node
         for output, tensor in enumerate(results):
-            here = geometry_of(tensor) if output not in place.noted else None
-            if here is not None and here != lies_as(place.node.outputs[output].spec):
-                self.calls.reshape(place.parent)
+            here = geometry_of(tensor) if output not in node.noted else None
+            if here is not None and here != node.lies[output]:
+                # In the slow way it is passed already.
+                self.calls.reshape(len(self.calls.places) - (self.calls.place is place))
                 return
 
     def _specs(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         assert self.calls.specs is not None
         results = results_of(result, place.node.info.written(args, kwargs))
-        self.calls.specs.extend(spec_of(tensor) for tensor in results)
+        self.calls.specs.append(tuple(spec_of(tensor) for tensor in results))
 
     # ── numbers ──────────────────────────────────────────────────────────────────────────────
 
@@ -484,18 +500,19 @@ class Dispatch(TorchDispatchMode):
 
     # ── the slow side ────────────────────────────────────────────────────────────────────────
 
-    def _between(self, func: Any, place: Place) -> Place:
+    def _between(self, func: Any) -> None:
         """A call may be over here: look where the script is, and begin the next one if it is."""
-        if self.calls.begun and self.recorder.info(func).closes:
-            return place
+        here = self.calls.call, len(self.calls.places)
+        if self.calls.begun and (self.engines or here == self._asked or self.recorder.info(func).closes):
+            return
+        self._asked = here
         moment = self._moment()
         if self.engines or (not moment.stack and get_ident() != self.thread):
+            # No step ends inside of a backward, or on a thread without the user's frames.
             if not self.calls.begun:
                 self.modules.restart()
                 self.begin_call(moment.stack)
-            return (
-                self.calls.place
-            )  # no step ends inside of a backward, or on a thread without the user's frames
+            return
         loose = self.recorder.info(func).profiler or (moment.loads and not moment.fetches)
         # What runs inside of a module belongs to the same step as its call.
         inside = self.modules.depth and not self.calls.setting_up and not self.calls.steps.anchored
@@ -504,28 +521,29 @@ class Dispatch(TorchDispatchMode):
             self.end_call()
             if self.last_step:
                 self.idle = True
-                return self.calls.place
+                return
         if not self.calls.begun:
             self.modules.restart()
             self.begin_call(moment.stack, loose)
-        return self.calls.place
+            self._asked = self.calls.call, 0
+            self.careful = True  # what began the first step may since be known to be something else
 
     def begin_call(self, stack: list[Any], loose: bool = False) -> None:
         """A call begins with what runs next at this stack; `loose` as in `Calls.is_over`."""
         if self.calls.crowded and not self.engines:
             self.recorder.forget()
         self.calls.begin(stack, loose)
-        self.values.begin(self.calls.root)
-        self.recorder.news = False
-        self.recorder.links.begin()
+        self.recorder.begin()
+        self.careful = False
         self._facts_left = MOST_FACTS
         self.sink.introduce(*compat.who())
         if self.modules.depth and not compat.in_module(sys._getframe(1)):
             self.modules.abandon()  # an interrupt ended them, which no hook tells
-        for leaf in self.recorder.among.away:
+        away = self.recorder.inputs.among.away
+        for leaf in away:
             if not leaf.moves:
                 leaf.lies = leaf.geometry
-        self.recorder.among.away.clear()
+        away.clear()
         self.expect()
 
     def end_call(self) -> None:
@@ -556,8 +574,8 @@ class Dispatch(TorchDispatchMode):
             return None
         recorder, calls, sink = self.recorder, self.calls, self.sink
         info = recorder.info(func)
-        if calls.place.end is None:
-            self._between(func, calls.place)
+        if not calls.place.ends:
+            self._between(func)
             if self.idle:
                 return None
         before = self._before(info, args, kwargs)
@@ -572,26 +590,26 @@ class Dispatch(TorchDispatchMode):
         return before
 
     def _before(self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Before:
-        moment = self._moment()
-        followed = self.values.at is self.calls.place
-        self.values.follow(self.calls.place, self.calls.specs)
-        return self.recorder.before(info, moment, args, kwargs, followed)
+        return self.recorder.before(info, self._moment(), args, kwargs)
 
     def _place(
         self, before: Before, results: Tensors, began: int, took: int, error: BaseException | None = None
     ) -> Place:
         """Declare what has run, and write its row."""
         recorder, sink = self.recorder, self.sink
-        last = self.calls.place
+        context = self._context
         place = recorder.place(before, results)
+        place.belongs.add(context)
         node = place.node
-        self.located = node.phase is Phase.OPTIMIZER
+        if node.phase is Phase.OPTIMIZER:
+            self.located = node.location
+        self.careful = not self.calls.known
         if place.odd:
             self._compare(place, results)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
-            self.calls.reshape(last)
+            self.calls.reshape(len(self.calls.places) - 1)
         if self.calls.specs is not None:
-            self.calls.specs.extend(spec_of(tensor) for tensor in results)
+            self.calls.specs.append(tuple(spec_of(tensor) for tensor in results))
         if sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS:
             self.sink.flush()
         if error is None:
@@ -620,12 +638,3 @@ def _words(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"[:500]
     except Exception:  # the script's own __str__ raised; its type is all that can be said
         return type(error).__name__
-
-
-def _is_at(node: Node, frame: FrameType | None) -> bool:
-    """Whether the frame `node.depth` out is at the node's place in the source."""
-    for _ in range(node.depth):
-        if frame is None:
-            return False
-        frame = frame.f_back
-    return frame is not None and frame.f_lasti == node.lasti and frame.f_code is node.code

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from graphlens_tracers.events import NodeId, Output, Phase, ValueId
+from graphlens_tracers.events import Output, Phase, SiteId, ValueId
 from graphlens_tracers.loops import follows
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import Tensors
@@ -74,8 +74,8 @@ class Kinds:
         self._by_value: dict[ValueId, Phase] = {}
         self.weights = False
         """Whether any weight has been read."""
-        self.begins: dict[NodeId, list[Place]] = {}
-        """Where the first operation of a forward phase stands, innermost place first."""
+        self.stacks: dict[SiteId, list[Place]] = {}
+        """Where operations of a forward phase stand, innermost place first."""
 
     def made(self, value: ValueId, phase: Phase) -> None:
         """This value is made by an operation of this phase, or is such a leaf."""
@@ -84,7 +84,7 @@ class Kinds:
     def forget(self) -> None:
         """Between two calls: no node is known any more."""
         self._by_value.clear()
-        self.begins.clear()
+        self.stacks.clear()
 
     def ran(self, outputs: Iterable[Output], phase: Phase, inputs: set[Phase]) -> None:
         """An operation of this phase has run on `inputs`."""
@@ -168,7 +168,8 @@ def phase_of(
         return Phase.FORWARD
     if Phase.OTHER in inputs or here.steps.going is None:
         return Phase.OTHER
-    if values.forward is not None and follows(moment.stack[::-1], kinds.begins[values.forward.id][::-1]):
+    begun = kinds.stacks.get(values.forward.site) if values.forward and values.forward.site else None
+    if begun is not None and follows(moment.stack[::-1], begun[::-1]):
         return Phase.FORWARD  # what the loss is compared with
     known = modules.exist or kinds.weights or here.optimizers()
     return Phase.DATA if known else Phase.FORWARD

@@ -1,16 +1,19 @@
-"""Recognising a step that repeats: one small generated function for each place on a way.
+"""What runs in a step that repeats: nodes, what they are wired to, and what usually comes next.
 
-A `Place` is a node on one way through a step, with what it is wired to. Its `check` says in about
-a microsecond whether the operation that is about to run is that one: same operation, same
-arguments, reading the same variables. Variables are storages made or first read in the call, as
-numbered weak references.
+A `Place` is a node with what it is wired to; it may be on many ways through a step. Its `run` says
+in about a microsecond whether the operation that is about to run is that one (same operation, same
+arguments, reading the same variables), and runs it.
+
+A *variable* is a storage in one call, together with what has been done to it so far: which
+operation made or wrote it last, and which views of it there are. Variables are numbered by just
+that, so a number means the same on every way, and one number stands for one storage at a time.
 """
 
 from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -25,28 +28,21 @@ from graphlens_tracers.events import (
     ScopeId,
     SiteId,
     ValueId,
+    WiringId,
 )
-from graphlens_tracers.pytorch.arguments import (
-    Geometry,
-    OpInfo,
-    geometry_of,
-    is_part,
-    kind_of,
-    scalars_of,
-    shape_of,
-)
-from graphlens_tracers.pytorch.checks import Check, Checker, Vars
+from graphlens_tracers.pytorch.arguments import Geometry, OpInfo, geometry_of, is_part, kind_of, shape_of
+from graphlens_tracers.pytorch.checks import Vars
 
 if TYPE_CHECKING:  # it looks at places
     from graphlens_tracers.pytorch.quick import Run
 
 
-def _never(_vars: Vars, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
-    """The check of the place before the first operation."""
-
-
 def gone() -> None:
     """Stands in `Vars` where no storage has been seen yet."""
+
+
+def ran() -> None:
+    """Stands in `Vars` for a node or place that has run in this call, and for a leaf that was read."""
 
 
 def same(one: float, other: float) -> bool:
@@ -60,26 +56,30 @@ class Node:
     """A place in the program where an operation runs; shared by every way that passes it."""
 
     __slots__ = (
-        "code", "depth", "form", "formula", "grad", "id", "info", "inputs", "key", "lasti", "lists",
-        "module_call", "outputs", "phase", "places", "ranged", "remakes", "scalars", "scope", "shapes",
-        "site", "slots", "through", "twin", "varying", "views", "writes",
+        "changes", "depth", "form", "formula", "grad", "id", "info", "inputs", "key", "lies", "lists",
+        "location", "module_call", "noted", "numbered", "outputs", "phase", "places", "prior", "ran",
+        "ranged", "remakes", "scalars", "scope", "shapes", "site", "slots", "stem", "through", "token",
+        "twin", "varying", "views", "writes",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.id: NodeId
         self.info: OpInfo
-        self.key: tuple[Any, ...]
+        self.stem: tuple[Any, ...]
+        self.key: tuple[Any, ...]  # the stem, and that it is the k-th such
         self.phase: Phase
         self.form: tuple[Any, ...]  # skeleton, views, writes, kinds of outputs: what must be equal
         self.inputs: tuple[ValueId | None, ...]
         self.through: tuple[tuple[int, ValueId], ...]
         self.outputs: tuple[Output, ...]
+        self.lies: tuple[Geometry, ...]  # for each output, where it lies as declared
         self.views: tuple[int | None, ...]  # for each output, the input it aliases
         self.writes: tuple[tuple[int, int], ...]
+        self.changes: bool  # whether it writes or makes a view
         self.scope: ScopeId | None
         self.module_call: ModuleCallId | None
         self.site: SiteId | None
-        self.twin: NodeId | None
+        self.twin: Node | None
         self.remakes: Node | None = None
         self.formula = ""
         self.scalars: list[float]
@@ -88,21 +88,15 @@ class Node:
         self.ranged: tuple[tuple[int, Any], ...]  # (output, how), in order
         self.slots: int
         self.shapes: tuple[Any, ...] | None  # of the outputs, where they must be looked at each time
-        self.code: Any  # of the nearest user frame, `depth` frames out
-        self.lasti: int
-        self.depth: int
+        self.noted: tuple[int, ...] = ()  # outputs whose place in their storage is noted: it moves
+        self.ran: int  # its number among the variables: that it has run, or one of the same key
+        self.prior: int  # the number of the one before it of the same stem; -1 when it is the first
+        self.numbered: bool  # whether autograd's count is noted when it runs
+        self.location: Location | None  # None where it is not looked at: in a backward
+        self.depth: int  # how many frames out the location's frame is
         self.grad: bool
-        self.places: list[Place] = []
-
-    def is_beside(self, other: Node) -> bool:
-        """Whether both run at the same place of the source, in the same module call and phase."""
-        return (
-            self.code is other.code
-            and self.lasti == other.lasti
-            and self.module_call == other.module_call
-            and self.phase is other.phase
-            and self.grad is other.grad
-        )
+        self.token: Any  # the same operation with the same numbers has the same
+        self.places: dict[Any, list[Place]] = {}
 
     def let_vary(self, numbers: Sequence[float]) -> None:
         """Numbers that are not what they were: from now on they are written with the rows.
@@ -118,9 +112,8 @@ class Node:
                 start -= 1
             self.varying.update(range(start, k + self.lists[k] + 1))
         if len(self.varying) > before:
-            for place in self.places:  # each of them must say the numbers from now on
-                place.check = _never
-                place.renew()
+            self.token = None
+            self.renew()  # each place must say the numbers from now on
         if self.varying and self.shapes is None:
             # A slice of another length, a view of another shape: look at what comes out.
             self.shapes = tuple(output.spec.shape for output in self.outputs)
@@ -129,6 +122,22 @@ class Node:
         """Outputs that are views, and may lie elsewhere the next time."""
         return {k for k, base in enumerate(self.views) if base is not None} if self.varying else set()
 
+    def renew(self) -> None:
+        """All of its places are to be made quick again."""
+        for places in self.places.values():
+            for place in places:
+                place.renew()
+
+
+class Location(NamedTuple):
+    """Where an operation is called: the nearest frame of the user's, and the module call it is in."""
+
+    code: Any
+    lasti: int
+    module_call: ModuleCallId | None
+    phase: Phase
+    grad: bool
+
 
 class Leaves(NamedTuple):
     """All leaves of one thread: by storage, and those that are not what they usually are.
@@ -136,11 +145,15 @@ class Leaves(NamedTuple):
     Attributes:
         moved: They took another storage or shape, and nobody has asked yet.
         away: They lie elsewhere in their storage, in the call that is under way.
+        blank: As of `Values`.
+        is_known: Whether the call that is under way may have seen a storage.
     """
 
     homes: dict[int, Leaf]
     moved: list[Leaf]
     away: list[Leaf]
+    blank: Vars
+    is_known: Callable[[Any], bool]
 
 
 class Leaf:
@@ -149,6 +162,9 @@ class Leaf:
     Attributes:
         usual: The storage it was last time.
         sure: The same where nothing else can be that storage; else a callable that gives None.
+        number: The variable that it is until it is written or viewed; -1 when it has none yet.
+        read: Its number among the variables that says that it was read.
+        steady: It is always the same storage: its variable is there from the beginning of each call.
         strict: Another storage means another graph (parameters, buffers).
         rebound: Set when `accept` took another storage than the usual one.
         reshaped: Set when `accept` took another shape than the declared one.
@@ -159,8 +175,9 @@ class Leaf:
     """
 
     __slots__ = (
-        "_among", "cell", "dtype", "geometry", "kind", "lies", "loose", "moves", "rebound", "reshaped",
-        "shape", "shared", "strict", "strides", "sure", "usual", "value",
+        "_among", "_restless", "cell", "dtype", "geometry", "kind", "lies", "loose", "moves", "number",
+        "read", "rebound", "reshaped", "shape", "shared", "steady", "strict", "strides", "sure", "usual",
+        "value",
     )  # fmt: skip
 
     def __init__(
@@ -171,10 +188,13 @@ class Leaf:
         among: Leaves,
     ) -> None:
         self._among = among
+        self._restless = False
         self.shared = False
         self.value = value
         self.cell = cell
         self.strict = strict
+        self.number = self.read = -1
+        self.steady = False
         self.usual: Any = gone
         self.sure: Any = gone
         self.dtype: torch.dtype | None = None
@@ -188,14 +208,11 @@ class Leaf:
         self.rebound = False
         self.reshaped = False
 
-    def accept(
-        self, storage: Any, tensor: torch.Tensor, variables: Vars, from_outside: tuple[int, ...]
-    ) -> bool:
-        """Whether `tensor` may be this leaf in the call that is under way.
+    def accept(self, storage: Any, tensor: torch.Tensor, taken: Vars) -> bool:
+        """Whether `tensor` may be this leaf in the call that is under way, which has not read it yet.
 
         Args:
-            variables: Those known so far in this call.
-            from_outside: Leaves among them that might have taken this storage already.
+            taken: What the same operation has read before it.
         """
         if tensor.dtype is not self.dtype or kind_of(tensor) != self.kind:
             return False
@@ -205,17 +222,19 @@ class Leaf:
             return False
         if not self.moves and not self.strict and (other or is_part(tensor)):
             return False  # from now on it must be looked at where it is read again
+        usual = self.usual() is storage
+        if (self.strict and not usual) or self._among.is_known(storage):
+            return False
+        if any(known() is storage for known in taken):
+            return False
         self._lie(geometry)
         if other:
             self.reshaped = True
             self._among.moved.append(self)
-        if self.usual() is storage:
-            return not any(variables[k]() is storage for k in from_outside)
-        if self.strict or any(known() is storage for known in variables):
-            return False
-        self.bind(storage)
-        self.rebound = True
-        self._among.moved.append(self)
+        if not usual:
+            self.bind(storage)
+            self.rebound = True
+            self._among.moved.append(self)
         return True
 
     def lie(self, tensor: torch.Tensor) -> None:
@@ -245,6 +264,7 @@ class Leaf:
         self.kind = kind_of(tensor)
         if geometry is not None:  # the operation that reads it may have changed the tensor itself since
             _, self.shape, self.strides, self.kind = geometry
+        self.settle()
 
     def bind(self, storage: Any) -> None:
         """From now on this leaf usually is that storage."""
@@ -252,202 +272,162 @@ class Leaf:
         if other is not None and other is not self and other.usual() is storage:
             self.shared = other.shared = True
             other.sure = gone
+            other.settle()
         self._among.homes[id(storage)] = self
+        self._restless |= self.usual is not gone
         self.usual = weakref.ref(storage)
         self.sure = gone if self.shared else self.usual
+        self.settle()
+
+    def move(self) -> None:
+        """From now on it may lie otherwise each time."""
+        self.moves = True
+        self.settle()
+
+    def settle(self) -> None:
+        """Say whether it is steady, once more."""
+        self.steady = (
+            self.cell is not None
+            and self.geometry is not None
+            and not (self.loose or self.moves or self.shared)
+            and (self.strict or not self._restless)
+            and self.is_plain
+        )
+        if self.number >= 0:
+            self._among.blank[self.number] = self.sure if self.steady else gone
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its type alone says how its bytes are read."""
+        return self.kind == str(self.dtype).removeprefix("torch.") and "complex" not in self.kind
 
 
 class Place:
-    """A node on one way through a step.
+    """A node, and what it is wired to.
 
     Attributes:
-        reads: For each input, its variable.
-        leaves: (input, leaf) where a leaf is read for the first time.
-        asks: For an input that is such a leaf, whether it asks for a gradient; only where that matters.
-        outside: (variable, leaf) of every leaf read so far.
+        reads: For each input, its variable's number.
+        leaves: (input, leaf) where a leaf that is not steady is read for the first time.
+        asks: For an input that is a leaf, whether it asks for a gradient; only where that matters.
         makes: (output, variable) for each output with memory of its own.
-        noted: Outputs whose place in their storage is noted each time, since it moves.
-        odd: Its outputs may not be as its node declares: it was reached another way, or in another shape.
-        first_output: How many outputs all places before it have.
-        values: For each input, its value: the node's own wiring, or this way's.
+        turns: (variable, variable): the number of what it writes or views, before and after it.
+        odd: Its outputs may not be as its node declares: it was reached in another shape.
+        values: For each input, its value: the node's own wiring, or another one.
+        ran: Its number among the variables: that it has run; -1 when nobody asks.
+        after: Places that must have run: they made those of its values that lie just like earlier ones.
         through: (input, value) for each input that lies otherwise than its value: as that one does.
         parts: (input, leaf) for each of them that lies as a leaf does, and as nothing known before it.
-        children: What came next, the latest first.
-        graph: The graph that was being recorded when this place was new.
-        check: Whether an operation is this one; its varying arguments if so, else None.
-        run: `check`, the operation itself and its row in one; made when it is recognised first.
+        wiring: As it was declared; None where it is the node's own.
+        children: What came next, the latest first; `before`: the places whose child it is.
+        run: Recognises the operation, runs it and writes its row; None: the slow side has to see it first.
         next: What to call when the next operation comes: the first child's `run`, or `otherwise`.
         otherwise: The dispatch mode's own way, for everything that can't be expected.
-        end: Set when some call ended here.
-        links: The autograd nodes that it made: number, counted from the call's beginning, and name.
-        before: The number that the next autograd node would have got when it ran; -1 when not known.
-        evaluates: Number and name of the autograd node that was being differentiated by it.
-        region: Depth of the first place of the checkpoint or custom Function that it is in; -1: in none.
+        ends: Whether some call ended here.
+        links: The autograd nodes that it made: number, counted from autograd's when it ran, and name.
+        region: The first places of the checkpoints and custom Functions that it is in, outermost first.
+        belongs: In which contexts it was found to be part of the call under way, and of its phase.
+        tells: There is another node that reads the same in a backward: only autograd tells them apart.
     """
 
     __slots__ = (
-        "ambiguous", "asks", "before", "check", "children", "depth", "end", "evaluates", "first_output",
-        "first_var", "func", "graph", "leaves", "lies", "links", "makes", "next", "next_var", "node", "noted",
-        "odd", "offsets", "otherwise", "outside", "parent", "parts", "reads", "region", "run", "through",
-        "values",
+        "after", "ambiguous", "asks", "before", "belongs", "children", "ends", "leaves", "links", "makes",
+        "next", "node", "odd", "otherwise", "parts", "ran", "reads", "region", "run", "tells", "through",
+        "turns", "values", "wiring",
     )  # fmt: skip
 
-    def __init__(self, node: Node, parent: Place | None) -> None:
+    def __init__(self, node: Node, otherwise: Run | None) -> None:
         self.node = node
-        self.func: Any = node.info.func if parent is not None else None
-        self.parent = parent
-        self.depth: int = parent.depth + 1 if parent is not None else -1
         self.children: list[Place] = []
-        self.check: Check = _never
+        self.before: list[Place] = []
         self.run: Run | None = None
-        self.otherwise: Run | None = parent.otherwise if parent is not None else None
-        self.next: Run | None = self.otherwise
+        self.otherwise = otherwise
+        self.next: Run | None = otherwise
+        self.ends = False
         self.reads: tuple[int, ...] = ()
-        self.leaves: list[tuple[int, Leaf]] = []
+        self.leaves: tuple[tuple[int, Leaf], ...] = ()
         self.asks: dict[int, bool] = {}
+        self.ran = -1
+        self.after: tuple[int, ...] = ()
         self.ambiguous: dict[int, Any] = {}  # by input, a values.Where
-        self.noted: tuple[int, ...] = ()
         self.odd = False
-        self.first_output: int = (
-            parent.first_output + len(parent.node.outputs)
-            if parent is not None and parent.parent is not None
-            else 0
-        )
-        self.offsets: dict[ValueId, int] = {}
-        self.lies: dict[ValueId, Geometry] = {}
         self.makes: tuple[tuple[int, int], ...] = ()
+        self.turns: tuple[tuple[int, int], ...] = ()
         self.values: tuple[ValueId | None, ...] = ()
         self.through: tuple[tuple[int, ValueId], ...] = ()
-        self.parts: list[tuple[int, Leaf]] = []
-        self.graph: GraphId = GraphId(-1)
-        self.end: End | None = None
-        self.first_var: int = parent.next_var if parent is not None else 0
-        self.next_var: int = self.first_var
-        self.outside: tuple[tuple[int, Leaf], ...] = parent.outside if parent is not None else ()
+        self.parts: tuple[tuple[int, Leaf], ...] = ()
+        self.wiring: WiringId | None = None
         self.links: tuple[tuple[int, str], ...] = ()
-        self.before = -1
-        self.evaluates: tuple[int, str] | None = None
-        self.region = -1
-
-    def path(self, after: Place | None = None) -> list[Place]:
-        """The places from just after `after` (or the beginning) up to this one, in order."""
-        found: list[Place] = []
-        place = self
-        while place.parent is not None and place is not after:
-            found.append(place)
-            place = place.parent
-        found.reverse()
-        return found
-
-    def note(self, outputs: set[int]) -> None:
-        """From now on note where these outputs lie, and whatever lies in them further on."""
-        if outputs <= set(self.noted):
-            return
-        moving: set[ValueId] = set()
-        ahead: list[tuple[Place, set[int]]] = [(self, outputs)]
-        while ahead:
-            place, more = ahead.pop()
-            more = more - set(place.noted)
-            if more:
-                place.noted = (*place.noted, *sorted(more))
-                place.renew()
-                moving.update(place.node.outputs[output].value for output in more)
-            ahead += [(child, child.lying_in(moving)) for child in place.children]
-
-    def distrust(self, leaf: Leaf | None) -> None:
-        """Whatever reads the memory of this leaf (None: anything) from here on is to be looked at again."""
-        ahead = [self]
-        while ahead:
-            place = ahead.pop()
-            if leaf is None or any(known is leaf and read in place.reads for read, known in place.outside):
-                place.func = None  # until the slow side has passed it
-                place.renew()
-            ahead += place.children
-
-    def coincide(self, values: tuple[ValueId, ...], leaves: tuple[Leaf, ...]) -> bool:
-        """Whether all of these lie alike in the call that is under way."""
-        return len({self.lies.get(value) for value in values} | {leaf.lies for leaf in leaves}) == 1
+        self.region: tuple[Place, ...] = ()
+        self.belongs: set[Any] = set()
+        self.tells = False
 
     def lies_like(self, read: int) -> ValueId | None:
         """The value that an input lies like."""
         return next((value for k, value in self.through if k == read), self.values[read])
 
-    def lying_in(self, values: Container[ValueId | None]) -> set[int]:
-        """Which of its outputs are in the memory of an input that is, or lies like, one of `values`."""
-        through = dict(self.through)
-        inputs = {k for k, value in enumerate(self.values) if through.get(k, value) in values}
+    def lying_in(self, moves: Callable[[ValueId | None], bool]) -> set[int]:
+        """Which of its outputs are in the memory of an input that is, or lies like, a value that moves."""
+        node = self.node
+        inputs = {k for k in range(len(self.values)) if moves(self.lies_like(k))}
         if not inputs:
             return set()
-        views = {output for output, base in enumerate(self.node.views) if base in inputs}
-        return views | {output for read, output in self.node.writes if read in inputs}
+        views = {output for output, base in enumerate(node.views) if base in inputs}
+        return views | {output for read, output in node.writes if read in inputs}
 
     def expect(self, child: Place | None = None) -> None:
         """Say again what comes next, when that has changed; `child` becomes the first to be tried."""
-        if child is not None and self.children[0] is not child:
-            self.children.remove(child)
+        if child is not None and (not self.children or self.children[0] is not child):
+            if self in child.before:
+                self.children.remove(child)
+            else:
+                child.before.append(self)
             self.children.insert(0, child)
-        first = self.children[0].run if self.children and self.end is None else None
+        first = self.children[0].run if self.children and not self.ends else None
         self.next = first if first is not None else self.otherwise
 
     def renew(self, run: Run | None = None) -> None:
         """The function that recognises this place is this one; None: it has to be made again."""
         self.run = run
-        if self.parent is not None:
-            self.parent.expect()
+        for place in self.before:
+            place.expect()
 
     def take_apart(self) -> None:
         """It is not on any way any more; what is behind it may still be asked."""
-        self.children = []
-        self.check = _never
+        self.children, self.before = [], []
         self.run = self.next = self.otherwise = None
 
-    def leaves_before(self, index: int, strict: bool) -> tuple[int, ...]:
-        """Variables of leaves read before input `index` that a leaf must not be confused with.
 
-        Two strict leaves never are one storage.
-        """
-        earlier = [(self.reads[k], leaf) for k, leaf in self.leaves if k < index]
-        found = self.parent.outside if self.parent is not None else ()
-        return tuple(read for read, leaf in (*found, *earlier) if not (strict and leaf.strict))
-
-    def compile(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Make `check` from the arguments of a call that is right."""
-        self.check = Checker(self, args, kwargs, self.node.varying).check()
-        self.renew()
-
-    def vary(self, variables: Vars, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[float] | None:
-        """Whether a call that `check` refused differs in numbers only; from then on they may vary."""
-        node = self.node
-        numbers = scalars_of(args, kwargs)
-        if len(numbers) != len(node.scalars) or (
-            self.check is not _never and all(map(same, numbers, node.scalars))
-        ):
-            return None
-        every = Checker(self, args, kwargs, set(range(len(numbers)))).check()
-        if every(variables, args, kwargs) is None:
-            return None
-        node.let_vary(numbers)
-        self.note(node.moves())
-        self.compile(args, kwargs)
-        return self.check(variables, args, kwargs)
-
-
-class End:
-    """What is known of a graph whose calls end at a place.
+class Way:
+    """A way through a step: the places of a call that has ended, and what is known of such calls.
 
     Attributes:
-        last_writers: Variables made in the call, with the depth and output of their last writer.
+        shapes: By digest, those that its outputs have had.
+        again: It was taken more than once.
+        writers: As `last_writers` gives them, once it was.
     """
 
-    __slots__ = ("graph", "last_writers", "shapes")
+    __slots__ = ("again", "graph", "places", "shapes", "writers")
 
-    def __init__(self, graph: GraphId, place: Place) -> None:
+    def __init__(self, graph: GraphId, places: list[Place]) -> None:
         self.graph = graph
+        self.places = places
         self.shapes: dict[bytes, int] = {}
-        writers: dict[int, tuple[int, int]] = {}
-        for at in place.path():
-            for output, var in at.makes:
-                writers[var] = (at.depth, output)
-            for read, output in at.node.writes:
-                writers[at.reads[read]] = (at.depth, output)
-        self.last_writers = [(var, depth, output) for var, (depth, output) in writers.items()]
+        self.again = False
+        self.writers: list[tuple[int, int, int]] | None = None
+
+
+def last_writers(places: Sequence[Place]) -> list[tuple[int, int, int]]:
+    """Of every variable made or written: its last number, the position and output of its last writer."""
+    writers: dict[int, tuple[int, int]] = {}
+    for position, place in enumerate(places):
+        for output, number in place.makes:
+            writers[number] = (position, output)
+        if place.turns:
+            turned = dict(place.turns)
+            for number, new in place.turns:
+                if number in writers:
+                    writers[new] = writers.pop(number)
+            for read, output in place.node.writes:
+                number = place.reads[read]
+                writers[turned.get(number, number)] = (position, output)
+    return [(number, position, output) for number, (position, output) in writers.items()]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
+from math import copysign
 from threading import get_ident
 from time import perf_counter_ns
 from types import MethodType
@@ -21,9 +22,10 @@ import torch
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Phase
 from graphlens_tracers.pytorch import compat, numerics
-from graphlens_tracers.pytorch.arguments import Tensors, spec_of
+from graphlens_tracers.pytorch.arguments import Tensors, geometry_of, kind_of, spec_of
 from graphlens_tracers.pytorch.bindings import binding
 from graphlens_tracers.pytorch.checks import Arguments, function
+from graphlens_tracers.pytorch.plan import gone, ran
 from graphlens_tracers.pytorch.rows import long
 from graphlens_tracers.wire import AT_ROWS, AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
@@ -52,19 +54,27 @@ def hot(dispatch: Dispatch) -> dict[str, Any]:
     page = dispatch.sink.page
     return {
         "sink": dispatch.sink, "calls": dispatch.calls, "modules": dispatch.modules, "rows": dispatch.rows,
-        "vars": dispatch.values.vars, "moved": dispatch.recorder.moved,
+        "vars": dispatch.values.vars, "gone": gone, "ran": ran, "moved": dispatch.recorder.moved,
+        "offsets": dispatch.values.offsets, "lies": dispatch.values.lies,
+        "coincide": dispatch.values.coincide, "passed": dispatch.calls.places.append,
+        "noted": dispatch.calls.numbers.append, "number": compat.sequence_number,
+        "geometry_of": geometry_of, "kind_of": kind_of, "copysign": copysign,
         "said": dispatch.rows.said, "pairs": dispatch.slots.pairs, "f32": page.f32,
         "u64": page.u64, "long": long, "OTHER": OTHER, "UNFIT": UNFIT, "Tensor": torch.Tensor,
         "Parameter": torch.nn.Parameter,
         "LOW": float("-inf"), "HIGH": float("inf"), "aminmax": numerics.aminmax,
         "grad_enabled": torch.is_grad_enabled, "now": perf_counter_ns, "getframe": sys._getframe,
         "ident": get_ident, "ref": weakref.ref, "spec_of": spec_of, "make": None,
+        "differentiates": dispatch.recorder.links.differentiates,
+        "region_begins": dispatch.recorder.links.region_begins,
     }  # fmt: skip
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
     """Whether a result can be looked at, and has a storage, without further questions."""
-    return type(tensor) in PLAIN and tensor.layout is torch.strided and not tensor.is_nested
+    return (
+        type(tensor) in PLAIN and tensor.layout is torch.strided and not (tensor.is_nested or tensor.is_neg())
+    )
 
 
 def _indented(lines: list[str]) -> list[str]:
@@ -74,18 +84,16 @@ def _indented(lines: list[str]) -> list[str]:
 class Compiler(Arguments):
     """Writes the function of a place that was recognised, from a call of it and what that returned."""
 
-    miss = "break"
-
     def __init__(self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.args, self.kwargs = args, kwargs
-        super().__init__(place, args, kwargs, place.node.varying)
+        super().__init__(place, args, kwargs)
 
     def run(self, dispatch: Dispatch, result: Any, results: Tensors) -> Run:
         """Recognises the operation, runs it and writes its row, all in one."""
         self._at = self.constant(self.place)
         # Called by torch itself: the user's frame is found by counting.
         before = [*self._where(), *self.lines]
-        after = [*self._results(result, results), *self._row()]
+        after = [*self._results(result, results), *self._turns(), *self._row()]
         lines = ["try:", *_indented(before), "except UNFIT:", "    break"]
         lines += self._operation()
         lines += ["try:", *_indented(after), "except Exception as error:"]
@@ -101,26 +109,39 @@ class Compiler(Arguments):
 
     def _where(self) -> list[str]:
         node = self.node
-        before = self.place.parent.node if self.place.parent and self.place.parent.parent else None
-        if node.depth < 0:
+        # It runs once in a call, and is the k-th only when the one before it has run.
+        lines = [f"if vars[{self.constant(node.ran)}] is ran: break"]
+        if node.prior >= 0:
+            lines.append(f"if vars[{self.constant(node.prior)}] is not ran: break")
+        lines += [f"if vars[{self.constant(maker)}] is not ran: break" for maker in self.place.after]
+        if node.location is None:
             # There are no frames to compare where PyTorch's own threads may come along.
-            lines = ["if ident() != self.quick_thread: break"] if compat.has_accelerator() else []
-            # Inside of one backward, grad mode is what it was.
-            same = before is not None and before.depth < 0 and before.grad is node.grad
-            return lines if same else [*lines, f"if grad_enabled() is not {node.grad}: break"]
-        lines = [
+            if compat.has_accelerator():
+                lines.append("if ident() != self.quick_thread: break")
+            lines.append(f"if grad_enabled() is not {node.grad}: break")
+            careful = "" if self.place.tells else "self.careful and "
+            lines.append(f"if {careful}not differentiates({self.constant(node)}): break")
+            return lines
+        if node.module_call is None and node.phase is not Phase.OPTIMIZER:
+            # On a new way it may be where the next step begins.
+            lines.append(f"if self.careful and not self._belongs({self.constant(self.place)}): break")
+        location = self.constant(node.location)
+        where = [
             f"if grad_enabled() is not {node.grad}: break",
             f"if modules.current.id != {self.constant(node.module_call)}: break",
             f"frame = getframe({node.depth + 1} + up)",
-            f"if frame.f_lasti != {self.constant(node.lasti)}: break",
-            f"if frame.f_code is not {self.constant(node.code)}: break",
+            f"if frame.f_lasti != {self.constant(node.location.lasti)}: break",
+            f"if frame.f_code is not {self.constant(node.location.code)}: break",
         ]
         if node.phase is Phase.OPTIMIZER:
-            lines.append("self.located = True")
-            if before is not None and before.is_beside(node):
-                # As long as one `Optimizer.step` runs, its caller is where it was.
-                return ["if not self.located:", *_indented(lines)]
-        return lines
+            # As long as one `Optimizer.step` runs, its caller is where it was.
+            return [
+                *lines,
+                f"if self.located is not {location}:",
+                *_indented(where),
+                f"    self.located = {location}",
+            ]
+        return [*lines, *where]
 
     def _operation(self) -> list[str]:
         node = self.node
@@ -153,10 +174,10 @@ class Compiler(Arguments):
         """A few plain tensors are the common case; everything else goes through `_finish`."""
         node, place = self.node, self.place
         finish = f"if self._finish({self._at}, args, kwargs, result, began, ended - began): return result"
-        leaves = [f"if moved: self._leaves({self._at})"] if place.leaves else []
+        leaves = ["if moved: self._leaves()"] if place.leaves else []
         if not node.outputs:
-            return leaves
-        needed = {k for k, _ in place.makes} | set(place.noted) | {k for k, _ in node.ranged}
+            return [*leaves, "if calls.specs is not None: calls.specs.append(())"]
+        needed = {k for k, _ in place.makes} | set(node.noted) | {k for k, _ in node.ranged}
         if node.shapes is not None or not needed:
             needed |= set(range(len(node.outputs)))
         paths = self._paths(result, results)
@@ -175,8 +196,8 @@ class Compiler(Arguments):
             fits.insert(0, f"len(result) == {len(result)}")
         lines = [f"vars[{self.constant(v)}] = ref({paths[k]}.untyped_storage())" for k, v in place.makes]
         lines += leaves
-        for k in place.noted:
-            lines.append(f"self.values.note({self.constant(node.outputs[k].value)}, {paths[k]})")
+        for k in node.noted:
+            lines.append(f"self.values.lie({self.constant(node.outputs[k].value)}, {paths[k]})")
         if node.ranged:
             lines.append("slot = sink.slots")
             for nth, (k, _) in enumerate(node.ranged):
@@ -184,12 +205,12 @@ class Compiler(Arguments):
             lines.append(f"sink.slots = slot + {node.slots}")
         if node.shapes is not None:
             differ = " or ".join(f"{paths[k]}.shape != {self.constant(s)}" for k, s in enumerate(node.shapes))
-            lines.append(f"if {differ}: calls.reshape({self._at}.parent)")
+            lines.append(f"if {differ}: calls.reshape(len(calls.places))")
         if place.odd:
             lines.append(f"self._compare({self._at}, ({', '.join(paths)},))")
         specs = f"self._specs({self._at}, args, kwargs, result)"
         if len(results) == 1 and paths[0] == "result":
-            specs = "calls.specs.append(spec_of(result))"
+            specs = "calls.specs.append((spec_of(result),))"
         lines.append(f"if calls.specs is not None: {specs}")
         return [f"if {' and '.join(fits)}:", *_indented(lines), "else:", f"    {finish}"]
 
@@ -219,18 +240,36 @@ class Compiler(Arguments):
             f"if not good: self._fact({self._at}.node, {output}, {path})",
         ]
 
+    # ── what it turned ───────────────────────────────────────────────────────────────────────
+
+    def _turns(self) -> list[str]:
+        place, node = self.place, self.node
+        lines = []
+        if len(place.turns) > _UNROLLED:
+            lines.append(f"for old, new in {self.constant(place.turns)}:")
+            lines += ["    vars[new] = vars[old]", "    vars[old] = gone"]
+        else:
+            for old, new in place.turns:
+                old_is, new_is = self.constant(old), self.constant(new)
+                lines += [f"vars[{new_is}] = vars[{old_is}]", f"vars[{old_is}] = gone"]
+        lines.append(f"vars[{self.constant(node.ran)}] = ran")
+        if place.ran >= 0:
+            lines.append(f"vars[{self.constant(place.ran)}] = ran")
+        if node.numbered:
+            lines.append("noted(number())")
+        if place in place.region:
+            lines.append("region_begins()")
+        return lines
+
     # ── its row ──────────────────────────────────────────────────────────────────────────────
 
     def _row(self) -> list[str]:
         node = self.node
-        before = self.place.parent.node if self.place.parent and self.place.parent.parent else None
-        # A block goes on where the node is the next one and the page has not been emptied meanwhile.
-        follows = before is not None and node.id == before.id + 1
-        jumps = "rows.line < 0" if follows else f"sink.seq - {self.constant(node.id)} != rows.line"
         lines = [
             "gap = began - rows.clock >> 6",
-            f"if {jumps} or gap >> 16:",
-            f"    rows.block({self._at}.node, began)",
+            # A block goes on where the node is the next one and the page has not been emptied meanwhile.
+            f"if row - {self.constant(node.id)} != rows.line or gap >> 16:",
+            f"    rows.block({self.constant(node)}, began)",
             "    row = sink.rows",
             "    gap = 0",
             "rows.clock = ended",
@@ -248,7 +287,7 @@ class Compiler(Arguments):
         return [
             *lines,
             f"u64[{at.ROWS}] = sink.rows = row + 1",
-            f"calls.place = place = {self._at}",
-            "self.__torch_dispatch__ = place.next",
+            f"passed({self._at})",
+            f"self.__torch_dispatch__ = {self._at}.next",
             "if rows.later: rows.say_later()",
         ]

@@ -27,7 +27,8 @@ from graphlens_tracers.wire import (
 
 _ROWS_U64 = AT_ROWS // 8
 _TOP = 1 << 31
-_NO_LINE = -1
+_NO_LINE = 1 << 62
+"""No block is open."""
 assert TICK == 1 << 6
 
 
@@ -35,8 +36,7 @@ class Rows:
     """Writes the rows of one thread.
 
     Attributes:
-        line: Sequence number less node of the block that is open: the same all along a block; negative
-            when none is open.
+        line: Row in the page less node of the block that is open: the same all along a block.
         clock: When the last row ended.
         later: What is to be said when the row is written: saying it may empty the page.
     """
@@ -53,7 +53,7 @@ class Rows:
         """Write the row: it is there for every reader as soon as the count of rows is raised."""
         sink = self.sink
         gap = (began - self.clock) >> 6
-        if sink.seq - node.id != self.line or gap >> 16:
+        if sink.rows - node.id != self.line or gap >> 16:
             self.block(node, began)
             gap = 0
         row = sink.rows
@@ -93,7 +93,7 @@ class Rows:
         )
         sink.blocks += 1
         sink.page.u64[at.BLOCKS] = sink.blocks
-        self.line = sink.seq - node.id
+        self.line = sink.rows - node.id
 
     def scalars(self, row: int, node: Node, scalars: Sequence[float]) -> None:
         """The varying arguments of a row, where they are not what this page said last."""

@@ -25,7 +25,6 @@ from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.compiled import Regions
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.modules import Modules
-from graphlens_tracers.pytorch.plan import Place as At
 from graphlens_tracers.pytorch.record import Recorder
 from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.sites import Place, Stacks, codes_of
@@ -234,7 +233,7 @@ class Strand:
     def _begin_at_module(self) -> None:
         """The first module call of a step counts from zero, and belongs to that step."""
         calls = self.calls
-        if calls.begun and calls.place is not calls.root and not self.dispatch.engines:
+        if calls.begun and calls.places and not self.dispatch.engines:
             stack, _, _ = self._common.stacks.user(sys._getframe(3))
             if calls.is_over(stack, loads=False, loose=False, module=True):
                 self.dispatch.end_call()
@@ -265,12 +264,12 @@ class Strand:
             self._optimizers.add(id(optimizer))
             self._name_state(optimizer)
         self.dispatch.optimizer_depth = len(self._common.stacks.user(sys._getframe(2))[0])
-        self.dispatch.located = False
+        self.dispatch.located = None
 
     def optimizer_ended(self, optimizer: Any) -> None:
         """An optimizer's step is over."""
         self.dispatch.optimizer_depth = None
-        self.dispatch.located = False
+        self.dispatch.located = None
         if self.sink is not None:
             self.calls.stepped = True
         stack, _, _ = self._common.stacks.user(sys._getframe(2))
@@ -289,7 +288,7 @@ class Strand:
 
     def _name_state(self, optimizer: Any) -> None:
         """What the optimizer calls the tensors that it keeps: only asked while a step is new."""
-        states = self.recorder.states
+        states = self.recorder.inputs.states
         for parameter, state in optimizer.state.items():
             named = self.modules.tensor_name(parameter)
             owner = named[1] if named is not None else "?"
@@ -317,7 +316,8 @@ class Strand:
                 self.recorder.resolve()
             if not self.dispatch.engines:
                 self.modules.again.clear()
-            self.recorder.links.engines.append(Engine(self.calls.place, roots))
+            self.recorder.links.engines.append(Engine(len(self.calls.places), roots))
+            self.dispatch.be_careful()
         self.dispatch.engines += 1
 
     def backward_ended(self) -> None:
@@ -337,12 +337,12 @@ class Strand:
             if stack:
                 self._step_ended(stack)
 
-    def function_begins(self) -> At | None:
-        """A custom autograd Function is being applied: after which place; None when nobody looks."""
+    def function_begins(self) -> int | None:
+        """A custom autograd Function is being applied: after how many operations; None when nobody looks."""
         if self.sink is None or not self.seen or self.dispatch.idle:
             return None
-        self.recorder.links.enter_function(self.calls.place)
-        return self.calls.place
+        self.recorder.links.enter_function()
+        return len(self.calls.places)
 
     def function_ended(self) -> None:
         """It is over."""

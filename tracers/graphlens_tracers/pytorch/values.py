@@ -1,38 +1,124 @@
 """Which value a tensor is: identity by storage, version and geometry, never by `id()` alone.
 
 This is the slow side's bookkeeping for the call that is under way. Recognised places leave no
-trace here; `Values.follow` catches up along the way when the slow side is needed again.
+trace here but in `vars`; `Values.follow` catches up when the slow side is needed again.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from graphlens_tracers.events import Phase, Spec, ValueId
 from graphlens_tracers.pytorch.arguments import Geometry, contiguous, geometry_of, home_of
-from graphlens_tracers.pytorch.autograd import Numbers
 from graphlens_tracers.pytorch.checks import Vars
-from graphlens_tracers.pytorch.plan import Leaf, Node, Place, gone
+from graphlens_tracers.pytorch.plan import Leaf, Node, Place, gone, ran
+
+if TYPE_CHECKING:
+    from graphlens_tracers.pytorch.calls import Calls
 
 _ALIKE = ("aten.detach", "aten.alias", "aten.lift_fresh")
 """Views that always lie like what they are views of."""
+_TURN = ("aten.t.default", "aten.transpose.int")
+"""Views of which the second undoes the first."""
 
 
-class _Variable:
-    """A storage in this call: its newest value, and how every view of it lies, with the version it saw."""
+class _View(NamedTuple):
+    """One of the tensors that share a storage.
 
-    __slots__ = ("doubles", "last", "outside", "version", "views")
+    Attributes:
+        version: The storage's when it was made.
+        origin: What made it of what; a view of the same origin always lies like it. None: nobody knows.
+    """
 
-    def __init__(self, last: ValueId) -> None:
-        self.last = last
-        self.outside = False
+    value: ValueId
+    version: int
+    origin: Any
+
+
+class Variable:
+    """A storage in this call, and what has been done to it.
+
+    Attributes:
+        number: By this the quick side knows it: see `plan.py`.
+        home: Weak reference to the storage.
+        leaf: What it is from outside; None when it was made in this call.
+        last: Its newest value; `version`: how often it was written.
+        views: Every way that a tensor of it lies, and as which value it was seen first.
+        doubles: Other values that lie like one of `views`.
+    """
+
+    __slots__ = ("_fresh", "_root", "_stale", "doubles", "home", "last", "leaf", "number", "version", "views")
+
+    def __init__(self, value: ValueId, home: Any, leaf: Leaf | None = None) -> None:
+        self.number = -1
+        self.home = home
+        self.leaf = leaf
+        self.last = value
         self.version = 0
-        self.views: dict[Geometry, tuple[ValueId, int]] = {}
-        self.doubles: dict[Geometry, set[ValueId]] = {}  # other values that lie like one of `views`
+        self.views: dict[Geometry, _View] = {}
+        self.doubles: dict[Geometry, set[ValueId]] = {}
+        self._root = value
+        # Sums of the views that are up to date, and of those that are not: of whatever order.
+        self._fresh = _mark(value)
+        self._stale = 0
+
+    @property
+    def content(self) -> tuple[int, int, int, int]:
+        """Equal for two variables that are the same, and were written and viewed alike."""
+        return self._root, self.last, self._stale, self._fresh
+
+    def write(self, value: ValueId, geometry: Geometry | None, like: ValueId | None) -> None:
+        """It is changed in place by an operation that was given the tensor of the value `like`."""
+        self.version += 1
+        self.last = value
+        self._stale ^= self._fresh
+        self._fresh = 0
+        old = self.views.get(geometry) if geometry is not None else None
+        if geometry is not None and old is not None and old.value == like:
+            del self.views[geometry]  # the very same tensor: not another one that lies alike
+        self._fresh ^= _mark(value)
+        if geometry is not None:
+            self._see(value, geometry, None)
+
+    def see(self, value: ValueId, geometry: Geometry | None, origin: Any, always: bool) -> bool:
+        """There is a tensor of it that lies so; False when it always lies like one that was seen.
+
+        Args:
+            always: It does so, if one lies like it now.
+        """
+        if geometry is None:
+            return True
+        old = self.views.get(geometry)
+        alike = old is not None and old.version == self.version
+        if alike and (always or (old is not None and origin is not None and old.origin == origin)):
+            return False
+        self._see(value, geometry, origin)
+        self._fresh ^= _mark(value)
+        return True
+
+    def _see(self, value: ValueId, geometry: Geometry, origin: Any) -> None:
+        old = self.views.get(geometry)
+        if old is None or old.version != self.version:
+            # The first one stays: a saved tensor that comes back as another object is what made
+            # the memory, not the `detach` that kept it.
+            self.views[geometry] = _View(value, self.version, origin)
+        if old is not None and (origin is None or old.origin != origin):
+            self.doubles.setdefault(geometry, set()).update((old.value, value))
+
+    def part(self, leaf: Leaf) -> None:
+        """Something from outside lies in it, and like nothing that was seen so far."""
+        if leaf.lies is not None and leaf.lies not in self.views:
+            # Never up to date: whoever reads it reads what the memory holds now.
+            self.views[leaf.lies] = _View(leaf.value, -1, None)
+            self._stale ^= _mark(leaf.value)
+
+
+def _mark(value: ValueId) -> int:
+    return hash((value, "view"))
 
 
 class _Met(NamedTuple):
@@ -40,7 +126,7 @@ class _Met(NamedTuple):
 
     tensor: weakref.ref[torch.Tensor]
     value: ValueId
-    variable: int
+    variable: Variable
     version: int
     geometry: Geometry | None
 
@@ -79,213 +165,434 @@ class Values:
     """The values of one call so far.
 
     Attributes:
-        vars: Storages made or first read in this call, by number; the first `count` are in use.
+        vars: By number, a weak reference to the storage that is this variable now, if there is one.
+        blank: The same at the beginning of every call: the steady leaves are there.
         counts: How often each kind of operation ran at each place of the source.
-        numbers: Which place made which autograd node.
         leaves: Those that were read; `outer`: those and the parts of them.
-        views: Which place made a view, and as which output.
-        offsets: Where views lie in their storage, of those whose place notes it.
+        restless: Those that were read and are not steady.
+        makers: Which node makes a value, and as which output; `views`: the same of those that are views.
+        offsets: Where views lie in their storage, of those whose node notes it.
         lies: The same in full: what moves does not lie where its node says.
         forward: The first operation of the forward phase that has run.
-        at: The place up to which all this is known.
+        at: How many places of the call are known here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
         self.vars: Vars = []
-        self.count = 0
+        self.blank: Vars = []
         self.forward: Node | None = None
         self.leaves: set[ValueId] = set()
         self.outer: dict[ValueId, Leaf] = {}
-        self.views: dict[ValueId, tuple[Place, int]] = {}
+        self.restless: list[Leaf] = []
+        self.makers: dict[ValueId, tuple[Node, int]] = {}
+        self.views: dict[ValueId, tuple[Node, int]] = {}
         self.offsets: dict[ValueId, int] = {}
         self.lies: dict[ValueId, Geometry] = {}
         self.counts: dict[Any, int] = {}
-        self.numbers = Numbers()
-        self._variables: list[_Variable] = []
-        self._homes: dict[int, int] = {}
+        self.alike: dict[ValueId, Place] = {}
+        """Views that lie just like earlier ones, and what made them."""
+        self.cells: dict[int, Leaf] = {}
+        """Leaves with a storage that outlives a call, by its id."""
+        self.at = 0
+        self._numbers: dict[tuple[int, ...], int] = {}
+        self._leaf_of: dict[int, Leaf] = {}  # by number
+        self._readers: dict[ValueId, list[Place]] = {}  # whose outputs are in the memory of a value
+        self._homes: dict[int, Variable] = {}
+        self._by_number: dict[int, Variable] = {}
         self._tensors: dict[int, _Met] = {}
-        self.at: Place | None = None
+        self._seen: set[int] = set()  # ids of storages, of some that are gone, too
+        self._seen_to = 0
 
-    def begin(self, root: Place) -> None:
+    def begin(self) -> None:
         """A new call."""
-        self.count = 0
+        self.vars[:] = self.blank
         self.forward = None
         self.leaves.clear()
         self.outer.clear()
-        self.views.clear()
+        self.restless.clear()
         self.offsets.clear()
         self.lies.clear()
         self.counts.clear()
-        self.numbers.clear()
-        self._variables.clear()
+        self.alike.clear()
         self._homes.clear()
+        self._by_number.clear()
+        self._seen.clear()
+        self._seen_to = 0
         self._tensors.clear()
-        self.at = root
+        self.at = 0
 
-    def follow(self, place: Place, specs: list[Spec] | None) -> None:
-        """Catch up with the places that were recognised since the slow side last looked.
+    def clear_numbers(self) -> None:
+        """Between two calls: no place is known any more, and no variable has a number."""
+        self.vars.clear()
+        self.blank.clear()
+        self._numbers.clear()
+        self._leaf_of.clear()
+        self._readers.clear()
+
+    # ── numbers ──────────────────────────────────────────────────────────────────────────────
+
+    def slot(self) -> int:
+        """A number that nothing has yet."""
+        self.vars.append(gone)
+        self.blank.append(gone)
+        return len(self.vars) - 1
+
+    def _number(self, variable: Variable) -> int:
+        content = variable.content
+        number = self._numbers.get(content)
+        if number is None:
+            number = self._numbers[content] = self.slot()
+        return number
+
+    def numbered(self, number: int) -> Variable:
+        """The variable that has a number in this call."""
+        return self._by_number[number]
+
+    def is_from(self, number: int, leaf: Leaf) -> bool:
+        """Whether a variable of this number is, or was, that leaf."""
+        return self._leaf_of.get(number) is leaf
+
+    # ── what is read ─────────────────────────────────────────────────────────────────────────
+
+    def variable_of(self, tensor: torch.Tensor) -> Variable | None:
+        """The variable that holds a tensor; None when its storage is new to this call."""
+        return self.variable_at(home_of(tensor))
+
+    def variable_at(self, home: Any) -> Variable | None:
+        """The variable of a storage; None when it is new to this call."""
+        known = self._homes.get(id(home))
+        if known is not None and known.home() is home:
+            return known
+        leaf = self.cells.get(id(home))
+        if leaf is None or not leaf.steady or leaf.usual() is not home or leaf.value in self.leaves:
+            return None
+        if leaf.number < 0 or self.vars[leaf.number] is not leaf.sure:
+            return None
+        return self.read(leaf, leaf.geometry)
+
+    def may_know(self, home: Any) -> bool:
+        """Whether this call may have made or read a storage; False: it surely has not."""
+        places = self._calls.places
+        variables, seen = self.vars, self._seen
+        for position in range(self._seen_to, len(places)):
+            place = places[position]
+            for _, number in place.makes:
+                seen.add(id(variables[number]()))
+            for _, number in place.turns:
+                seen.add(id(variables[number]()))
+            for index, _ in place.leaves:
+                seen.add(id(variables[place.reads[index]]()))
+        self._seen_to = len(places)
+        leaf = self.cells.get(id(home))
+        steady = leaf is not None and leaf.steady and leaf.usual() is home
+        return steady or id(home) in seen or id(home) in self._homes
+
+    def read(self, leaf: Leaf, geometry: Geometry | None) -> Variable:
+        """A leaf is read for the first time in this call; it is bound to its storage already."""
+        variable = Variable(leaf.value, leaf.usual, leaf)
+        if leaf.number < 0:
+            leaf.number, leaf.read = self._number(variable), self.slot()
+            self._leaf_of[leaf.number] = leaf
+            leaf.settle()
+        variable.number = leaf.number
+        if geometry is not None:
+            variable.views[geometry] = _View(leaf.value, 0, None)
+        self.vars[leaf.number], self.vars[leaf.read] = leaf.usual, ran
+        self._by_number[leaf.number] = variable
+        self.leaves.add(leaf.value)
+        self.outer[leaf.value] = leaf
+        if not leaf.steady:
+            self.restless.append(leaf)
+        self._settle(variable)
+        return variable
+
+    def _settle(self, variable: Variable) -> None:
+        home = variable.home()
+        if home is not None:
+            self._homes[id(home)] = variable
+
+    def moving(self) -> set[ValueId]:
+        """Leaves that were read and may lie otherwise each time."""
+        return {leaf.value for leaf in self.restless if leaf.moves}
+
+    # ── what has run ─────────────────────────────────────────────────────────────────────────
+
+    def follow(self) -> None:
+        """Catch up with the places that were recognised since the slow side last looked."""
+        places, specs = self._calls.places, self._calls.specs
+        if self.at == len(places):
+            return
+        touched: dict[Variable, None] = {}
+        for position in range(self.at, len(places)):
+            place = places[position]
+            lie: Sequence[Geometry | None] = place.node.lies
+            if specs is not None:
+                lie = [lies_as(spec) for spec in specs[position]]
+            if place.node.noted and self.lies:
+                outputs = place.node.outputs
+                lie = [self.lies.get(o.value, known) for o, known in zip(outputs, lie, strict=True)]
+            touched.update(dict.fromkeys(self._recognised(place, lie)))
+        for variable in touched:  # only now each is where `vars` says
+            variable.home = self.vars[variable.number]
+            self._settle(variable)
+        self.at = len(places)
+
+    def _recognised(self, place: Place, lie: Sequence[Geometry | None]) -> list[Variable]:
+        """What a recognised place did to the values; gives the variables that it made or turned."""
+        by_number = self._by_number
+        for index, leaf in place.leaves:
+            if place.reads[index] not in by_number:
+                self._read_again(leaf)
+        variables: list[Variable] = []
+        for number in place.reads:
+            variable = by_number.get(number)
+            if variable is None:
+                variable = self._read_again(self._leaf_of[number])
+            variables.append(variable)
+        for index, leaf in place.parts:
+            self.outer[leaf.value] = leaf
+            variables[index].part(leaf)
+        changed = [
+            self._made(place.node, output, number, gone, lie[output]) for output, number in place.makes
+        ]
+        if place.node.changes:
+            for value in self._change(place.node, variables, place.values, place.through, lie):
+                self.alike[value] = place
+        turned = [(by_number.pop(number), new) for number, new in place.turns]
+        for variable, new in turned:
+            variable.number = new
+            by_number[new] = variable
+            changed.append(variable)
+        self._count(place.node)
+        return changed
+
+    def _read_again(self, leaf: Leaf) -> Variable:
+        number, known = leaf.number, self.vars[leaf.number]
+        variable = self.read(leaf, leaf.geometry if leaf.steady else leaf.lies)
+        self.vars[number] = known  # it may have been written since: then it is another by now
+        return variable
+
+    def _made(self, node: Node, output: int, number: int | None, home: Any, lie: Geometry | None) -> Variable:
+        value = node.outputs[output].value
+        variable = Variable(value, home)
+        variable.number = self._number(variable) if number is None else number
+        if lie is not None:
+            variable.views[lie] = _View(value, 0, None)
+        self._by_number[variable.number] = variable
+        return variable
+
+    def _change(
+        self,
+        node: Node,
+        variables: Sequence[Variable],
+        values: Sequence[ValueId | None],
+        through: Sequence[tuple[int, ValueId]],
+        lie: Sequence[Geometry | None],
+    ) -> list[ValueId]:
+        """What it wrote, and the views that it made; gives those that lie just like an earlier one."""
+        alike: list[ValueId] = []
+        for read, output in node.writes:
+            like = next((value for k, value in through if k == read), values[read])
+            variables[read].write(node.outputs[output].value, lie[output], like)
+        for output, base in enumerate(node.views):
+            if base is None:
+                continue
+            value = node.outputs[output].value
+            origin = (node.token, values[base], through) if node.token is not None else None
+            always = node.info.name.startswith(_ALIKE) or self._turns_back(node, values[base])
+            if not variables[base].see(value, lie[output], origin, always):
+                alike.append(value)
+        return alike
+
+    def _turns_back(self, node: Node, read: ValueId | None) -> bool:
+        """Whether it undoes the view that it reads."""
+        made = self.views.get(read) if read is not None and node.info.name in _TURN else None
+        return made is not None and node.token is not None and made[0].token == node.token
+
+    def _count(self, node: Node) -> None:
+        self.counts[node.stem] = self.counts.get(node.stem, 0) + 1
+        if self.forward is None and node.phase is Phase.FORWARD:
+            self.forward = node
+
+    def add(
+        self,
+        node: Node,
+        variables: Sequence[Variable],
+        values: Sequence[ValueId | None],
+        through: Sequence[tuple[int, ValueId]],
+        parts: Sequence[tuple[int, Leaf]],
+        lie: Sequence[Geometry | None],
+        homes: Sequence[tuple[int, Any]],
+    ) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...], list[ValueId]]:
+        """What running this node did to the values.
+
+        Gives what it made, the numbers that have changed, and the views that lie just like earlier ones.
 
         Args:
-            specs: Of all outputs so far, where they are not as declared.
+            lie: Where its outputs are.
+            homes: (output, storage) of those that have memory of their own.
         """
-        if place is self.at:
-            return
-        for at in place.path(self.at):
-            outputs = at.node.outputs
-            if specs is not None:
-                here = specs[at.first_output : at.first_output + len(outputs)]
-                lie = [lies_as(spec) for spec in here]
-            else:
-                lie = [lies_as(output.spec) for output in outputs]
-            self.add(at, [self.lies.get(o.value, known) for o, known in zip(outputs, lie, strict=True)])
-        self.at = place
+        before = [(variable, variable.content) for variable in dict.fromkeys(variables)]
+        for index, leaf in parts:
+            self.outer[leaf.value] = leaf
+            variables[index].part(leaf)
+        makes: list[tuple[int, int]] = []
+        for output, home in homes:
+            variable = self._made(node, output, None, weakref.ref(home), lie[output])
+            self.vars[variable.number] = variable.home
+            self._settle(variable)
+            makes.append((output, variable.number))
+        alike = self._change(node, variables, values, through, lie)
+        turns: list[tuple[int, int]] = []
+        for variable, content in before:
+            if variable.content != content:
+                old, new = variable.number, self._number(variable)
+                turns.append((old, new))
+                variable.number = new
+                if variable.leaf is not None:
+                    self._leaf_of.setdefault(new, variable.leaf)
+        for old, new in turns:
+            self._by_number[new] = self._by_number.pop(old)
+            self.vars[new], self.vars[old] = self.vars[old], gone
+        self.vars[node.ran] = ran
+        self._count(node)
+        self.at += 1
+        return tuple(makes), tuple(turns), alike
 
-    def note(self, value: ValueId, tensor: torch.Tensor) -> None:
+    def reads(self, place: Place) -> None:
+        """From now on this place is one of those that may lie in what moves."""
+        if any(base is not None for base in place.node.views) or place.node.writes:
+            for index in range(len(place.values)):
+                value = place.lies_like(index)
+                if value is not None:
+                    self._readers.setdefault(value, []).append(place)
+
+    def note(self, node: Node, outputs: set[int]) -> None:
+        """From now on note where these outputs lie, and whatever lies in them further on."""
+        ahead: list[tuple[Node, set[int]]] = [(node, outputs)]
+        while ahead:
+            at, more = ahead.pop()
+            more = more - set(at.noted)
+            if not more:
+                continue
+            at.noted = (*at.noted, *sorted(more))
+            at.renew()
+            moving = {at.outputs[output].value for output in more}
+            for value in moving:
+                for place in self._readers.get(value, ()):
+                    ahead.append((place.node, place.lying_in(moving.__contains__)))
+
+    def lie(self, value: ValueId, tensor: torch.Tensor) -> None:
         """Where a value that moves lies in this call."""
         geometry = geometry_of(tensor)
         if geometry is not None:
             self.offsets[value] = geometry[0]
             self.lies[value] = geometry
 
-    def add(self, place: Place, lie: Sequence[Geometry | None]) -> None:
-        """What running this place did to the values; `lie`: where its outputs are."""
-        node = place.node
-        self.count = max(self.count, place.next_var)
-        if self.forward is None and node.phase is Phase.FORWARD:
-            self.forward = node
-        self.counts[node.key[:-1]] = self.counts.get(node.key[:-1], 0) + 1
-        self.numbers.add(place)
-        for index, leaf in place.leaves:
-            self._grow(place.reads[index], leaf.value)
-            self._variables[place.reads[index]].outside = True
-            self.leaves.add(leaf.value)
-            self.outer[leaf.value] = leaf
-            self._see(place.reads[index], leaf.lies, leaf.value)
-        for index, leaf in place.parts:
-            self.outer[leaf.value] = leaf
-            if leaf.lies is not None:
-                # Never up to date: whoever reads it reads what the memory holds now.
-                self._variables[place.reads[index]].views.setdefault(leaf.lies, (leaf.value, -1))
-        for output, variable in place.makes:
-            self._grow(variable, node.outputs[output].value)
-            self._see(variable, lie[output], node.outputs[output].value)
-        for read, output in node.writes:
-            known = self._variables[place.reads[read]]
-            known.version += 1
-            known.last = node.outputs[output].value
-            here = lie[output]
-            old = known.views.get(here) if here is not None else None
-            if here is not None and old is not None and old[0] == place.lies_like(read):
-                del known.views[here]  # the very same tensor: not another one that lies alike
-            self._see(place.reads[read], here, known.last)
-        for output, base in enumerate(node.views):
-            if base is not None:
-                view = node.outputs[output]
-                self.views[view.value] = (place, output)
-                known, here = self._variables[place.reads[base]], lie[output]
-                old = known.views.get(here) if here is not None else None
-                if old is not None and old[1] == known.version and node.info.name.startswith(_ALIKE):
-                    continue
-                self._see(place.reads[base], lie[output], view.value)
-        self.at = place
+    def coincide(self, values: tuple[ValueId, ...], leaves: tuple[Leaf, ...]) -> bool:
+        """Whether all of these lie alike in the call that is under way."""
+        return len({self.lies.get(value) for value in values} | {leaf.lies for leaf in leaves}) == 1
 
-    def remember(self, tensor: torch.Tensor, variable: int, value: ValueId) -> None:
+    # ── which value ──────────────────────────────────────────────────────────────────────────
+
+    def remember(self, tensor: torch.Tensor, variable: Variable, value: ValueId) -> None:
         """This very tensor object is that value, until its storage is written."""
-        known = self._variables[variable]
         self._tensors[id(tensor)] = _Met(
-            weakref.ref(tensor), value, variable, known.version, geometry_of(tensor)
+            weakref.ref(tensor), value, variable, variable.version, geometry_of(tensor)
         )
 
     def forget_tensors(self) -> None:
         """Keep no reference to any tensor: what they are is known by their storages, too."""
         self._tensors.clear()
 
-    def variable_of(self, tensor: torch.Tensor) -> int | None:
-        """The variable that holds a tensor; None when its storage is new to this call."""
-        return self.variable_at(home_of(tensor))
-
-    def variable_at(self, home: Any) -> int | None:
-        """The variable of a storage; None when it is new to this call."""
-        variable = self._homes.get(id(home))
-        return variable if variable is not None and self.vars[variable]() is home else None
-
     def value_of(
-        self, tensor: torch.Tensor, variable: int, geometry: Geometry | None
+        self, tensor: torch.Tensor, variable: Variable, geometry: Geometry | None
     ) -> tuple[ValueId, ValueId | None]:
         """Which value a tensor of a known variable reads, and which one it lies like if not like that."""
-        known = self._variables[variable]
         seen = self._met(tensor, variable, geometry)
         view: tuple[ValueId, int] | None = None
         if seen is not None:
             view = seen.value, seen.version
-        elif geometry is not None:
-            view = known.views.get(geometry)
+        elif geometry is not None and geometry in variable.views:
+            view = variable.views[geometry][:2]
         if view is None:
-            return known.last, None
-        return (view[0], None) if view[1] == known.version else (known.last, view[0])
+            return variable.last, None
+        return (view[0], None) if view[1] == variable.version else (variable.last, view[0])
 
-    def knows(self, tensor: torch.Tensor, variable: int, geometry: Geometry | None) -> bool:
+    def behind(self, values: Iterable[ValueId | None]) -> tuple[int, ...]:
+        """Which places made those of these values that lie just like earlier ones: that they have run."""
+        found = []
+        for value in values:
+            place = self.alike.get(value) if value is not None else None
+            if place is not None:
+                found.append(place.ran)
+        return tuple(found)
+
+    def knows(self, tensor: torch.Tensor, variable: Variable, geometry: Geometry | None) -> bool:
         """Whether this very tensor object was met before in this call, lying so."""
         return self._met(tensor, variable, geometry) is not None
 
-    def _met(self, tensor: torch.Tensor, variable: int, geometry: Geometry | None) -> _Met | None:
+    def _met(self, tensor: torch.Tensor, variable: Variable, geometry: Geometry | None) -> _Met | None:
         seen = self._tensors.get(id(tensor))
-        if seen is None or seen.tensor() is not tensor or seen.variable != variable:
+        if seen is None or seen.tensor() is not tensor or seen.variable is not variable:
             return None
         return seen if seen.geometry == geometry else None
 
-    def is_part(self, variable: int, geometry: Geometry | None) -> bool:
+    def is_part(self, variable: Variable, geometry: Geometry | None) -> bool:
         """Whether a tensor of a variable from outside lies as nothing that was seen of it."""
-        known = self._variables[variable]
-        return known.outside and geometry is not None and geometry not in known.views
+        return variable.leaf is not None and geometry is not None and geometry not in variable.views
+
+    def _note_at(self, node: Node, output: int, geometry: Geometry) -> None:
+        """From now on note where an output lies: in this call it is there."""
+        if output not in node.noted:
+            self.note(node, {output})
+            self.offsets[node.outputs[output].value] = geometry[0]
+            self.lies[node.outputs[output].value] = geometry
+
+    def is_free(self, variable: Variable) -> bool:
+        """Whether the memory of a variable is as it came from outside, without a view of it made here."""
+        return variable.version == 0 and all(view.value in self.outer for view in variable.views.values())
 
     def ambiguous(
         self,
         geometry: Geometry | None,
-        variable: int,
+        variable: Variable,
         value: ValueId | None,
-        outside: tuple[tuple[int, Leaf], ...],
         certain: bool,
-        varied: bool,
     ) -> Where | None:
         """Where a tensor that lies like `value` must be, when there are other views of the same storage.
 
         Args:
-            outside: (variable, leaf) of those that were read.
             certain: This very tensor object is known to be that value.
-            varied: Shapes have not always been those that are declared.
         """
         if geometry is None:
             return None
-        where = self._other_views(geometry, variable, value, outside)
-        doubles = self._variables[variable].doubles.get(geometry)
-        if doubles is None or certain or not (varied or any(double in self.lies for double in doubles)):
+        where = self._other_views(geometry, variable, value)
+        doubles = variable.doubles.get(geometry)
+        may_part = self._calls.varied or (doubles is not None and any(one in self.lies for one in doubles))
+        if doubles is None or certain or not may_part:
             return where
-        leaves = tuple(leaf for _, leaf in outside if leaf.value in doubles)
+        leaf = variable.leaf
+        leaves = (leaf,) if leaf is not None and leaf.value in doubles else ()
         same = tuple(sorted(doubles - {leaf.value for leaf in leaves}))
-        for place in self.at.path() if self.at is not None else ():
-            place.note({k for k, output in enumerate(place.node.outputs) if output.value in doubles})
+        for place in self._calls.places:
+            outputs = {k for k, output in enumerate(place.node.outputs) if output.value in doubles}
+            if outputs:
+                self.note(place.node, outputs)
         for double in same:
             self.lies[double] = geometry
         return (where or Where())._replace(same=same, leaves=leaves)
 
-    def _other_views(
-        self,
-        geometry: Geometry,
-        variable: int,
-        value: ValueId | None,
-        outside: tuple[tuple[int, Leaf], ...],
-    ) -> Where | None:
+    def _other_views(self, geometry: Geometry, variable: Variable, value: ValueId | None) -> Where | None:
         offset, shape, strides, kind = geometry
-        loose = False
-        others = [other for other in self._variables[variable].views if other != geometry]
-        for read, leaf in outside:
-            if read == variable:
-                if leaf.moves and value is not None:
-                    known = leaf if value == leaf.value else self.outer.get(value)
-                    return Where(leaf=known) if known is not None else Where(at=value)
-                loose |= leaf.loose  # there may be views of it that were not seen yet
-        if loose and shape and value not in self.views:
+        others = [other for other in variable.views if other != geometry]
+        leaf = variable.leaf
+        if leaf is not None and leaf.moves and value is not None:
+            known = leaf if value == leaf.value else self.outer.get(value)
+            return Where(leaf=known) if known is not None else Where(at=value)
+        loose = leaf is not None and leaf.loose  # there may be views of it that were not seen yet
+        if loose and shape and (value not in self.views or value in self.alike):
             where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
             return where._replace(shape=shape, offset=offset or None, kind=kind)
         if not others:
@@ -294,60 +601,20 @@ class Values:
             read_as = kind if any(other[1] == shape and other[3] != kind for other in others) else None
             view = self.views.get(value) if value is not None else None
             where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
-            if view is None:
-                return where._replace(offset=offset, kind=read_as)
+            moves = view is not None and (view[1] in view[0].noted or bool(view[0].scalars))
+            if view is None or not moves:
+                made = self.makers.get(value) if value is not None and self._calls.varied else None
+                if made is None:
+                    return where._replace(offset=offset, kind=read_as)  # nothing says where: it stays
+                self._note_at(*made, geometry)  # not even what it is a view of need lie as it did
+                return Where(at=value)
             # A slice that moves from step to step: where it lay is noted when it is made.
-            place, output = view
-            if output not in place.noted and not place.node.scalars:
-                return where._replace(offset=offset, kind=read_as)  # nothing says where: it stays
-            if output not in place.noted:
-                place.note({output})
-                self.offsets[place.node.outputs[output].value] = offset
-                self.lies[place.node.outputs[output].value] = geometry
+            node, output = view
+            self._note_at(node, output, geometry)
             return where._replace(view=value, kind=read_as)
         if any(len(other[1]) == len(shape) for other in others):
             return Where(shape=shape)
         return Where(dims=len(shape))
-
-    def is_free(self, variable: int) -> bool:
-        """Whether the memory of a variable is as it came from outside, without a view of it made here."""
-        known = self._variables[variable]
-        return known.version == 0 and all(value in self.outer for value, _ in known.views.values())
-
-    def make(self, home: Any) -> int:
-        """The number of a new variable for a storage; its value is told by `add`."""
-        variable = self.count
-        self.count += 1
-        self.reserve(self.count)
-        self.vars[variable] = weakref.ref(home)
-        self._homes[id(home)] = variable
-        return variable
-
-    def reserve(self, count: int) -> None:
-        """Make room for so many variables."""
-        missing = count - len(self.vars)
-        if missing > 0:
-            self.vars.extend([gone] * (missing + 64))
-
-    def _grow(self, variable: int, value: ValueId) -> None:
-        while len(self._variables) <= variable:
-            self._variables.append(_Variable(value))
-        self._variables[variable] = _Variable(value)
-        home = self.vars[variable]()
-        if home is not None:
-            self._homes[id(home)] = variable
-
-    def _see(self, variable: int, geometry: Geometry | None, value: ValueId) -> None:
-        if geometry is None:
-            return
-        known = self._variables[variable]
-        old = known.views.get(geometry)
-        if old is None or old[1] != known.version:
-            # The first one stays: a saved tensor that comes back as another object is what made
-            # the memory, not the `detach` that kept it.
-            known.views[geometry] = (value, known.version)
-        if old is not None:
-            known.doubles.setdefault(geometry, set()).update((old[0], value))
 
 
 def lies_as(spec: Spec) -> Geometry:
