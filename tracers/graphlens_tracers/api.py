@@ -8,6 +8,9 @@ from typing import Literal, Protocol
 from graphlens_tracers.events import Event
 
 Level = Literal["structure", "health"]
+SET_BY_US = "GRAPHLENS_SET"
+"""The variable that names those which we have put into the environment, for child processes, too."""
+
 LEVELS: tuple[Level, ...] = ("structure", "health")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphlens_tracers import discover
-from graphlens_tracers.api import LEVELS, Options, Tracer, TracerSpec
+from graphlens_tracers.api import LEVELS, SET_BY_US, Options, Tracer, TracerSpec
 from graphlens_tracers.sink import LogSink, complain, ends, open_sink
 
 _tracers: dict[str, Tracer] = {}
@@ -27,7 +27,9 @@ def before(trigger: str) -> None:
     """The framework is about to be imported: set what it reads from the environment meanwhile."""
     spec = _spec(trigger)
     for name, value in (*spec.environment, *(() if _compiled(os.environ) else spec.uncompiled)):
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            os.environ[SET_BY_US] = f"{os.environ.get(SET_BY_US, '')} {name}".strip()
 
 
 def after(trigger: str) -> None:

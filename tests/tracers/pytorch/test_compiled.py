@@ -149,6 +149,35 @@ def test_by_default_nothing_is_compiled_and_that_is_said(tmp_path: Path) -> None
     assert "failed" not in gaps
 
 
+OPERATORS = """
+import os, torch
+from torch._higher_order_ops import associative_scan, scan, while_loop
+from torch._higher_order_ops.map import map as map_over
+
+torch.manual_seed(0)
+x = torch.randn(4, requires_grad=True)
+for step in range(3):
+    y = torch.cond(x.sum() > step - 1, lambda x: x.sin() * 2, lambda x: x.cos(), (x,))
+    y.sum().backward()
+    print(step, y.sum().item(), x.grad.sum().item())
+z = x.detach()
+print(while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, v * 2), (torch.tensor(0), z))[1])
+print(scan(lambda c, v: (c + v, c * v), torch.zeros(()), z))
+print(associative_scan(lambda a, b: a + b, z, 0, combine_mode="generic"), map_over(lambda v: v * 2, z))
+"""
+
+
+def test_operators_that_take_functions_work(tmp_path: Path) -> None:
+    """They compile what they are given, and can be differentiated only because they do."""
+    script = ran(OPERATORS, tmp_path, "eager")
+    gaps = {(gap.kind, gap.what): gap.count for gap in script.process.gaps}
+
+    assert script.plain.returncode == 0
+    assert (script.recorded.stdout, script.recorded.stderr) == (script.plain.stdout, script.plain.stderr)
+    assert gaps["untraced", "operations inside of cond"] == 6  # three, and their backwards
+    assert "failed" not in {kind for kind, _ in gaps}
+
+
 def test_left_compiled_the_script_runs_as_without_us(tmp_path: Path) -> None:
     """Breaks, shapes that change, functions of the user's, export, explain, stances."""
     script = ran(SCRIPT, tmp_path, "aot_eager", "--compiled")

@@ -42,9 +42,12 @@ class OpInfo:
         profiler: A marker of the profiler, not a computation; `closes`: the end of a marked stretch.
         dynamic: Its output shapes depend on numbers.
         rehomes: It gives its first argument another storage.
+        inside: It runs functions that it is given, and what they run is inside of it.
     """
 
-    __slots__ = ("closes", "dynamic", "func", "looks", "name", "norm", "profiler", "rehomes", "writes")
+    __slots__ = (
+        "closes", "dynamic", "func", "inside", "looks", "name", "norm", "profiler", "rehomes", "writes",
+    )  # fmt: skip
 
     def __init__(self, func: Any) -> None:  # Any: an OpOverload or a higher-order operator
         self.func = func
@@ -66,6 +69,7 @@ class OpInfo:
         self.profiler = self.name.startswith("profiler.")
         self.closes = self.name.startswith("profiler._record_function_exit")
         self.rehomes = self.name.startswith("aten.set_.")
+        self.inside = compat.takes_functions(func)
         tags = getattr(func, "tags", ())
         self.dynamic = torch.Tag.dynamic_output_shape in tags
 

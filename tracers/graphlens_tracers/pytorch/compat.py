@@ -11,7 +11,7 @@ import dis
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -268,6 +268,36 @@ def hide_inner_call(module: torch.nn.Module, ours: list[Any], frame: FrameType |
         error.__traceback__ = TracebackType(
             entry.tb_next.tb_next, entry.tb_frame, call.offset, call.positions.lineno
         )
+
+
+_takes_functions: Any = getattr(torch._ops, "HigherOrderOperator", None)
+
+
+def takes_functions(operator: Any) -> bool:
+    """Whether it is an operator like `torch.cond`, which runs functions that it is given."""
+    return _takes_functions is not None and isinstance(operator, _takes_functions)
+
+
+def let_operators_compile(
+    around: Callable[[], contextlib.AbstractContextManager[None]],
+) -> Callable[[], None]:
+    """Let operators that take functions (`torch.cond`) compile those inside of `around()`.
+
+    They compile them whenever they are called, and cannot be differentiated otherwise. Gives what undoes it.
+    """
+    utils: Any = sys.modules.get("torch._higher_order_ops.utils")
+    original: Any = getattr(utils, "_set_compilation_env", None)
+    if original is None:
+        LACKS.append("operators that take functions")
+        return lambda: None
+
+    @contextlib.contextmanager
+    def set_compilation_env() -> Iterator[None]:
+        with original(), around():
+            yield
+
+    utils._set_compilation_env = set_compilation_env
+    return lambda: setattr(utils, "_set_compilation_env", original)
 
 
 def leave_uncompiled(function: Any, callees: bool) -> None:

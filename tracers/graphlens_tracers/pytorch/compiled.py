@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, wraps
 from threading import get_ident
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from graphlens_tracers.api import SET_BY_US
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import Tensors, collect
 from graphlens_tracers.pytorch.record import Before, results_of
@@ -186,6 +188,17 @@ def unless_compiling(hook: Callable[..., Any]) -> Callable[..., Any]:
     return quiet
 
 
+@contextmanager
+def _enabled() -> Iterator[None]:
+    """Without what we have set so that the script's own regions run uncompiled."""
+    held = os.environ.pop("TORCHDYNAMO_DISABLE", None)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.environ["TORCHDYNAMO_DISABLE"] = held
+
+
 def wrap(here: Callable[[], Strand | None], gap: Callable[[str, str], None]) -> list[Callable[[], object]]:
     """Put ourselves where regions are made; gives what undoes it.
 
@@ -195,6 +208,8 @@ def wrap(here: Callable[[], Strand | None], gap: Callable[[str, str], None]) -> 
     """
     original = torch.compile
     undo: list[Callable[[], object]] = [partial(setattr, torch, "compile", original)]
+    if "TORCHDYNAMO_DISABLE" in os.environ.get(SET_BY_US, "").split():
+        undo.append(compat.let_operators_compile(_enabled))
     graphs: list[Any] = []
 
     @wraps(original)

@@ -369,7 +369,8 @@ class Dispatch(TorchDispatchMode):
         """From now on this place is recognised by a function of its own."""
         node = place.node
         # Two that read the same, and autograd does not tell them apart either, are always looked at.
-        if place.run is None and not (place.tells and node.twin is None and "Accumulate" not in node.formula):
+        alike = place.tells and node.twin is None and "Accumulate" not in node.formula
+        if place.run is None and not alike and not node.info.inside:
             place.renew(Compiler(place, args, kwargs).run(self, result, results))
 
     def _frames(self) -> FrameType | None:
@@ -612,6 +613,8 @@ class Dispatch(TorchDispatchMode):
             self.calls.specs.append(tuple(spec_of(tensor) for tensor in results))
         if sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS:
             self.sink.flush()
+        if node.info.inside:
+            self.rows.later.append(partial(sink.gap, "untraced", f"operations inside of {node.info.name}"))
         if error is None:
             self._look(node, results)
             recorder.await_autograd(results, before.written, place)
