@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import get_ident, get_native_id
+from types import FrameType
 from typing import Any
 
 import torch
@@ -79,6 +80,9 @@ class Strand:
         self.sink: LogSink | None = None
         self.seen = False
         self.first, self.stop = common.options.steps
+        self._outside = f"training steps outside of {self.first}:{'' if self.stop is None else self.stop}"
+        self._ended: tuple[tuple[int, int], ...] = ()
+        """Every frame at the end of the last step that was not chosen."""
         self.anchors = 0
         """How often a step has done its work here."""
         self._optimizers: set[int] = set()
@@ -172,6 +176,32 @@ class Strand:
 
     # ── which steps ──────────────────────────────────────────────────────────────────────────
 
+    def _is_as_before(self, frame: FrameType | None) -> bool:
+        """Outside of the chosen steps: whether a step ended just where the last one did. Then it is counted.
+
+        This runs in every step that nobody asked for, and so looks at nothing but places.
+        """
+        if self.seen or self.sink is None or self.calls.trained + 1 == self.first:
+            self._ended = ()
+            return False
+        places = []
+        while frame is not None:
+            places.append((id(frame.f_code), frame.f_lasti))
+            frame = frame.f_back
+        ended, self._ended = self._ended, tuple(places)
+        if ended != self._ended:
+            return False
+        self.anchors += 1
+        self._pass_by()
+        return True
+
+    def _pass_by(self) -> None:
+        """A step that was not chosen is over."""
+        assert self.sink is not None
+        self.sink.gap("untraced", self._outside)
+        if not self.seen and self.calls.trained < self.first:
+            self.calls.trained += 1
+
     def _step_ended(self, stack: list[Place]) -> None:
         """A step has done its work at this place: see the next one or not, as was chosen."""
         self.anchors += 1
@@ -188,17 +218,15 @@ class Strand:
         calls.steps.anchor(stack)
         if same:
             return
-        assert self.sink is not None
-        self.sink.gap(
-            "untraced", f"training steps outside of {self.first}:{'' if self.stop is None else self.stop}"
-        )
         if self.seen:
+            self._pass_by()
             self.leave()
-        elif calls.trained < self.first:
-            calls.trained += 1
-            if calls.trained == self.first:
-                dispatch.wait_for_step()
-                self.see()
+            return
+        before = calls.trained
+        self._pass_by()
+        if before < calls.trained == self.first:
+            dispatch.wait_for_step()
+            self.see()
 
     # ── modules ──────────────────────────────────────────────────────────────────────────────
 
@@ -272,6 +300,8 @@ class Strand:
         self.dispatch.located = None
         if self.sink is not None:
             self.calls.stepped = True
+        if self._is_as_before(sys._getframe(2)):
+            return
         stack, _, _ = self._common.stacks.user(sys._getframe(2))
         if stack:
             self._step_ended(stack)
