@@ -110,16 +110,23 @@ class Form:
         skeleton: The same with every number replaced: what makes two calls the same node.
     """
 
-    __slots__ = ("lists", "scalars", "skeleton", "storages", "tensors", "text")
+    __slots__ = ("_given", "lists", "scalars", "skeleton", "storages", "tensors")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.tensors: Tensors = []
         self.storages: set[int] = set()
         self.scalars: list[float] = []
         self.lists: list[int] = []
-        plain = [[self._plain(arg) for arg in args], {name: self._plain(arg) for name, arg in kwargs.items()}]
-        self.text = json.dumps(plain, separators=(",", ":"), default=_exact)
-        self.skeleton = json.dumps(plain, separators=(",", ":"), default=_blank)
+        self._given = [
+            [self._plain(arg) for arg in args],
+            {name: self._plain(arg) for name, arg in kwargs.items()},
+        ]
+        self.skeleton = _BLANK.encode(self._given)
+
+    @property
+    def text(self) -> str:
+        """JSON of the arguments, exact."""
+        return _EXACT.encode(self._given)
 
     def _plain(self, given: Any) -> Any:
         if isinstance(given, torch.Tensor):
@@ -174,6 +181,10 @@ def _exact(number: _Number) -> Any:
 
 def _blank(_: _Number) -> str:
     return "#"
+
+
+_EXACT = json.JSONEncoder(separators=(",", ":"), default=_exact)
+_BLANK = json.JSONEncoder(separators=(",", ":"), default=_blank)
 
 
 def _named(given: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from graphlens_tracers.events import (
     ValueId,
 )
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.arguments import Form, Geometry, OpInfo, geometry_of, spec_of
+from graphlens_tracers.pytorch.arguments import Geometry, OpInfo, geometry_of, spec_of
 from graphlens_tracers.pytorch.autograd import Origin
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
@@ -113,7 +113,8 @@ class Nodes:
         node.scope, node.module_call, node.site = scope, module_call, site
         node.twin, node.remakes, node.formula = origin.twin, origin.remakes, origin.formula
         node.scalars, node.lists, node.varying = list(form.scalars), form.lists, set()
-        node.token = (info.func, form.text)
+        text = form.text
+        node.token = (info.func, text)
         node.inputs, node.views, node.writes = tuple(before.values), made.views, made.writes
         node.through = tuple(sorted(before.through.items()))
         node.changes = bool(made.writes) or any(base is not None for base in made.views)
@@ -139,7 +140,7 @@ class Nodes:
         node.slots = sum(WIDTH[how] for _, how in node.ranged)
         self._locate(node, before)
         self._known[key].append(node)
-        self._declare(node, form)
+        self._declare(node, text)
         return node
 
     def _alike(self, known: list[Node], before: Before, lie: list[Geometry | None]) -> Node | None:
@@ -170,7 +171,7 @@ class Nodes:
             if node.location is None:
                 node.location = self._locations[key] = Location(code, *key[1:])
 
-    def _declare(self, node: Node, form: Form) -> None:
+    def _declare(self, node: Node, form: str) -> None:
         if node.info.name.startswith(("c10d.", "_c10d_functional.")):
             self._sink.introduce(*compat.who())  # only those that have joined get here
         remakes = node.remakes.id if node.remakes is not None else None
@@ -193,7 +194,7 @@ class Nodes:
                 "|".join("" if word is None else str(word) for word in words),
                 node.info.name,
                 node.phase,
-                form.text,
+                form,
                 node.inputs,
                 node.outputs,
                 node.scope,
