@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphlens.store import Process
 from graphlens_tracers.events import Seq
-from graphlens_tracers.pytorch import quick, values
+from graphlens_tracers.pytorch import quick, values, variables
 from recorded import recorded
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
@@ -211,14 +211,14 @@ MIXED = [
 
 def forgets_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value is what made the memory, whoever wrote it since."""
-    honest = values.Variable.__init__
-    first: dict[values.Variable, Any] = {}
+    honest = variables.Variable.__init__
+    first: dict[variables.Variable, Any] = {}
 
-    def init(self: values.Variable, value: Any, *others: Any) -> None:
+    def init(self: variables.Variable, value: Any, *others: Any) -> None:
         first[self] = value
         honest(self, value, *others)
 
-    monkeypatch.setattr(values.Variable, "__init__", init)
+    monkeypatch.setattr(variables.Variable, "__init__", init)
     monkeypatch.setattr(values.Values, "value_of", lambda self, tensor, variable, _: (first[variable], None))
 
 

@@ -200,25 +200,6 @@ def _named(given: Any) -> dict[str, Any]:
     return {"object": type(given).__name__} if group is None else {"group": group}
 
 
-def scalars_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[float]:
-    """The ints and floats of a call in the order of `Form.scalars`, and nothing else."""
-    found: list[float] = []
-
-    def visit(given: Any) -> None:
-        if type(given) in (int, float):
-            found.append(given)
-        elif isinstance(given, (list, tuple)):
-            for element in given:
-                visit(element)
-        elif isinstance(given, dict):
-            for element in given.values():
-                visit(element)
-
-    visit(args)
-    visit(kwargs)
-    return found
-
-
 def spec_of(tensor: torch.Tensor) -> Spec:
     """What a tensor is; strides only where it is not contiguous."""
     layout = str(tensor.layout).removeprefix("torch.")

@@ -14,7 +14,8 @@ from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.phases import Kinds
 from graphlens_tracers.pytorch.plan import Leaf, Leaves
-from graphlens_tracers.pytorch.values import Values, Variable, Where
+from graphlens_tracers.pytorch.values import Values
+from graphlens_tracers.pytorch.variables import Variable, Where
 from graphlens_tracers.sink import LogSink
 
 if TYPE_CHECKING:

@@ -348,7 +348,7 @@ class Place:
         self.asks: dict[int, bool] = {}
         self.ran = -1
         self.after: tuple[int, ...] = ()
-        self.ambiguous: dict[int, Any] = {}  # by input, a values.Where
+        self.ambiguous: dict[int, Any] = {}  # by input, a variables.Where
         self.odd = False
         self.makes: tuple[tuple[int, int], ...] = ()
         self.turns: tuple[tuple[int, int], ...] = ()

@@ -31,7 +31,8 @@ from graphlens_tracers.pytorch.modules import Modules
 from graphlens_tracers.pytorch.nodes import Nodes
 from graphlens_tracers.pytorch.phases import Kinds, Moment, phase_of
 from graphlens_tracers.pytorch.plan import Leaf, Node, Place, ran
-from graphlens_tracers.pytorch.values import Values, Variable, Where
+from graphlens_tracers.pytorch.values import Values
+from graphlens_tracers.pytorch.variables import Variable, Where
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Sites, Stacks
 
