@@ -21,6 +21,8 @@ _BACKWARD_JUMPS = frozenset(
     op for name, op in dis.opmap.items() if "JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name
 )
 _LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"})
+_CLEANS_UP = 5
+"""Instructions between the end of a handler and the jump out of it."""
 _TRAINING_NAMES = frozenset({"backward", "zero_grad", "manual_backward"})
 
 
@@ -62,10 +64,16 @@ def loops_of(code: CodeType) -> tuple[Loop, ...]:
 def _find_loops(code: CodeType) -> tuple[Loop, ...]:
     instructions = instructions_of(code)
     spans: dict[int, int] = {}
-    for instruction in instructions:
-        if instruction.opcode in _BACKWARD_JUMPS and isinstance(instruction.argval, int):
-            target = instruction.argval
-            spans[target] = max(spans.get(target, 0), instruction.offset)
+    heads = {one.offset for one in instructions if one.opname == "FOR_ITER"}
+    jumps = [
+        (k, one)
+        for k, one in enumerate(instructions)
+        if one.opcode in _BACKWARD_JUMPS and isinstance(one.argval, int)
+    ]
+    heads |= {one.argval for k, one in jumps if not _leaves_a_handler(instructions, k)}
+    for _, one in jumps:
+        if one.argval in heads:
+            spans[one.argval] = max(spans.get(one.argval, 0), one.offset)
     found = [Loop(code, start, stop) for start, stop in spans.items()]
     if any(one.opname in _LOADS and one.argval == code.co_name for one in instructions):
         found.append(Loop(code, 0, instructions[-1].offset))  # it calls itself: each time is a round
@@ -76,6 +84,11 @@ def _find_loops(code: CodeType) -> tuple[Loop, ...]:
             if inner is not None:
                 inner.trains = True
     return tuple(found)
+
+
+def _leaves_a_handler(instructions: list[dis.Instruction], k: int) -> bool:
+    """Whether a jump back goes on after an exception: handlers stand at the end since Python 3.12."""
+    return any(one.opname == "POP_EXCEPT" for one in instructions[max(k - _CLEANS_UP, 0) : k])
 
 
 def trains(code: CodeType) -> bool:
