@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import sys
 from collections.abc import Hashable
 from dataclasses import dataclass
 from types import CodeType
@@ -88,7 +89,8 @@ def _find_loops(code: CodeType) -> tuple[Loop, ...]:
 
 def _leaves_a_handler(instructions: list[dis.Instruction], k: int) -> bool:
     """Whether a jump back goes on after an exception: handlers stand at the end since Python 3.12."""
-    return any(one.opname == "POP_EXCEPT" for one in instructions[max(k - _CLEANS_UP, 0) : k])
+    before = instructions[max(k - _CLEANS_UP, 0) : k]
+    return sys.version_info >= (3, 12) and any(one.opname == "POP_EXCEPT" for one in before)
 
 
 def trains(code: CodeType) -> bool:
