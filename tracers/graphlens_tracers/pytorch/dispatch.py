@@ -91,7 +91,7 @@ class Dispatch(TorchDispatchMode):
         self.located: Location | None = None
         """Where an operation of the `Optimizer.step` under way was found to be called."""
         self.careful = False
-        """Whether it must be asked which autograd node each backward operation belongs to."""
+        """Whether the call goes a way of its own: then more is asked than what an operation reads."""
         self._idle = True
 
     def record(self, sink: LogSink, recorder: Recorder, calls: Calls) -> None:
@@ -154,7 +154,7 @@ class Dispatch(TorchDispatchMode):
         try:
             if get_ident() == self.quick_thread and self._ready(func):
                 first, variables, tries = self.calls.place, self.values.vars, MOST_TRIES
-                for known in self._next(func):
+                for known in self._next(func, args):
                     here, node = self.calls.place, known.node
                     if node.info.func is not func or known.run is None or variables[node.ran] is ran:
                         continue
@@ -173,7 +173,7 @@ class Dispatch(TorchDispatchMode):
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
 
-    def _next(self, func: Any) -> Iterator[Place]:
+    def _next(self, func: Any, args: tuple[Any, ...]) -> Iterator[Place]:
         """Places where this operation may be: what came next before, then those known from other ways."""
         here = self.calls.place
         yield from tuple(here.children)
@@ -188,17 +188,19 @@ class Dispatch(TorchDispatchMode):
         begun = self.calls.place  # another step may have begun
         if begun is not here:
             yield from tuple(begun.children)
+        variables = self.values.vars
         try:
             self.careful = True
-            elsewhere = self.recorder.elsewhere(func, self._frames())
+            elsewhere = [
+                place
+                for place in self.recorder.elsewhere(func, args, self._frames())
+                # What it reads first must be there.
+                if begun not in place.before and all(variables[k]() is not None for k in place.reads[:1])
+            ]
         except Exception as error:
             self.could_not(func, error)
             return
-        variables = self.values.vars
-        for place in elsewhere:
-            # What it reads first must be there.
-            if variables[place.reads[0]]() is not None and begun not in place.before:
-                yield place
+        yield from elsewhere
 
     def _belongs(self, place: Place) -> bool:
         """Whether what runs at a place surely is part of the call under way, and of its phase."""

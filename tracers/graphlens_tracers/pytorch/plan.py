@@ -37,6 +37,10 @@ if TYPE_CHECKING:  # it looks at places
     from graphlens_tracers.pytorch.quick import Run
 
 
+MOST_CHILDREN = 16
+"""Places remembered to come next after one: others are found as if they had never come there."""
+
+
 def gone() -> None:
     """Stands in `Vars` where no storage has been seen yet."""
 
@@ -338,7 +342,7 @@ class Place:
     def __init__(self, node: Node, otherwise: Run | None) -> None:
         self.node = node
         self.children: list[Place] = []
-        self.before: list[Place] = []
+        self.before: dict[Place, None] = {}
         self.run: Run | None = None
         self.otherwise = otherwise
         self.next: Run | None = otherwise
@@ -379,9 +383,11 @@ class Place:
         if child is not None and (not self.children or self.children[0] is not child):
             if self in child.before:
                 self.children.remove(child)
-            else:
-                child.before.append(self)
+            child.before[self] = None
             self.children.insert(0, child)
+            for other in self.children[MOST_CHILDREN:]:
+                del other.before[self]
+            del self.children[MOST_CHILDREN:]
         first = self.children[0].run if self.children and not self.ends else None
         self.next = first if first is not None else self.otherwise
 
@@ -393,7 +399,7 @@ class Place:
 
     def take_apart(self) -> None:
         """It is not on any way any more; what is behind it may still be asked."""
-        self.children, self.before = [], []
+        self.children, self.before = [], {}
         self.run = self.next = self.otherwise = None
 
 

@@ -6,7 +6,8 @@ something else than its node says, as a wiring.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NamedTuple
@@ -104,8 +105,8 @@ class Recorder:
         self._wirings = 0
         self._alike: dict[Any, set[Node]] = {}
         """Nodes of backward operations that read the same."""
-        self._somewhere: dict[Any, list[Place]] = {}
-        """Places by what can be asked about an operation without looking around."""
+        self._somewhere: dict[Any, dict[Any, list[Node]]] = {}
+        """Nodes by what can be asked about an operation without looking around, and by stem: in order."""
 
     def info(self, func: Any) -> OpInfo:
         """What is known of an overload."""
@@ -207,7 +208,8 @@ class Recorder:
             place.region = tuple(calls.places[at] if at < count else place for at in regions)
             self._declare(place)
             self._tell_apart(place)
-            self._index(place)
+            if sum(map(len, node.places.values())) == 1:
+                self._index(node)
         if alike and place.ran < 0:
             place.ran = self.values.slot()
         self.values.alike.update((value, place) for value in alike)
@@ -299,34 +301,43 @@ class Recorder:
             self._wirings += 1
             self.sink.declare(WiringSeen(place.wiring, node.id, place.values, place.through))
 
-    def elsewhere(self, func: Any, frame: FrameType | None) -> list[Place]:
-        """Places where an operation may be that is called at this frame, the earliest in a step first."""
+    def elsewhere(self, func: Any, args: tuple[Any, ...], frame: FrameType | None) -> Iterator[Place]:
+        """Places where an operation called at this frame may be: of each kind the next in this step."""
         now = compat.current_autograd_node() if compat.current_autograd_node is not None else None
-        at: Any
+        ats: list[Any]
         if now is not None:
             found = self.links.made(now)
-            at = now.name() if found is None else found[0].node.remakes or found[0].node
-            places = self._somewhere.get((id(func), at), [])
-            return places or self._somewhere.get((id(func), SUM), [])
-        while frame is not None and not self.stacks.is_user(frame.f_code):
-            frame = frame.f_back
-        if frame is None:
-            return []
-        at = (id(frame.f_code), frame.f_lasti, self.modules.current.id)
-        return self._somewhere.get((id(func), at), [])
+            ats = [now.name() if found is None else found[0].node.remakes or found[0].node]
+        else:
+            while frame is not None and not self.stacks.is_user(frame.f_code):
+                frame = frame.f_back
+            if frame is None:
+                return
+            names = map(self.modules.tensor_name, args)
+            named = next((name[1] for name in names if name is not None), None)
+            where = id(frame.f_code), frame.f_lasti, self.modules.current.id
+            ats = [(*where, name) for name in dict.fromkeys((None, named))]
+        for at in ats:
+            for nodes in self._somewhere.get((id(func), at), {}).values():
+                # Those that have run in this call are the first so many.
+                nth = bisect_left(nodes, True, key=self.values.is_due)
+                for node in nodes[nth:]:
+                    if node.key != nodes[nth].key:
+                        break
+                    for places in node.places.values():
+                        yield from places
 
-    def _index(self, place: Place) -> None:
-        """Let `elsewhere` find it; not where nothing that it reads would tell it apart."""
-        node = place.node
-        if place.reads:
-            at: Any = node.twin or node.formula
-            if node.location is not None:
-                at = (id(node.location.code), node.location.lasti, node.module_call)
-            insort(
-                self._somewhere.setdefault((id(node.info.func), at), []),
-                place,
-                key=lambda known: known.node.key[-1],
-            )
+    def _index(self, node: Node) -> None:
+        """Let `elsewhere` find the places of a node."""
+        ats: list[Any] = [node.twin or node.formula]
+        if node.location is not None:
+            where = id(node.location.code), node.location.lasti, node.module_call
+            ats = [(*where, None)]
+            if node.phase is Phase.OPTIMIZER:
+                ats = [(*where, name) for name in node.stem[8:] or (None,)]
+        for at in ats:
+            nodes = self._somewhere.setdefault((id(node.info.func), at), {}).setdefault(node.stem, [])
+            insort(nodes, node, key=lambda known: int(known.key[-1]))
 
     def _tell_apart(self, place: Place) -> None:
         """Whether other nodes of backward operations read the same as this one."""

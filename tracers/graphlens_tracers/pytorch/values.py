@@ -125,6 +125,10 @@ class Values:
         """The variable that has a number in this call."""
         return self._by_number[number]
 
+    def is_due(self, node: Node) -> bool:
+        """Whether a node has not run in this call."""
+        return self.vars[node.ran] is not ran
+
     def is_from(self, number: int, leaf: Leaf) -> bool:
         """Whether a variable of this number is, or was, that leaf."""
         return self._leaf_of.get(number) is leaf
