@@ -94,9 +94,9 @@ class Calls:
         self._graphs = 0
         self._shapes = 0
         self._ways: dict[int, Way] = {}
-        """By the hash of its places: those that were taken."""
+        """By the prefix that they are: those that were taken."""
         self._branches: dict[int, Way] = {}
-        """By the hash of the places up to where it left another one, or another one left it."""
+        """By the prefix up to where it left another one, or another one left it."""
         self._kept = 0
         self._way: Way | None = None
         """The way that the call follows as far as is known; None when it is a new one."""
@@ -164,7 +164,7 @@ class Calls:
         """What the places up to this one amount to: equal for calls that begin alike."""
         known = self._prefixes
         for k in range(len(known), position + 1):
-            known.append(hash((known[k - 1] if k else 0, self.places[k])))
+            known.append(_longer(known[k - 1] if k else 0, self.places[k]))
         return known[position]
 
     def begin(self, stack: list[Frame], loose: bool) -> None:
@@ -261,7 +261,7 @@ class Calls:
                 break
             while at < len(known) and places[at] is known[at]:
                 at += 1
-            other = self._branches.get(hash(tuple(places[: at + 1])))
+            other = self._branches.get(self._prefix(at))
             if other is not None and other is not self._way:
                 self._way, self._followed, turned = other, at + 1, True
                 continue
@@ -290,20 +290,22 @@ class Calls:
 
     def _end_way(self, role: Role) -> Way:
         """The way of the call that has ended, known from now on."""
-        places = self.places
-        whole = hash(tuple(places))
-        way = self._ways.get(whole)
-        if way is not None:
+        places, way = self.places, self._way
+        if way is not None and len(way.places) == len(places):
             return way
-        if self._way is not None:  # it ended before that one did
-            self._turn(self._way, len(places))
+        whole = self._prefix(len(places) - 1)
+        known = self._ways.get(whole)
+        if known is not None:
+            return known
+        if way is not None:  # it ended before that one did
+            self._turn(way, len(places))
         way = self._ways[whole] = Way(self.graph, places.copy())
         self._kept += len(places)
         base, at = self._left
         if at < len(places):
-            self._branches[hash(tuple(places[: at + 1]))] = way
+            self._branches[self._prefix(at)] = way
         if base is not None and at < len(base.places):
-            self._branches[hash(tuple(base.places[: at + 1]))] = base
+            self._branches[_longer(self._prefix(at - 1), base.places[at])] = base
         place = self.place
         place.ends = True
         place.expect()
@@ -420,6 +422,11 @@ class Calls:
                 del escaped[key]
         if self._kept > WAYS * self.room:
             self.forget_ways()
+
+
+def _longer(prefix: int, place: Place) -> int:
+    """As `Calls._prefix`, of a place more."""
+    return hash((prefix, place))
 
 
 @dataclass
