@@ -21,7 +21,6 @@ from graphlens_tracers.events import (
     ModuleCallSeen,
     NodeId,
     NodeSeen,
-    Rewired,
     RunStarted,
     ScopeId,
     ScopeSeen,
@@ -46,18 +45,18 @@ class _Growing:
     seen: GraphSeen
     own: list[NodeId] = field(default_factory=list)
     inside: set[NodeId] = field(default_factory=set)
-    rewired: dict[NodeId, Rewired | WiringSeen] = field(default_factory=dict)
+    wired: dict[NodeId, WiringSeen] = field(default_factory=dict)
     merged: GraphSeen | None = None
     order: tuple[int, list[NodeId]] = (-1, [])  # as of `Declared._changes`
-    wiring: tuple[int, dict[NodeId, Rewired | WiringSeen]] = (-1, {})
+    wiring: tuple[int, dict[NodeId, WiringSeen]] = (-1, {})
     built: tuple[int, Graph] | None = None
 
-    def grow(self, nodes: Sequence[NodeId], rewired: Sequence[Rewired | WiringSeen]) -> None:
+    def grow(self, nodes: Sequence[NodeId], wirings: Sequence[WiringSeen]) -> None:
         for node in nodes:
             if node not in self.inside:
                 self.inside.add(node)
                 self.own.append(node)
-        self.rewired.update({one.node: one for one in rewired})
+        self.wired.update({one.node: one for one in wirings})
         self.merged = None
 
 
@@ -103,11 +102,11 @@ class Declared:
             case GraphSeen():
                 if event.graph not in self._graphs:
                     growing = self._graphs[event.graph] = _Growing(event)
-                    growing.grow(event.nodes, self._rewired(event))
+                    growing.grow(event.nodes, self._wired(event))
                 return event.graph
             case GraphGrew():
                 if event.graph in self._graphs:
-                    self._graphs[event.graph].grow(event.nodes, self._rewired(event))
+                    self._graphs[event.graph].grow(event.nodes, self._wired(event))
                 return event.graph
             case GraphNamed():
                 if event.graph in self._graphs:
@@ -136,9 +135,8 @@ class Declared:
                 self.started = event  # again when more is known
         return None
 
-    def _rewired(self, event: GraphSeen | GraphGrew) -> list[Rewired | WiringSeen]:
-        declared = (self._wirings[wiring] for wiring in event.wirings if wiring in self._wirings)
-        return [*event.rewired, *declared]
+    def _wired(self, event: GraphSeen | GraphGrew) -> list[WiringSeen]:
+        return [self._wirings[wiring] for wiring in event.wirings if wiring in self._wirings]
 
     # ── graphs ───────────────────────────────────────────────────────────────────────────────
 
@@ -150,8 +148,8 @@ class Declared:
         """One graph as declared so far. Raises KeyError when there is none of that id."""
         growing = self._graphs[graph]
         if growing.merged is None:
-            rewired = tuple(Rewired(one.node, one.inputs, one.through) for one in growing.rewired.values())
-            growing.merged = replace(growing.seen, nodes=tuple(growing.own), rewired=rewired)
+            wirings = tuple(one.wiring for one in growing.wired.values())
+            growing.merged = replace(growing.seen, nodes=tuple(growing.own), wirings=wirings)
         return growing.merged
 
     def order(self, graph: GraphId) -> list[NodeId]:
@@ -194,27 +192,27 @@ class Declared:
             have += len(part)
         return parts
 
-    def wiring(self, graph: GraphId) -> dict[NodeId, Rewired | WiringSeen]:
+    def wiring(self, graph: GraphId) -> dict[NodeId, WiringSeen]:
         """Those nodes of a graph that do not read what they were declared with."""
         growing = self._graphs[graph]
         if growing.wiring[0] != self._changes:
-            wiring: dict[NodeId, Rewired | WiringSeen] = {}
+            wiring: dict[NodeId, WiringSeen] = {}
             have: set[NodeId] = set()
             for (link, _), part in zip(self._chain(graph), self._parts(graph), strict=True):
                 have.update(part)
-                wiring.update({node: one for node, one in link.rewired.items() if node in have})
+                wiring.update({node: one for node, one in link.wired.items() if node in have})
             growing.wiring = self._changes, wiring
         return growing.wiring[1]
 
     def inputs(self, graph: GraphId, node: NodeId) -> Inputs:
         """What a node reads in a graph; as declared when there is no graph of that id."""
-        rewired = self.wiring(graph).get(node) if graph in self._graphs else None
-        return self.nodes[node].inputs if rewired is None else rewired.inputs
+        wired = self.wiring(graph).get(node) if graph in self._graphs else None
+        return self.nodes[node].inputs if wired is None else wired.inputs
 
     def through(self, graph: GraphId, node: NodeId) -> dict[int, ValueId]:
         """For each input that lies otherwise than the value it reads, the value that it lies like."""
-        rewired = self.wiring(graph).get(node) if graph in self._graphs else None
-        return dict(self.nodes[node].through if rewired is None else rewired.through)
+        wired = self.wiring(graph).get(node) if graph in self._graphs else None
+        return dict(self.nodes[node].through if wired is None else wired.through)
 
     def graph(self, graph: GraphId) -> Graph:
         """The networkx graph as far as it is declared; the same object each time, and it grows.

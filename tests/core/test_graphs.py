@@ -21,10 +21,11 @@ from graphlens_tracers.events import (
     LeafSeen,
     NodeId,
     NodeSeen,
-    Rewired,
     ShapesSeen,
     Spec,
     ValueId,
+    WiringId,
+    WiringSeen,
 )
 
 
@@ -75,7 +76,8 @@ def test_a_splice_keeps_the_wiring_of_its_base() -> None:
         ran(0, inputs=[90]),
         ran(1, inputs=[90]),
         ran(2, inputs=[1]),
-        graph(0, 1, rewired=(Rewired(NodeId(1), (ValueId(0),)),)),
+        WiringSeen(WiringId(7), NodeId(1), (ValueId(0),)),
+        graph(0, 1, wirings=(WiringId(7),)),
         GraphSeen(GraphId(1), None, "b", "step", "ran", GraphId(0), 2, (NodeId(2),)),
         GraphSeen(GraphId(2), None, "c", "step", "ran", GraphId(1), 1, (NodeId(1),)),
     ]

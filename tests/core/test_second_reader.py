@@ -26,10 +26,11 @@ from graphlens_tracers.events import (
     GraphSeen,
     NodeId,
     Numerics,
-    Rewired,
     Seq,
     Unusual,
     ValueId,
+    WiringId,
+    WiringSeen,
 )
 from graphlens_tracers.wire import Kind, frames, page_frames
 
@@ -192,7 +193,8 @@ def varied(path: Path) -> LogWriter:
     log.declare(leaf(101), ran(3, inputs=[101]))
     log.declare(
         GraphSeen(GraphId(1), None, "other", "step", "ran", GraphId(0), 2),
-        GraphGrew(GraphId(1), (NodeId(3),), (Rewired(NodeId(3), (ValueId(1),)),)),
+        WiringSeen(WiringId(0), NodeId(3), (ValueId(1),)),
+        GraphGrew(GraphId(1), (NodeId(3),), (WiringId(0),)),
     )
     log.calls(CallTurned(CallId(1), GraphId(1)))
     log.ran(OpRow(3, [(1e-40, 1)]), OpRow(0, [(inf, -inf), (1e300, -0.0)]))

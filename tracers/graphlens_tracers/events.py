@@ -230,15 +230,6 @@ class NodeSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Rewired:
-    """In this graph a node reads other values than its own declaration says."""
-
-    node: NodeId
-    inputs: tuple[ValueId | None, ...]
-    through: tuple[tuple[int, ValueId], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class WiringSeen:
     """What a node reads in some graphs, where it is not what its own declaration says."""
 
@@ -255,9 +246,8 @@ class GraphSeen:
     Attributes:
         base, keep: The first `keep` nodes, and their wiring, are those of `base`.
         nodes: Those that follow; more may come as `GraphGrew`.
-        rewired: Inputs that differ from the node's own declaration.
+        wirings: Of those nodes that read other values than they were declared with.
         family: What it is a variant or a retrace of.
-        wirings: The same, of those that were declared before.
     """
 
     graph: GraphId
@@ -268,9 +258,8 @@ class GraphSeen:
     base: GraphId | None = None
     keep: int = 0
     nodes: tuple[NodeId, ...] = ()
-    rewired: tuple[Rewired, ...] = ()
-    family: str = ""
     wirings: tuple[WiringId, ...] = ()
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +268,6 @@ class GraphGrew:
 
     graph: GraphId
     nodes: tuple[NodeId, ...]
-    rewired: tuple[Rewired, ...] = ()
     wirings: tuple[WiringId, ...] = ()
 
 
