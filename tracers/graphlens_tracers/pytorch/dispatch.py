@@ -22,27 +22,22 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Phase, Seq, Unusual
 from graphlens_tracers.pytorch import checks, compat, quick
-from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, geometry_of, home_of, spec_of
 from graphlens_tracers.pytorch.calls import Calls
-from graphlens_tracers.pytorch.numerics import Slots, TooLarge, numerics
+from graphlens_tracers.pytorch.looks import Looks
 from graphlens_tracers.pytorch.phases import Moment
-from graphlens_tracers.pytorch.plan import Location, Node, Place, ran
+from graphlens_tracers.pytorch.plan import Location, Place, ran
 from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
 from graphlens_tracers.pytorch.record import Before, Recorder, results_of
 from graphlens_tracers.pytorch.rows import Rows
 from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
 from graphlens_tracers.sink import LogSink, complain
-from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SLOTS, NO_NODE
+from graphlens_tracers.wire import MAX_ROWS, MAX_SLOTS, NO_NODE
 
-INF = float("inf")
-_SLOTS_F32 = AT_SLOTS // 4
 _OURS = frozenset((__file__, quick.__file__, checks.__file__))
 """Files whose frames lie between the script and what looks at its stack."""
 MOST_TRIES = 16
 """Known places that an operation which comes unexpected is compared with, before it is looked at anew."""
-MOST_FACTS = 8
-"""Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
 
 class Dispatch(TorchDispatchMode):
@@ -99,14 +94,12 @@ class Dispatch(TorchDispatchMode):
         self.sink = sink
         self.recorder = recorder
         self.calls = calls
-        self.slots = Slots(sink.page)
         self.values = recorder.values
         self.modules = recorder.modules
         self.rows = Rows(sink)
+        self.looks = Looks(sink, self.rows)
         self._asked = (-1, 0)
         """The call, and how many operations it had, when it was last asked whether it is over."""
-        self._facts: dict[tuple[int, int], Any] = {}
-        self._facts_left = MOST_FACTS
         self.made: dict[str, Any] = {}
         """What quick.py has compiled for this mode, by its text."""
         self.hot = hot(self)
@@ -406,7 +399,7 @@ class Dispatch(TorchDispatchMode):
         if place.odd:
             self._compare(place, results)
         if node.ranged:
-            self._look(node, results)
+            self.looks.look(node, results)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
             self.calls.reshape(len(self.calls.places))
         if self.calls.specs is not None:
@@ -445,62 +438,6 @@ class Dispatch(TorchDispatchMode):
         results = results_of(result, place.node.info.written(args, kwargs))
         self.calls.specs.append(tuple(spec_of(tensor) for tensor in results))
 
-    # ── numbers ──────────────────────────────────────────────────────────────────────────────
-
-    def _look(self, node: Node, results: Tensors) -> None:
-        """Ranges of the outputs into the page, and facts where they are not finite."""
-        slots, sink = self.slots, self.sink
-        slot = sink.slots
-        page_f32 = sink.page.f32
-        for output, how in node.ranged:
-            tensor = results[output]
-            try:
-                if how == "f4" and not tensor.is_neg():
-                    views = slots.f4
-                    low = 2 * slot
-                    numbers.aminmax(tensor, out=(views[low], views[low + 1]))
-                    good = -INF < page_f32[_SLOTS_F32 + low] and page_f32[_SLOTS_F32 + low + 1] < INF
-                    slot += 1
-                else:
-                    good = slots.look(tensor, how, slot)
-                    slot += 2 if how == "f8" else 1
-            except Exception as error:
-                good = self._unlooked(node, tensor, how, slot, error)
-                slot += 2 if how == "f8" else 1
-            if not good:
-                self._fact(node, output, tensor)
-        sink.slots = slot
-
-    def _unlooked(self, node: Node, tensor: torch.Tensor, how: Any, slot: int, error: Exception) -> bool:
-        """`aminmax` refused: an empty or complex tensor is looked at otherwise, any other is a gap."""
-        if isinstance(error, TooLarge):
-            self.slots.blank(how, slot)
-            self.rows.later.append(partial(self.sink.gap, "sampled", str(error)))
-            return True
-        try:
-            return self.slots.look(tensor, how, slot)
-        except Exception:
-            self.slots.blank(how, slot)
-            self._unreadable(node, error)
-            return True
-
-    def _fact(self, node: Node, output: int, tensor: torch.Tensor) -> None:
-        if self._facts_left <= 0:
-            return
-        self._facts_left -= 1
-        try:
-            found = numerics(tensor)
-        except Exception as error:
-            self._unreadable(node, error)
-            return
-        if self._facts.get((node.id, output)) != found:
-            self._facts[node.id, output] = found
-            self.rows.later.append(partial(self.sink.declare, Unusual(Seq(self.sink.seq), output, found)))
-
-    def _unreadable(self, node: Node, error: Exception) -> None:
-        words = f"{node.info.name}: {type(error).__name__}: {error}"[:200]
-        self.rows.later.append(partial(self.sink.gap, "unreadable", words))
-
     # ── the slow side ────────────────────────────────────────────────────────────────────────
 
     def _between(self, func: Any) -> None:
@@ -538,7 +475,7 @@ class Dispatch(TorchDispatchMode):
         self.calls.begin(stack, loose)
         self.recorder.begin()
         self.careful = False
-        self._facts_left = MOST_FACTS
+        self.looks.begin()
         self.sink.introduce(*compat.who())
         if self.modules.depth and not compat.in_module(sys._getframe(1)):
             self.modules.abandon()  # an interrupt ended them, which no hook tells
@@ -602,8 +539,9 @@ class Dispatch(TorchDispatchMode):
         recorder, sink = self.recorder, self.sink
         context = self._context
         place = recorder.place(before, results)
-        place.belongs.add(context)
         node = place.node
+        if node.outside:
+            place.belongs.add(context)
         if node.phase is Phase.OPTIMIZER:
             self.located = node.location
         self.careful = not self.calls.known
@@ -618,7 +556,7 @@ class Dispatch(TorchDispatchMode):
         if node.info.inside:
             self.rows.later.append(partial(sink.gap, "untraced", f"operations inside of {node.info.name}"))
         if error is None:
-            self._look(node, results)
+            self.looks.look(node, results)
             recorder.await_autograd(results, before.written, place)
         else:
             sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))

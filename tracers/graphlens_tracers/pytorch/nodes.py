@@ -170,6 +170,8 @@ class Nodes:
             node.location = self._locations.get(key)
             if node.location is None:
                 node.location = self._locations[key] = Location(code, *key[1:])
+        unmoduled = node.module_call is None and node.phase is not Phase.OPTIMIZER
+        node.outside = unmoduled and node.location is not None
 
     def _declare(self, node: Node, form: str) -> None:
         if node.info.name.startswith(("c10d.", "_c10d_functional.")):

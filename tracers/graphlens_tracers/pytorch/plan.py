@@ -61,8 +61,8 @@ class Node:
 
     __slots__ = (
         "changes", "depth", "form", "formula", "grad", "id", "info", "inputs", "key", "lies", "lists",
-        "location", "module_call", "noted", "numbered", "outputs", "phase", "places", "prior", "ran",
-        "ranged", "remakes", "scalars", "scope", "shapes", "site", "slots", "stem", "through", "token",
+        "location", "module_call", "noted", "numbered", "outputs", "outside", "phase", "places", "prior",
+        "ran", "ranged", "remakes", "scalars", "scope", "shapes", "site", "slots", "stem", "through", "token",
         "twin", "varying", "views", "writes",
     )  # fmt: skip
 
@@ -98,6 +98,7 @@ class Node:
         self.numbered: bool  # whether autograd's count is noted when it runs
         self.location: Location | None  # None where it is not looked at: in a backward
         self.depth: int  # how many frames out the location's frame is
+        self.outside: bool  # of every module and optimizer: where a step may begin
         self.grad: bool
         self.token: Any  # the same operation with the same numbers has the same
         self.places: dict[Any, list[Place]] = {}

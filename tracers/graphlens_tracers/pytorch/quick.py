@@ -59,12 +59,13 @@ def hot(dispatch: Dispatch) -> dict[str, Any]:
         "coincide": dispatch.values.coincide, "passed": dispatch.calls.places.append,
         "noted": dispatch.calls.numbers.append, "number": compat.sequence_number,
         "geometry_of": geometry_of, "kind_of": kind_of, "copysign": copysign,
-        "said": dispatch.rows.said, "pairs": dispatch.slots.pairs, "f32": page.f32,
+        "said": dispatch.rows.said, "pairs": dispatch.looks.slots.pairs, "f32": page.f32,
         "u64": page.u64, "long": long, "OTHER": OTHER, "UNFIT": UNFIT, "Tensor": torch.Tensor,
         "Parameter": torch.nn.Parameter,
         "LOW": float("-inf"), "HIGH": float("inf"), "aminmax": numerics.aminmax,
         "grad_enabled": torch.is_grad_enabled, "now": perf_counter_ns, "getframe": sys._getframe,
         "ident": get_ident, "ref": weakref.ref, "spec_of": spec_of, "make": None,
+        "unlooked": dispatch.looks.unlooked, "fact": dispatch.looks.fact,
         "differentiates": dispatch.recorder.links.differentiates,
         "region_begins": dispatch.recorder.links.region_begins,
     }  # fmt: skip
@@ -122,7 +123,7 @@ class Compiler(Arguments):
             careful = "" if self.place.tells else "self.careful and "
             lines.append(f"if {careful}not differentiates({self.constant(node)}): break")
             return lines
-        if node.module_call is None and node.phase is not Phase.OPTIMIZER:
+        if node.outside:
             # On a new way it may be where the next step begins.
             lines.append(f"if self.careful and not self._belongs({self.constant(self.place)}): break")
         location = self.constant(node.location)
@@ -236,8 +237,8 @@ class Compiler(Arguments):
             f"    low = slot + slot + {_SLOTS_F32 + 2 * nth}",
             "    good = LOW < f32[low] and f32[low + 1] < HIGH",
             "except Exception as error:",
-            f"    good = self._unlooked({self._at}.node, {path}, 'f4', {slot}, error)",
-            f"if not good: self._fact({self._at}.node, {output}, {path})",
+            f"    good = unlooked({self._at}.node, {path}, 'f4', {slot}, error)",
+            f"if not good: fact({self._at}.node, {output}, {path})",
         ]
 
     # ── what it turned ───────────────────────────────────────────────────────────────────────

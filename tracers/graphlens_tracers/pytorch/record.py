@@ -16,6 +16,7 @@ import torch
 
 from graphlens_tracers.events import Phase, ValueId, WiringId, WiringSeen
 from graphlens_tracers.pytorch import compat
+from graphlens_tracers.pytorch.ambiguity import Ambiguity
 from graphlens_tracers.pytorch.arguments import (
     Form,
     Geometry,
@@ -89,6 +90,7 @@ class Recorder:
         self.stacks = stacks
         self.calls = calls
         self.values = Values(calls)
+        self.ambiguity = Ambiguity(calls, self.values)
         self.kinds = Kinds(modules)
         self.sites = Sites(sink.declare, sink.run)
         self.nodes = Nodes(sink, calls, self.values, self.kinds, health)
@@ -250,7 +252,7 @@ class Recorder:
             variable = variables[index]
             if index in new or any(variables[k] is variable for k in new):
                 continue
-            where = self.values.ambiguous(
+            where = self.ambiguity.where(
                 geometry,
                 variable,
                 before.through.get(index, before.values[index]),

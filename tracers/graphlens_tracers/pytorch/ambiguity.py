@@ -1,0 +1,81 @@
+"""Which inputs could be another view of the same memory, and what tells them apart."""
+
+from __future__ import annotations
+
+from graphlens_tracers.events import ValueId
+from graphlens_tracers.pytorch.arguments import Geometry, contiguous
+from graphlens_tracers.pytorch.calls import Calls
+from graphlens_tracers.pytorch.values import Values
+from graphlens_tracers.pytorch.variables import Variable, Where
+
+
+class Ambiguity:
+    """Decides for each input what of its place in memory has to be compared the next time."""
+
+    def __init__(self, calls: Calls, values: Values) -> None:
+        self._calls = calls
+        self._values = values
+
+    def where(
+        self,
+        geometry: Geometry | None,
+        variable: Variable,
+        value: ValueId | None,
+        certain: bool,
+    ) -> Where | None:
+        """Where a tensor that lies like `value` must be, when there are other views of the same storage.
+
+        Args:
+            certain: This very tensor object is known to be that value.
+        """
+        if geometry is None:
+            return None
+        where = self._other_views(geometry, variable, value)
+        doubles = variable.doubles.get(geometry)
+        may_part = self._calls.varied or (
+            doubles is not None and any(one in self._values.lies for one in doubles)
+        )
+        if doubles is None or certain or not may_part:
+            return where
+        leaf = variable.leaf
+        leaves = (leaf,) if leaf is not None and leaf.value in doubles else ()
+        same = tuple(sorted(doubles - {leaf.value for leaf in leaves}))
+        for place in self._calls.places:
+            outputs = {k for k, output in enumerate(place.node.outputs) if output.value in doubles}
+            if outputs:
+                self._values.note(place.node, outputs)
+        for double in same:
+            self._values.lies[double] = geometry
+        return (where or Where())._replace(same=same, leaves=leaves)
+
+    def _other_views(self, geometry: Geometry, variable: Variable, value: ValueId | None) -> Where | None:
+        offset, shape, strides, kind = geometry
+        others = [other for other in variable.views if other != geometry]
+        leaf = variable.leaf
+        if leaf is not None and leaf.moves and value is not None:
+            known = leaf if value == leaf.value else self._values.outer.get(value)
+            return Where(leaf=known) if known is not None else Where(at=value)
+        loose = leaf is not None and leaf.loose  # there may be views of it that were not seen yet
+        if loose and shape and (value not in self._values.views or value in self._values.alike):
+            where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
+            return where._replace(shape=shape, offset=offset or None, kind=kind)
+        if not others:
+            return None
+        if loose or any(other[1] == shape for other in others):
+            read_as = kind if any(other[1] == shape and other[3] != kind for other in others) else None
+            view = self._values.views.get(value) if value is not None else None
+            where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
+            moves = view is not None and (view[1] in view[0].noted or bool(view[0].scalars))
+            if view is None or not moves:
+                made = self._values.makers.get(value) if value is not None and self._calls.varied else None
+                if made is None:
+                    return where._replace(offset=offset, kind=read_as)  # nothing says where: it stays
+                self._values.note_at(*made, geometry)  # not even what it is a view of need lie as it did
+                return Where(at=value)
+            # A slice that moves from step to step: where it lay is noted when it is made.
+            node, output = view
+            self._values.note_at(node, output, geometry)
+            return where._replace(view=value, kind=read_as)
+        if any(len(other[1]) == len(shape) for other in others):
+            return Where(shape=shape)
+        return Where(dims=len(shape))

@@ -1,0 +1,91 @@
+"""Looks at the numbers of what an operation made: ranges into the page, and facts of what is not finite."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+
+from graphlens_tracers.events import Seq, Unusual
+from graphlens_tracers.pytorch import numerics as numbers
+from graphlens_tracers.pytorch.arguments import Tensors
+from graphlens_tracers.pytorch.numerics import INF, Slots, TooLarge, numerics
+from graphlens_tracers.pytorch.plan import Node
+from graphlens_tracers.pytorch.rows import Rows
+from graphlens_tracers.sink import LogSink
+from graphlens_tracers.wire import AT_SLOTS
+
+_SLOTS_F32 = AT_SLOTS // 4
+MOST_FACTS = 8
+"""Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
+
+
+class Looks:
+    """Looks for one thread."""
+
+    def __init__(self, sink: LogSink, rows: Rows) -> None:
+        self._sink = sink
+        self._rows = rows
+        self.slots = Slots(sink.page)
+        self._facts: dict[tuple[int, int], Any] = {}
+        self._facts_left = MOST_FACTS
+
+    def begin(self) -> None:
+        """A call begins."""
+        self._facts_left = MOST_FACTS
+
+    def look(self, node: Node, results: Tensors) -> None:
+        """Ranges of the outputs into the page, and facts where they are not finite."""
+        slots, sink = self.slots, self._sink
+        slot = sink.slots
+        page_f32 = sink.page.f32
+        for output, how in node.ranged:
+            tensor = results[output]
+            try:
+                if how == "f4" and not tensor.is_neg():
+                    views = slots.f4
+                    low = 2 * slot
+                    numbers.aminmax(tensor, out=(views[low], views[low + 1]))
+                    good = -INF < page_f32[_SLOTS_F32 + low] and page_f32[_SLOTS_F32 + low + 1] < INF
+                    slot += 1
+                else:
+                    good = slots.look(tensor, how, slot)
+                    slot += 2 if how == "f8" else 1
+            except Exception as error:
+                good = self.unlooked(node, tensor, how, slot, error)
+                slot += 2 if how == "f8" else 1
+            if not good:
+                self.fact(node, output, tensor)
+        sink.slots = slot
+
+    def unlooked(self, node: Node, tensor: torch.Tensor, how: Any, slot: int, error: Exception) -> bool:
+        """`aminmax` refused: an empty or complex tensor is looked at otherwise, any other is a gap."""
+        if isinstance(error, TooLarge):
+            self.slots.blank(how, slot)
+            self._rows.later.append(partial(self._sink.gap, "sampled", str(error)))
+            return True
+        try:
+            return self.slots.look(tensor, how, slot)
+        except Exception:
+            self.slots.blank(how, slot)
+            self._unreadable(node, error)
+            return True
+
+    def fact(self, node: Node, output: int, tensor: torch.Tensor) -> None:
+        """Exact counts of an output that is not finite; said when they are not those of the last time."""
+        if self._facts_left <= 0:
+            return
+        self._facts_left -= 1
+        try:
+            found = numerics(tensor)
+        except Exception as error:
+            self._unreadable(node, error)
+            return
+        if self._facts.get((node.id, output)) != found:
+            self._facts[node.id, output] = found
+            self._rows.later.append(partial(self._sink.declare, Unusual(Seq(self._sink.seq), output, found)))
+
+    def _unreadable(self, node: Node, error: Exception) -> None:
+        words = f"{node.info.name}: {type(error).__name__}: {error}"[:200]
+        self._rows.later.append(partial(self._sink.gap, "unreadable", words))
