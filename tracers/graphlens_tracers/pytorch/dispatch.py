@@ -21,11 +21,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Phase, Seq, Unusual
-from graphlens_tracers.pytorch import checks, compat, quick
+from graphlens_tracers.pytorch import boundary, checks, compat, quick
 from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, geometry_of, home_of, spec_of
+from graphlens_tracers.pytorch.boundary import Boundary
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.looks import Looks
-from graphlens_tracers.pytorch.phases import Moment
 from graphlens_tracers.pytorch.plan import Location, Place, ran
 from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
 from graphlens_tracers.pytorch.record import Before, Recorder, results_of
@@ -34,7 +34,7 @@ from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
 from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.wire import MAX_ROWS, MAX_SLOTS, NO_NODE
 
-_OURS = frozenset((__file__, quick.__file__, checks.__file__))
+_OURS = frozenset((__file__, boundary.__file__, checks.__file__, quick.__file__))
 """Files whose frames lie between the script and what looks at its stack."""
 MOST_TRIES = 16
 """Known places that an operation which comes unexpected is compared with, before it is looked at anew."""
@@ -98,8 +98,7 @@ class Dispatch(TorchDispatchMode):
         self.modules = recorder.modules
         self.rows = Rows(sink)
         self.looks = Looks(sink, self.rows)
-        self._asked = (-1, 0)
-        """The call, and how many operations it had, when it was last asked whether it is over."""
+        self.boundary = Boundary(self)
         self.made: dict[str, Any] = {}
         """What quick.py has compiled for this mode, by its text."""
         self.hot = hot(self)
@@ -172,7 +171,7 @@ class Dispatch(TorchDispatchMode):
         yield from tuple(here.children)
         try:
             if not here.ends:
-                self._between(func)
+                self.boundary.between(func)
                 if self.idle:
                     return
         except Exception as error:
@@ -186,7 +185,7 @@ class Dispatch(TorchDispatchMode):
             self.careful = True
             elsewhere = [
                 place
-                for place in self.recorder.elsewhere(func, args, self._frames())
+                for place in self.recorder.elsewhere(func, args, self.frames())
                 # What it reads first must be there.
                 if begun not in place.before and all(variables[k]() is not None for k in place.reads[:1])
             ]
@@ -194,22 +193,6 @@ class Dispatch(TorchDispatchMode):
             self.could_not(func, error)
             return
         yield from elsewhere
-
-    def _belongs(self, place: Place) -> bool:
-        """Whether what runs at a place surely is part of the call under way, and of its phase."""
-        if self._context in place.belongs:
-            return True
-        if not self.calls.steps.loose:
-            return False
-        self._between(place.node.info.func)  # it decides which step has begun
-        return self._context in place.belongs
-
-    @property
-    def _context(self) -> tuple[Any, ...]:
-        """All that decides, besides the stack, whether a call is over, and which phase it is in."""
-        calls = self.calls
-        seen = calls.modules_seen, calls.backward, calls.stepped, calls.setting_up, calls.optimizers()
-        return *calls.steps.state, *seen, self.recorder.kinds.weights
 
     def _turned(self, here: Place, known: Place) -> None:
         """What came after `here` is known, but not what was expected first."""
@@ -227,7 +210,7 @@ class Dispatch(TorchDispatchMode):
             if self.recorder.pending is not None:
                 self.recorder.resolve()
             if self.calls.place.ends or not self.calls.begun:
-                self._between(func)
+                self.boundary.between(func)
         except Exception as error:
             self.could_not(func, error)
         return not self.idle
@@ -325,7 +308,7 @@ class Dispatch(TorchDispatchMode):
         try:
             if self.recorder.info(func).closes:
                 return False
-            moment = self._moment()
+            moment = self.boundary.moment()
             if not self.calls.steps.is_new(moment.stack):
                 return False
         except Exception as error:
@@ -368,7 +351,7 @@ class Dispatch(TorchDispatchMode):
         if place.run is None and not alike and not node.info.inside:
             place.renew(Compiler(place, args, kwargs).run(self, result, results))
 
-    def _frames(self) -> FrameType | None:
+    def frames(self) -> FrameType | None:
         """The innermost frame that is not ours: where the operation was called."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code.co_filename in _OURS:
@@ -440,71 +423,6 @@ class Dispatch(TorchDispatchMode):
 
     # ── the slow side ────────────────────────────────────────────────────────────────────────
 
-    def _between(self, func: Any) -> None:
-        """A call may be over here: look where the script is, and begin the next one if it is."""
-        here = self.calls.call, len(self.calls.places)
-        if self.calls.begun and (self.engines or here == self._asked or self.recorder.info(func).closes):
-            return
-        self._asked = here
-        moment = self._moment()
-        if self.engines or (not moment.stack and get_ident() != self.thread):
-            # No step ends inside of a backward, or on a thread without the user's frames.
-            if not self.calls.begun:
-                self.modules.restart()
-                self.begin_call(moment.stack)
-            return
-        loose = self.recorder.info(func).profiler or (moment.loads and not moment.fetches)
-        # What runs inside of a module belongs to the same step as its call.
-        inside = self.modules.depth and not self.calls.setting_up and not self.calls.steps.anchored
-        over = moment.node is None and not inside
-        if over and self.calls.is_over(moment.stack, moment.loads, loose):
-            self.end_call()
-            if self.last_step:
-                self.idle = True
-                return
-        if not self.calls.begun:
-            self.modules.restart()
-            self.begin_call(moment.stack, loose)
-            self._asked = self.calls.call, 0
-            self.careful = True  # what began the first step may since be known to be something else
-
-    def begin_call(self, stack: list[Any], loose: bool = False) -> None:
-        """A call begins with what runs next at this stack; `loose` as in `Calls.is_over`."""
-        if self.calls.crowded and not self.engines:
-            self.recorder.forget()
-        self.calls.begin(stack, loose)
-        self.recorder.begin()
-        self.careful = False
-        self.looks.begin()
-        self.sink.introduce(*compat.who())
-        if self.modules.depth and not compat.in_module(sys._getframe(1)):
-            self.modules.abandon()  # an interrupt ended them, which no hook tells
-        away = self.recorder.inputs.among.away
-        for leaf in away:
-            if not leaf.moves:
-                leaf.lies = leaf.geometry
-        away.clear()
-        self.expect()
-
-    def end_call(self) -> None:
-        """The call under way is over."""
-        self.sink.introduce(*compat.who())
-        self.calls.end(self.values.vars)
-        self.expect()
-
-    def _moment(self) -> Moment:
-        moment = Moment(self.recorder.stacks, self._frames(), False)
-        if self.optimizer_depth is not None:
-            # Its own frames are the user's, too, where the user wrote it.
-            inner = moment.stack[: max(len(moment.stack) - self.optimizer_depth, 0)]
-            moment.optimizer = not inner or not self._in_closure(inner)
-        return moment
-
-    def _in_closure(self, inner: list[Any]) -> bool:
-        """Whether these frames, which `Optimizer.step` called, are its closure's."""
-        closure = self.closure
-        return closure is not None and (not closure or any(code in closure for code, _ in inner))
-
     def _look_around(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Before | None:
         """What can only be known before an operation runs; None for one that has no numbers."""
         if self.idle:
@@ -515,7 +433,7 @@ class Dispatch(TorchDispatchMode):
         recorder, calls, sink = self.recorder, self.calls, self.sink
         info = recorder.info(func)
         if not calls.place.ends:
-            self._between(func)
+            self.boundary.between(func)
             if self.idle:
                 return None
         before = self._before(info, args, kwargs)
@@ -530,14 +448,14 @@ class Dispatch(TorchDispatchMode):
         return before
 
     def _before(self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Before:
-        return self.recorder.before(info, self._moment(), args, kwargs)
+        return self.recorder.before(info, self.boundary.moment(), args, kwargs)
 
     def _place(
         self, before: Before, results: Tensors, began: int, took: int, error: BaseException | None = None
     ) -> Place:
         """Declare what has run, and write its row."""
         recorder, sink = self.recorder, self.sink
-        context = self._context
+        context = self.boundary.context
         place = recorder.place(before, results)
         node = place.node
         if node.outside:

@@ -66,6 +66,7 @@ def hot(dispatch: Dispatch) -> dict[str, Any]:
         "grad_enabled": torch.is_grad_enabled, "now": perf_counter_ns, "getframe": sys._getframe,
         "ident": get_ident, "ref": weakref.ref, "spec_of": spec_of, "make": None,
         "unlooked": dispatch.looks.unlooked, "fact": dispatch.looks.fact,
+        "belongs": dispatch.boundary.belongs,
         "differentiates": dispatch.recorder.links.differentiates,
         "region_begins": dispatch.recorder.links.region_begins,
     }  # fmt: skip
@@ -125,7 +126,7 @@ class Compiler(Arguments):
             return lines
         if node.outside:
             # On a new way it may be where the next step begins.
-            lines.append(f"if self.careful and not self._belongs({self.constant(self.place)}): break")
+            lines.append(f"if self.careful and not belongs({self.constant(self.place)}): break")
         location = self.constant(node.location)
         where = [
             f"if grad_enabled() is not {node.grad}: break",

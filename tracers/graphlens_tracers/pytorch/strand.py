@@ -156,7 +156,7 @@ class Strand:
         if self.sink is not None and not self.dispatch.failed:
             try:
                 self.recorder.resolve()
-                self.dispatch.end_call()
+                self.dispatch.boundary.end()
                 self.modules.abandon()
             except Exception as error:
                 self.dispatch.could_not("the end of a thread", error)
@@ -264,9 +264,9 @@ class Strand:
         if calls.begun and calls.places and not self.dispatch.engines:
             stack, _, _ = self._common.stacks.user(sys._getframe(3))
             if calls.is_over(stack, loads=False, loose=False, module=True):
-                self.dispatch.end_call()
+                self.dispatch.boundary.end()
                 self.modules.restart()
-                self.dispatch.begin_call(stack)
+                self.dispatch.boundary.begin(stack)
 
     def _module_ended(self) -> None:
         calls = self.calls
