@@ -91,8 +91,11 @@ class Measured:
 @contextmanager
 def traced(
     level: Any, run: Path, first: int = 0
-) -> Iterator[None]:  # Any: a Level, known once torch is there
-    """A tracer of ours, into a log below `run`, for as long as the block lasts; from step `first` on."""
+) -> Iterator[Callable[[], None]]:  # Any: a Level, known once torch is there
+    """A tracer of ours, into a log below `run`, for as long as the block lasts; from step `first` on.
+
+    Gives what puts all that was recorded so far into the log.
+    """
     from graphlens_tracers.api import Options
     from graphlens_tracers.pytorch.tracer import PyTorchTracer
     from graphlens_tracers.sink import LogSink
@@ -103,7 +106,7 @@ def traced(
     sink, tracer = LogSink(str(log), str(pages), sys.argv), PyTorchTracer()
     tracer.start(sink, Options(level=level, steps=(first, None)))
     try:
-        yield
+        yield sink.flush
     finally:
         tracer.stop()
         sink.close()
@@ -180,14 +183,19 @@ def one_round(way: str, trains: Training, timed: int, warm_up: int) -> tuple[flo
     with tempfile.TemporaryDirectory(prefix="graphlens-cost-") as folder:
         run = Path(folder)
         warm = warm_up if way in LEVELS else 1
-        with around(way, run):
+        with around(way, run) as flush:
             before, began = 0, 0.0
             # One loop: a training script's steps come from one place too, and are one graph by that.
             for count in range(warm + timed):
                 if count == warm:
+                    if way in LEVELS:
+                        flush()
                     before, began = log_size(run), time.process_time()
                 step()
-            return (time.process_time() - began) / timed, log_size(run) - before
+            took = (time.process_time() - began) / timed
+            if way in LEVELS:
+                flush()
+            return took, log_size(run) - before
 
 
 def log_size(run: Path) -> int:
