@@ -81,8 +81,14 @@ class Strand:
         self.seen = False
         self.first, self.stop = common.options.steps
         self._outside = f"training steps outside of {self.first}:{'' if self.stop is None else self.stop}"
-        self._ended: tuple[tuple[int, int], ...] = ()
-        """Every frame at the end of the last step that was not chosen."""
+        self._ended: list[object] = []
+        """Where the last step that was not chosen ended, from there out to its loop."""
+        self._passes = False
+        """Whether there was a step that was not chosen."""
+        self._passed = 0
+        """How many of those are not in the log yet."""
+        self._watched = 0
+        """Backwards under way that were seen to begin."""
         self.anchors = 0
         """How often a step has done its work here."""
         self._optimizers: set[int] = set()
@@ -160,8 +166,9 @@ class Strand:
                 self.modules.abandon()
             except Exception as error:
                 self.dispatch.could_not("the end of a thread", error)
+        self.say_passed()
         self._entered.clear()
-        self.dispatch.engines = 0
+        self.dispatch.engines = self._watched = 0
         if self.sink is not None:
             self.recorder.links.engines.clear()
         self.dispatch.optimizer_depth = None
@@ -171,6 +178,7 @@ class Strand:
         dispatch = self.dispatch
         sees = self.seen and not dispatch.failed and (self.sink is None or not dispatch.idle)
         self.name, self.sink = "", None
+        self._passes, self._passed, self._watched = False, 0, 0
         self._entered.clear()
         dispatch.forget(self.begin if sees else None)
 
@@ -179,17 +187,22 @@ class Strand:
     def _is_as_before(self, frame: FrameType | None) -> bool:
         """Outside of the chosen steps: whether a step ended just where the last one did. Then it is counted.
 
-        This runs in every step that nobody asked for, and so looks at nothing but places.
+        This runs in every step that nobody asked for, and so looks at nothing but places, and at
+        none outside of the loop that steps.
         """
         if self.seen or self.sink is None or self.calls.trained + 1 == self.first:
-            self._ended = ()
+            self._ended = []
             return False
-        places = []
+        loop = self.calls.steps.loop
+        places: list[object] = []
         while frame is not None:
-            places.append((id(frame.f_code), frame.f_lasti))
+            code, at = frame.f_code, frame.f_lasti
+            places += (code, at)
+            if loop is not None and code is loop.code and loop.start <= at <= loop.stop:
+                break
             frame = frame.f_back
-        ended, self._ended = self._ended, tuple(places)
-        if ended != self._ended:
+        ended, self._ended = self._ended, places
+        if ended != places:
             return False
         self.anchors += 1
         self._pass_by()
@@ -197,10 +210,18 @@ class Strand:
 
     def _pass_by(self) -> None:
         """A step that was not chosen is over."""
-        assert self.sink is not None
-        self.sink.gap("untraced", self._outside)
+        self._passed += 1
+        if not self._passes:
+            self._passes = True
+            self.say_passed()
         if not self.seen and self.calls.trained < self.first:
             self.calls.trained += 1
+
+    def say_passed(self) -> None:
+        """Into the log: how many steps were not chosen. At once for the first, for the others at the end."""
+        if self.sink is not None and self._passed:
+            self.sink.gap("untraced", self._outside, self._passed)
+            self._passed = 0
 
     def _step_ended(self, stack: list[Place]) -> None:
         """A step has done its work at this place: see the next one or not, as was chosen."""
@@ -341,27 +362,32 @@ class Strand:
 
     def backward_begins(self, roots: Any) -> None:
         """The engine is entered from this thread, to differentiate `roots`."""
-        if self.sink is not None and self.seen:
+        if self.seen and self.sink is not None:
             if self.recorder.pending is not None:
                 self.recorder.resolve()
             if not self.dispatch.engines:
                 self.modules.again.clear()
             self.recorder.links.engines.append(Engine(len(self.calls.places), roots))
+            self._watched += 1
             self.dispatch.be_careful()
         self.dispatch.engines += 1
 
     def backward_ended(self) -> None:
         """The engine has returned."""
         dispatch = self.dispatch
-        dispatch.engines = max(dispatch.engines - 1, 0)  # a forked child leaves what its parent began
-        if self.sink is not None and self.recorder.links.engines:
-            self.recorder.links.engines.pop()
-        if dispatch.engines:
+        # A forked child leaves what its parent began.
+        dispatch.engines = engines = max(dispatch.engines - 1, 0)
+        if self._watched:
+            self._watched -= 1
+            if self.sink is not None and self.recorder.links.engines:
+                self.recorder.links.engines.pop()
+        if engines:
             return
-        self.regions.abandon()
-        if self.sink is not None:
-            self.calls.backward = True
-            self.calls.pending = False
+        if self.seen:
+            self.regions.abandon()
+            if self.sink is not None:
+                self.calls.backward = True
+                self.calls.pending = False
         if not self._common.optimizers:
             stack, _, _ = self._common.stacks.user(sys._getframe(2))
             if stack:

@@ -82,6 +82,8 @@ class PyTorchTracer:
         if here is not None:
             here.leave()
             here.rest()
+        for strand in list(self._strands.values()):
+            strand.say_passed()
         for strand in (*self._free, *([here] if here is not None else [])):
             if strand.sink is not None and strand.sink is not self._common.sink:
                 strand.sink.close()
@@ -232,7 +234,7 @@ class PyTorchTracer:
     # ── optimizers ───────────────────────────────────────────────────────────────────────────
 
     def _hook_optimizers(self) -> None:
-        common = self._common
+        strands, here, common = self._strands, self._here, self._common
         original = torch.optim.Optimizer.__init__
 
         @wraps(getattr(original, "__func__", original))
@@ -246,12 +248,12 @@ class PyTorchTracer:
                 raise
 
         def begins(optimizer: Any, args: Any, kwargs: Any) -> None:
-            strand = self._here()
+            strand = strands.get(get_ident()) or here()
             if strand is not None:
                 strand.optimizer_begins(optimizer, args[1] if len(args) > 1 else kwargs.get("closure"))
 
         def ended(optimizer: Any, _args: Any, _kwargs: Any) -> None:
-            strand = self._here()
+            strand = strands.get(get_ident()) or here()
             if strand is not None:
                 strand.optimizer_ended(optimizer)
 
@@ -284,11 +286,12 @@ class PyTorchTracer:
 
     def _wrap_engine(self) -> None:
         """Note when a backward begins and ends: every one starts through this Python function."""
+        strands, here = self._strands, self._here
         for holder in compat.engine_holders:
             original = getattr(holder, compat.ENGINE_ENTRY)
 
             def around_engine(*args: Any, __original: Any = original, **kwargs: Any) -> Any:
-                strand = self._here()
+                strand = strands.get(get_ident()) or here()
                 if strand is not None:
                     strand.backward_begins(args[0] if args else ())
                 try:
