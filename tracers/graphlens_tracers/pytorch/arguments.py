@@ -13,6 +13,8 @@ from graphlens_tracers.events import Spec
 from graphlens_tracers.pytorch import compat
 
 Tensors = list[torch.Tensor]
+PLAIN = frozenset((torch.Tensor, torch.nn.Parameter))
+"""Types of tensors that are just that."""
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...], str]
 """Where in its storage a tensor lies: offset, shape, strides, `kind_of` it."""
 

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Phase, Seq, Unusual
-from graphlens_tracers.pytorch import boundary, checks, compat, quick
+from graphlens_tracers.pytorch import boundary, checks, compat, parts, quick
 from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, geometry_of, home_of, spec_of
 from graphlens_tracers.pytorch.boundary import Boundary
 from graphlens_tracers.pytorch.calls import Calls
@@ -34,7 +34,7 @@ from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
 from graphlens_tracers.sink import LogSink, complain
 from graphlens_tracers.wire import MAX_ROWS, MAX_SLOTS, NO_NODE
 
-_OURS = frozenset((__file__, boundary.__file__, checks.__file__, quick.__file__))
+_OURS = frozenset((__file__, boundary.__file__, checks.__file__, parts.__file__, quick.__file__))
 """Files whose frames lie between the script and what looks at its stack."""
 MOST_TRIES = 16
 """Known places that an operation which comes unexpected is compared with, before it is looked at anew."""
@@ -359,11 +359,19 @@ class Dispatch(TorchDispatchMode):
         return frame
 
     def _finish(
-        self, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, began: int, took: int
+        self,
+        place: Place,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        began: int,
+        took: int,
+        looked: bool,
     ) -> bool:
         """Variables, ranges and shapes of a recognised operation that has run.
 
         True when it was another one after all, since it made more or fewer tensors: its row is written then.
+        `looked`: its ranges are there already.
         """
         node = place.node
         if type(result) is torch.Tensor and len(node.outputs) == 1:
@@ -381,7 +389,7 @@ class Dispatch(TorchDispatchMode):
             self.values.lie(node.outputs[output].value, results[output])
         if place.odd:
             self._compare(place, results)
-        if node.ranged:
+        if node.ranged and not looked:
             self.looks.look(node, results)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
             self.calls.reshape(len(self.calls.places))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,8 +10,7 @@ import torch
 
 from graphlens_tracers.events import Seq, Unusual
 from graphlens_tracers.pytorch import numerics as numbers
-from graphlens_tracers.pytorch.arguments import Tensors
-from graphlens_tracers.pytorch.numerics import INF, Slots, TooLarge, numerics
+from graphlens_tracers.pytorch.numerics import INF, Ranges, Slots, TooLarge, numerics
 from graphlens_tracers.pytorch.plan import Node
 from graphlens_tracers.pytorch.rows import Rows
 from graphlens_tracers.sink import LogSink
@@ -35,12 +35,15 @@ class Looks:
         """A call begins."""
         self._facts_left = MOST_FACTS
 
-    def look(self, node: Node, results: Tensors) -> None:
-        """Ranges of the outputs into the page, and facts where they are not finite."""
+    def look(self, node: Node, results: Sequence[torch.Tensor], ranged: Ranges | None = None) -> None:
+        """Ranges of the outputs into the page, and facts where they are not finite.
+
+        `ranged`: of those outputs, the ones to look at; the node's by default.
+        """
         slots, sink = self.slots, self._sink
         slot = sink.slots
         page_f32 = sink.page.f32
-        for output, how in node.ranged:
+        for output, how in node.ranged if ranged is None else ranged:
             tensor = results[output]
             try:
                 if how == "f4" and not tensor.is_neg():

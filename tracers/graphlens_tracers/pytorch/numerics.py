@@ -17,6 +17,8 @@ from graphlens_tracers.pytorch import compat
 from graphlens_tracers.wire import AT_SLOTS, MAX_SLOTS
 
 Ranged = Literal["", "f2", "b2", "f4", "f8"]
+Ranges = tuple[tuple[int, Ranged], ...]
+"""Which outputs are looked at, in order, and how."""
 INF = float("inf")
 
 _RANGED: dict[torch.dtype, Ranged] = {

@@ -32,6 +32,7 @@ from graphlens_tracers.events import (
 )
 from graphlens_tracers.pytorch.arguments import Geometry, OpInfo, geometry_of, is_part, kind_of, shape_of
 from graphlens_tracers.pytorch.checks import Vars
+from graphlens_tracers.pytorch.numerics import Ranges
 
 if TYPE_CHECKING:  # it looks at places
     from graphlens_tracers.pytorch.quick import Run
@@ -89,7 +90,7 @@ class Node:
         self.scalars: list[float]
         self.lists: list[int]  # for each scalar, how many elements of its list follow it
         self.varying: set[int] = set()
-        self.ranged: tuple[tuple[int, Any], ...]  # (output, how), in order
+        self.ranged: Ranges
         self.slots: int
         self.shapes: tuple[Any, ...] | None  # of the outputs, where they must be looked at each time
         self.noted: tuple[int, ...] = ()  # outputs whose place in their storage is noted: it moves

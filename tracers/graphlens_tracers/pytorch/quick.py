@@ -22,9 +22,10 @@ import torch
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Phase
 from graphlens_tracers.pytorch import compat, numerics
-from graphlens_tracers.pytorch.arguments import Tensors, geometry_of, kind_of, spec_of
+from graphlens_tracers.pytorch.arguments import PLAIN, Tensors, geometry_of, kind_of, spec_of
 from graphlens_tracers.pytorch.bindings import binding
 from graphlens_tracers.pytorch.checks import Arguments, function
+from graphlens_tracers.pytorch.parts import Parts
 from graphlens_tracers.pytorch.plan import gone, ran
 from graphlens_tracers.pytorch.rows import long
 from graphlens_tracers.wire import AT_ROWS, AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
@@ -39,7 +40,6 @@ Gives what the operation returned. When it is not the expected operation: OTHER,
 what the slow side then returned."""
 
 OTHER = object()
-PLAIN = frozenset((torch.Tensor, torch.nn.Parameter))
 
 UNFIT = (AttributeError, RuntimeError, NotImplementedError, TypeError, KeyError, IndexError, ValueError)
 """What a comparison raises when not even the kinds of arguments, or the depth of the stack, fit."""
@@ -93,6 +93,7 @@ class Compiler(Arguments):
     def run(self, dispatch: Dispatch, result: Any, results: Tensors) -> Run:
         """Recognises the operation, runs it and writes its row, all in one."""
         self._at = self.constant(self.place)
+        self._parts = Parts.of(dispatch.sink, dispatch.looks, self.place, self.args, self.kwargs, results)
         # Called by torch itself: the user's frame is found by counting.
         before = [*self._where(), *self.lines]
         after = [*self._results(result, results), *self._turns(), *self._row()]
@@ -154,6 +155,9 @@ class Compiler(Arguments):
             full += f" or sink.scalars + {len(self.varying)} > {MAX_SCALARS}"
         func = node.info.func
         run = self.constant(binding(node.info.name, self.args) or getattr(func, "_op", func))  # a frame less
+        result = f"    result = {run}(*args{', **kwargs' if self.kwargs else ''})"
+        if self._parts is not None:
+            result = f"    result, took, failure = {self.constant(self._parts.run)}({run}, args, kwargs)"
         return [
             "row = sink.rows",
             f"if {full}:",
@@ -163,11 +167,11 @@ class Compiler(Arguments):
             "began = now()",
             f"u64[{at.RUNNING_SINCE}] = began",
             "try:",
-            f"    result = {run}(*args{', **kwargs' if self.kwargs else ''})",
+            result,
             "except BaseException as error:",
             "    self._raised(func, args, kwargs, began, error)",
             "    raise",
-            "ended = now()",
+            "ended = now()" if self._parts is None else "ended = began + took",
         ]
 
     # ── what it made ─────────────────────────────────────────────────────────────────────────
@@ -175,7 +179,11 @@ class Compiler(Arguments):
     def _results(self, result: Any, results: Tensors) -> list[str]:
         """A few plain tensors are the common case; everything else goes through `_finish`."""
         node, place = self.node, self.place
-        finish = f"if self._finish({self._at}, args, kwargs, result, began, ended - began): return result"
+        looked = self._parts is not None
+        given = f"{self._at}, args, kwargs, result, began, ended - began, {looked}"
+        finish = f"if self._finish({given}): return result"
+        if looked:
+            return ["if failure is not None: raise failure", finish]
         leaves = ["if moved: self._leaves()"] if place.leaves else []
         if not node.outputs:
             return [*leaves, "if calls.specs is not None: calls.specs.append(())"]
