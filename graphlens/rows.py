@@ -15,6 +15,8 @@ from graphlens_tracers.events import NodeSeen
 from graphlens_tracers.wire import (
     BLOCK,
     GAP,
+    LONG_PAUSE,
+    LONG_TICK,
     RANGE_BLOCK,
     RANGES_HEADER,
     ROWS_HEADER,
@@ -204,7 +206,8 @@ def row_columns(body: bytes, blocks: int, rows: int) -> tuple[Ints, Ints]:
     first = np.frombuffer(body, _BLOCK, blocks, at)["row"].astype(np.int64)
     at += blocks * BLOCK.size
     took = np.frombuffer(body, "<u4", rows, at).astype(np.int64)
-    gap = np.frombuffer(body, "<u2", rows, at + rows * TOOK.size).astype(np.int64) * TICK
+    units = np.frombuffer(body, "<u2", rows, at + rows * TOOK.size).astype(np.int64)
+    gap = np.where(units & LONG_PAUSE, (units & ~LONG_PAUSE) * LONG_TICK, units * TICK)
     long = took >= 1 << 31
     if long.any():
         took[long] = (took[long] - (1 << 31)) * 1000

@@ -173,8 +173,11 @@ def gaps_of(rows: Sequence[OpRow]) -> list[int]:
     """The GAP column of the rows of one block."""
     gaps, clock = [], rows[0].began
     for row in rows:
-        gaps.append(max(row.began - clock, 0) // wire.TICK)
-        clock += gaps[-1] * wire.TICK + row.took
+        pause = max(row.began - clock, 0)
+        long = pause // wire.TICK >= wire.LONG_PAUSE
+        unit = wire.LONG_TICK if long else wire.TICK
+        gaps.append(pause // unit | (wire.LONG_PAUSE if long else 0))
+        clock += pause // unit * unit + row.took
     return gaps
 
 

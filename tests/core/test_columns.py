@@ -264,3 +264,16 @@ def test_ids_of_nodes_need_not_count_up(tmp_path: Path) -> None:
 
     assert process.ranges(0, 9).low.tolist() == [1, 3, 5]
     assert process.rows(0, 9).node.tolist() == [far, 5, far]
+
+
+@pytest.mark.parametrize("pause", [0, 63, 64, 2_000_000, 2_097_088, 2_097_152, 5_000_000, 268_000_000])
+def test_a_pause_comes_back_within_its_unit(tmp_path: Path, pause: int) -> None:
+    """Short ones in units of 64 ns, long ones of 8192."""
+    log = new_run(tmp_path / "run.glens")
+    log.declare(*seen(ran(0), ran(1, inputs=[0])))
+    log.ran(OpRow(0, [(1, 2)], 1000, 10), OpRow(1, [(1, 2)], 1010 + pause, 10))
+    log.finish()
+
+    began = Run(tmp_path / "run.glens").main.rows(0, 2).began.tolist()
+    assert began[0] == 1000
+    assert 0 <= 1010 + pause - began[1] < (64 if pause < 64 << 15 else 8192)

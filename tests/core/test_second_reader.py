@@ -90,7 +90,7 @@ class Second:
             stop = heads[k + 1][0] if k + 1 < blocks else rows
             for j in range(first, stop):
                 ns = took[j] if took[j] < 1 << 31 else (took[j] & 0x7FFFFFFF) * 1000
-                began = clock + 64 * gap[j]
+                began = clock + (64 * gap[j] if gap[j] < 1 << 15 else 8192 * (gap[j] & 0x7FFF))
                 clock = began + ns
                 number = seq + j - first
                 if number < self.reached.get(strand, 0):
@@ -177,6 +177,9 @@ def assert_agree(path: Path) -> None:
         assert process.finished == ("LogFinished" in second.events)
 
 
+PAUSE = 1000 * 8192  # longer than can be said in units of 64 ns
+
+
 def varied(path: Path) -> LogWriter:
     """Every kind of frame and every width of a range."""
     log = new_run(path)
@@ -188,7 +191,7 @@ def varied(path: Path) -> LogWriter:
     log.declare(*seen(*nodes))
     log.calls(CallBegan(CallId(0), GraphId(0), Seq(0), None, "setup"))
     nan, inf = math.nan, math.inf
-    log.ran(OpRow(0, [(-1.5, 2), (nan, nan)], 1000, 300), OpRow(1, [(-inf, 3)], 1300 + 64, (1 << 31) + 9))
+    log.ran(OpRow(0, [(-1.5, 2), (nan, nan)], 1000, 300), OpRow(1, [(-inf, 3)], 1300 + PAUSE, (1 << 31) + 9))
     log.calls(CallBegan(CallId(1), GraphId(0), Seq(1), 0, "train"))
     log.declare(leaf(101), ran(3, inputs=[101]))
     log.declare(
@@ -204,11 +207,13 @@ def varied(path: Path) -> LogWriter:
 
 
 def test_both_readers_agree_on_every_kind_of_frame(tmp_path: Path) -> None:
-    """Half and bfloat16, a hole in the calls, a spliced graph, a long operation."""
+    """Half and bfloat16, a hole in the calls, a spliced graph, a long pause before a long operation."""
     varied(tmp_path / "run.glens").finish()
 
     assert_agree(tmp_path / "run.glens")
-    assert Run(tmp_path / "run.glens").main.rows(1, 2).took.tolist() == [9000]
+    rows = Run(tmp_path / "run.glens").main.rows(0, 2)
+    assert rows.began.tolist() == [1000, 1300 + PAUSE]
+    assert rows.took.tolist() == [300, 9000]
 
 
 def test_both_readers_agree_on_a_torn_log(tmp_path: Path) -> None:

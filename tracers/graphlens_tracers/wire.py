@@ -44,8 +44,13 @@ TOOK = struct.Struct("<I")
 """A column: ns that the operation took; with the top bit set, microseconds."""
 GAP = struct.Struct("<H")
 """A column: time from the end of the row before (the block's t0 for its first row) to this row's
-beginning, in units of TICK ns. Ends are sums of these two columns, so no error builds up."""
+beginning, rounded down to units of TICK ns; with the top bit set, of LONG_TICK ns. Ends are sums of
+these two columns. What long pauses lose by rounding is in the next long one."""
 TICK = 64
+LONG_TICK = 8192
+LONG_PAUSE = 1 << 15
+LONGEST_PAUSE = LONG_PAUSE * LONG_TICK
+"""Before a row that comes after a pause of so many ns a block begins."""
 SCALAR = struct.Struct("<HHd")
 """Row (counted in this frame), argument (k-th scalar of the node's form), its value in this row.
 Written where it is not what this frame said of it last; where this frame has said nothing, it is as

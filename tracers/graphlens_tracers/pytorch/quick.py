@@ -278,10 +278,9 @@ class Compiler(Arguments):
         lines = [
             "gap = began - rows.clock >> 6",
             # A block goes on where the node is the next one and the page has not been emptied meanwhile.
-            f"if row - {self.constant(node.id)} != rows.line or gap >> 16:",
-            f"    rows.block({self.constant(node)}, began)",
+            f"if row - {self.constant(node.id)} != rows.line or gap >> 15:",
+            f"    gap = rows.goes_on({self.constant(node)}, began)",
             "    row = sink.rows",
-            "    gap = 0",
             "rows.clock = ended",
             "took = ended - began",
             "if took >> 31: took = long(took)",

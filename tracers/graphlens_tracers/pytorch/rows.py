@@ -17,6 +17,9 @@ from graphlens_tracers.wire import (
     AT_ROWS,
     AT_SCALARS,
     AT_SLOTS,
+    LONG_PAUSE,
+    LONG_TICK,
+    LONGEST_PAUSE,
     MAX_BLOCKS,
     MAX_SCALARS,
     PAGE_BLOCK,
@@ -45,6 +48,7 @@ class Rows:
         self.sink = sink
         self.line = _NO_LINE
         self.clock = 0
+        self._lost = 0  # of long pauses in this block, by rounding
         self.later: list[Callable[[], object]] = []
         self.said: dict[int, Sequence[float]] = {}  # by node: its varying arguments, as this page has them
         sink.emptied = self.emptied
@@ -53,9 +57,8 @@ class Rows:
         """Write the row: it is there for every reader as soon as the count of rows is raised."""
         sink = self.sink
         gap = (began - self.clock) >> 6
-        if sink.rows - node.id != self.line or gap >> 16:
-            self.block(node, began)
-            gap = 0
+        if sink.rows - node.id != self.line or gap >> 15:
+            gap = self.goes_on(node, began)
         row = sink.rows
         self.clock = began + took
         if took >> 31:
@@ -69,6 +72,15 @@ class Rows:
         sink.rows = row + 1
         if self.later:
             self.say_later()
+
+    def goes_on(self, node: Node, began: int) -> int:
+        """GAP of a row that is not simply the next one: after a long pause, or a block begins with it."""
+        pause = began - self.clock + self._lost
+        if self.sink.rows - node.id != self.line or not 0 <= pause < LONGEST_PAUSE:
+            self.block(node, began)
+            return 0
+        units, self._lost = divmod(pause, LONG_TICK)
+        return LONG_PAUSE | units
 
     def block(self, node: Node, began: int) -> None:
         """A row that does not continue the one before begins a block."""
@@ -94,6 +106,7 @@ class Rows:
         sink.blocks += 1
         sink.page.u64[at.BLOCKS] = sink.blocks
         self.line = sink.rows - node.id
+        self._lost = 0
 
     def scalars(self, row: int, node: Node, scalars: Sequence[float]) -> None:
         """The varying arguments of a row, where they are not what this page said last."""
