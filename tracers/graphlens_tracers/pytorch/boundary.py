@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.phases import Moment
 from graphlens_tracers.pytorch.plan import Place
+from graphlens_tracers.pytorch.rounds import loops_around
 
 if TYPE_CHECKING:
     from graphlens_tracers.pytorch.dispatch import Dispatch
@@ -98,11 +99,13 @@ class Boundary:
 
     def moment(self) -> Moment:
         """Where the script is."""
-        moment = Moment(self._recorder.stacks, self._dispatch.frames(), False)
+        frame, stacks = self._dispatch.frames(), self._recorder.stacks
+        moment = Moment(stacks, frame, False)
         if self._dispatch.optimizer_depth is not None:
             # Its own frames are the user's, too, where the user wrote it.
             inner = moment.stack[: max(len(moment.stack) - self._dispatch.optimizer_depth, 0)]
             moment.optimizer = not inner or not self._in_closure(inner)
+            moment.loops = loops_around(frame, stacks.is_user, len(inner))
         return moment
 
     def _in_closure(self, inner: list[Any]) -> bool:

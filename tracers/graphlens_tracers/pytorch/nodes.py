@@ -21,6 +21,7 @@ from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.numerics import WIDTH, ranged_as
 from graphlens_tracers.pytorch.phases import Kinds
 from graphlens_tracers.pytorch.plan import Location, Node, same
+from graphlens_tracers.pytorch.rounds import Round
 from graphlens_tracers.pytorch.values import Values, lies_as
 from graphlens_tracers.sink import LogSink
 
@@ -82,7 +83,15 @@ class Nodes:
     def _number(self, node: Node) -> None:
         nth = node.key[-1]
         node.ran = self._slot(node.key)
-        node.prior = self._slot((*node.stem, nth - 1)) if nth else -1
+        node.prior = self._slot((*node.stem, nth - 1)) if nth else self._round_before(node)
+
+    def _round_before(self, node: Node) -> int:
+        """The number of the first of them when their loop was entered before; -1 where there is none."""
+        now = node.stem[-1]
+        if not isinstance(now, Round) or not now.nth:
+            return -1
+        key = (*node.stem[:-1], now._replace(nth=now.nth - 1), 0)
+        return self._slot(key) if key in self._known else -1
 
     def node(
         self,
@@ -118,7 +127,7 @@ class Nodes:
         node.inputs, node.views, node.writes = tuple(before.values), made.views, made.writes
         node.through = tuple(sorted(before.through.items()))
         node.changes = bool(made.writes) or any(base is not None for base in made.views)
-        node.grad = before.moment.grad
+        node.grad, node.loops = before.moment.grad, before.moment.loops
         node.places = {}
         self._number(node)
         node.numbered = compat.sequence_number is not None and (

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from graphlens_tracers.events import Output, Phase, SiteId, ValueId
-from graphlens_tracers.loops import follows
+from graphlens_tracers.loops import Loop, follows
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import Tensors
 from graphlens_tracers.pytorch.autograd import Inside
@@ -35,9 +35,12 @@ class Moment:
         inner: Files of the framework's frames before it.
         loads: Whether a loader of batches is at work; `fetches`: on a batch, and not to begin an epoch.
         node: The autograd node whose backward runs; `inside`: what ran between it and the operation.
+        loops: Those around it while `Optimizer.step` runs, innermost first, out to its caller.
     """
 
-    __slots__ = ("depth", "fetches", "grad", "inner", "inside", "loads", "node", "optimizer", "stack")
+    __slots__ = (
+        "depth", "fetches", "grad", "inner", "inside", "loads", "loops", "node", "optimizer", "stack",
+    )  # fmt: skip
 
     def __init__(self, stacks: Stacks, frame: FrameType | None, optimizer: bool) -> None:
         self.stack, self.depth, self.inner = stacks.user(frame)
@@ -48,6 +51,7 @@ class Moment:
         self.inside = None if self.node is None else Inside(stacks, frame)
         self.grad = torch.is_grad_enabled()
         self.optimizer = optimizer
+        self.loops: tuple[Loop, ...] = ()
 
     @property
     def direct(self) -> bool:

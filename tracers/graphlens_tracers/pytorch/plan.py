@@ -30,6 +30,7 @@ from graphlens_tracers.events import (
     ValueId,
     WiringId,
 )
+from graphlens_tracers.loops import Loop
 from graphlens_tracers.pytorch.arguments import Geometry, OpInfo, geometry_of, is_part, kind_of, shape_of
 from graphlens_tracers.pytorch.checks import Vars
 from graphlens_tracers.pytorch.numerics import Ranges
@@ -62,9 +63,9 @@ class Node:
 
     __slots__ = (
         "changes", "depth", "form", "formula", "grad", "id", "info", "inputs", "key", "lies", "lists",
-        "location", "module_call", "noted", "numbered", "outputs", "outside", "phase", "places", "prior",
-        "ran", "ranged", "remakes", "scalars", "scope", "shapes", "site", "slots", "stem", "through", "token",
-        "twin", "varying", "views", "writes",
+        "location", "loops", "module_call", "noted", "numbered", "outputs", "outside", "phase", "places",
+        "prior", "ran", "ranged", "remakes", "scalars", "scope", "shapes", "site", "slots", "stem", "through",
+        "token", "twin", "varying", "views", "writes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -97,6 +98,7 @@ class Node:
         self.ran: int  # its number among the variables: that it has run, or one of the same key
         self.prior: int  # the number of the one before it of the same stem; -1 when it is the first
         self.numbered: bool  # whether autograd's count is noted when it runs
+        self.loops: tuple[Loop, ...]  # around it in the optimizer's step, innermost first
         self.location: Location | None  # None where it is not looked at: in a backward
         self.depth: int  # how many frames out the location's frame is
         self.outside: bool  # of every module and optimizer: where a step may begin

@@ -180,6 +180,7 @@ class Recorder:
         site = None if origin.twin is not None and not origin.user else self.sites.site(moment.stack)
         nearest = moment.stack[0] if moment.stack else None
         frame = (id(nearest[0]), nearest[1]) if nearest is not None else None
+        self.values.rounds.goes_on(self.values.at, moment.loops)
         about = self._about(phase, origin, before)
         stem = (phase, id(info.func), frame, module_call, *origin.ids(), moment.grad, *about)
         regions = self.links.regions(before.followed)
@@ -232,8 +233,9 @@ class Recorder:
             return (before.values[1],)  # what is added says which step of the sum this is
         if phase is Phase.OPTIMIZER:
             names = map(self.modules.tensor_name, before.form.tensors)
-            named = next((name for name in names if name is not None), None)
-            return () if named is None else (named[1],)
+            named = next((name[1] for name in names if name is not None), None)
+            loops = before.moment.loops
+            return named, self.values.rounds.round(loops[0]) if loops else None
         return ()
 
     def _ambiguous(
@@ -336,7 +338,7 @@ class Recorder:
             where = id(node.location.code), node.location.lasti, node.module_call
             ats = [(*where, None)]
             if node.phase is Phase.OPTIMIZER:
-                ats = [(*where, name) for name in node.stem[8:] or (None,)]
+                ats = [(*where, node.stem[8])]
         for at in ats:
             nodes = self._somewhere.setdefault((id(node.info.func), at), {}).setdefault(node.stem, [])
             insort(nodes, node, key=lambda known: int(known.key[-1]))

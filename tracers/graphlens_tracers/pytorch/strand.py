@@ -312,6 +312,8 @@ class Strand:
             # What it keeps from before anything was recorded.
             self._optimizers.add(id(optimizer))
             self._name_state(optimizer)
+        if self.sink is not None:
+            self.recorder.values.rounds.step_begins(len(self.calls.places))
         self.dispatch.optimizer_depth = len(self._common.stacks.user(sys._getframe(2))[0])
         self.dispatch.located = None
 

@@ -16,6 +16,7 @@ from graphlens_tracers.events import Phase, Spec, ValueId
 from graphlens_tracers.pytorch.arguments import Geometry, contiguous, geometry_of, home_of
 from graphlens_tracers.pytorch.checks import Vars
 from graphlens_tracers.pytorch.plan import Leaf, Node, Place, gone, ran
+from graphlens_tracers.pytorch.rounds import Rounds
 from graphlens_tracers.pytorch.variables import Variable, View
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Values:
         self.offsets: dict[ValueId, int] = {}
         self.lies: dict[ValueId, Geometry] = {}
         self.counts: dict[Any, int] = {}
+        self.rounds = Rounds()
         self.alike: dict[ValueId, Place] = {}
         """Views that lie just like earlier ones, and what made them."""
         self.cells: dict[int, Leaf] = {}
@@ -90,6 +92,7 @@ class Values:
         self.offsets.clear()
         self.lies.clear()
         self.counts.clear()
+        self.rounds.begin()
         self.alike.clear()
         self._homes.clear()
         self._by_number.clear()
@@ -206,6 +209,7 @@ class Values:
         touched: dict[Variable, None] = {}
         for position in range(self.at, len(places)):
             place = places[position]
+            self.rounds.goes_on(position, place.node.loops)
             lie: Sequence[Geometry | None] = place.node.lies
             if specs is not None:
                 lie = [lies_as(spec) for spec in specs[position]]
