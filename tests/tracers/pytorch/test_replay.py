@@ -116,3 +116,28 @@ def test_what_is_forgotten_is_found_anew(seed: int, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(calls, "CALLS", 0)
 
     assert faults(rounds(random_program(random.Random(seed)), 4)) == []
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_slices_that_begin_to_move(turned: bool) -> None:
+    """Told apart by where they lie as long as that is constant, then by where each was made to lie.
+
+    One line reads each of them in turn; they move for the first time when each is where another one was.
+    """
+    places = [(0, 3, 6)] * 6 + [(3, 6, 0)] * 3 + [(6, 0, 3), (0, 3, 6), (1, 5, 2), (5, 2, 1)]
+
+    def program() -> None:
+        weight = torch.nn.Parameter(torch.ones(3))
+        optimizer = torch.optim.SGD([weight], lr=0.1, foreach=False)
+        memory = torch.arange(12.0)
+        for number, starts in enumerate(places):
+            parts = [memory.narrow(0, start, 3) for start in starts]
+            if turned:
+                parts = [part.view(3) for part in parts]
+            parts[number % 3].sin()
+            parts[1].add_(1)
+            parts[number % 3].cos()
+            weight.sum().backward()
+            optimizer.step()
+
+    assert faults(program) == []

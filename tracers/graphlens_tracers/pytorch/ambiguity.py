@@ -55,27 +55,26 @@ class Ambiguity:
         if leaf is not None and leaf.moves and value is not None:
             known = leaf if value == leaf.value else self._values.outer.get(value)
             return Where(leaf=known) if known is not None else Where(at=value)
+        maker = self._values.makers.get(value) if value is not None else None
+        where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
+        # Where it lay is noted when it is made, if that is elsewhere from step to step.
+        noted = maker is not None and maker[1] in maker[0].noted
+        where = where._replace(view=value) if noted else where._replace(offset=offset)
         loose = leaf is not None and leaf.loose  # there may be views of it that were not seen yet
         if loose and shape and (value not in self._values.views or value in self._values.alike):
-            where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
-            return where._replace(shape=shape, offset=offset or None, kind=kind)
+            return where._replace(shape=shape, kind=kind)
         if not others:
             return None
         if loose or any(other[1] == shape for other in others):
             read_as = kind if any(other[1] == shape and other[3] != kind for other in others) else None
             view = self._values.views.get(value) if value is not None else None
-            where = Where(contiguous=True) if strides == contiguous(shape) else Where(strides)
-            moves = view is not None and (view[1] in view[0].noted or bool(view[0].scalars))
-            if view is None or not moves:
-                made = self._values.makers.get(value) if value is not None and self._calls.varied else None
-                if made is None:
-                    return where._replace(offset=offset, kind=read_as)  # nothing says where: it stays
-                self._values.note_at(*made, geometry)  # not even what it is a view of need lie as it did
-                return Where(at=value)
-            # A slice that moves from step to step: where it lay is noted when it is made.
-            node, output = view
-            self._values.note_at(node, output, geometry)
-            return where._replace(view=value, kind=read_as)
+            if view is not None and (noted or view[0].varying):
+                self._values.note_at(*view, geometry)  # a slice that moves
+                return where._replace(offset=None, view=value, kind=read_as)
+            if maker is None or not self._calls.varied:
+                return where._replace(kind=read_as)
+            self._values.note_at(*maker, geometry)  # not even what it is a view of need lie as it did
+            return Where(at=value)
         if any(len(other[1]) == len(shape) for other in others):
             return Where(shape=shape)
         return Where(dims=len(shape))

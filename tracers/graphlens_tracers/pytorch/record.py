@@ -207,6 +207,10 @@ class Recorder:
             place.reads, place.leaves, place.asks, place.parts = reads, leaves, asks, tuple(parts)
             place.makes, place.turns, place.through = makes, turns, through
             place.values, place.after = tuple(values), after
+            for index, where in ambiguous.items():
+                value = before.through.get(index, values[index])
+                if where.offset is not None and value is not None and value in self.values.makers:
+                    self.values.stays(value, place, index)
             count = len(calls.places)
             place.region = tuple(calls.places[at] if at < count else place for at in regions)
             self._declare(place)

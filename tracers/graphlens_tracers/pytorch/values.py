@@ -76,6 +76,7 @@ class Values:
         self._numbers: dict[tuple[int, ...], int] = {}
         self._leaf_of: dict[int, Leaf] = {}  # by number
         self._readers: dict[ValueId, list[Place]] = {}  # whose outputs are in the memory of a value
+        self._staying: dict[ValueId, list[tuple[Place, int]]] = {}
         self._homes: dict[int, Variable] = {}
         self._by_number: dict[int, Variable] = {}
         self._tensors: dict[int, _Met] = {}
@@ -108,6 +109,7 @@ class Values:
         self._numbers.clear()
         self._leaf_of.clear()
         self._readers.clear()
+        self._staying.clear()
 
     # ── numbers ──────────────────────────────────────────────────────────────────────────────
 
@@ -352,6 +354,10 @@ class Values:
                 if value is not None:
                     self._readers.setdefault(value, []).append(place)
 
+    def stays(self, value: ValueId, place: Place, index: int) -> None:
+        """This value tells an input of a place from other views by where it lies: so far it never moved."""
+        self._staying.setdefault(value, []).append((place, index))
+
     def note(self, node: Node, outputs: set[int]) -> None:
         """From now on note where these outputs lie, and whatever lies in them further on."""
         ahead: list[tuple[Node, set[int]]] = [(node, outputs)]
@@ -364,6 +370,10 @@ class Values:
             at.renew()
             moving = {at.outputs[output].value for output in more}
             for value in moving:
+                for place, index in self._staying.pop(value, ()):
+                    where = place.ambiguous[index]
+                    place.ambiguous[index] = where._replace(offset=None, view=value)
+                    place.renew()
                 for place in self._readers.get(value, ()):
                     ahead.append((place.node, place.lying_in(moving.__contains__)))
 
