@@ -31,6 +31,10 @@ class Looks:
         self._facts: dict[tuple[int, int], Any] = {}
         self._facts_left = MOST_FACTS
 
+    def mark(self) -> tuple[int, int]:
+        """What `undo` goes back to: how many slots are in use, and how much is to be said."""
+        return self._sink.slots, len(self._rows.later)
+
     def begin(self) -> None:
         """A call begins."""
         self._facts_left = MOST_FACTS
@@ -61,6 +65,13 @@ class Looks:
             if not good:
                 self.fact(node, output, tensor)
         sink.slots = slot
+
+    def undo(self, node: Node, mark: tuple[int, int]) -> None:
+        """The operation raised after some of its outputs were looked at: it has none."""
+        self._sink.slots, said = mark
+        del self._rows.later[said:]
+        for output, _ in node.ranged:
+            self._facts.pop((node.id, output), None)
 
     def unlooked(self, node: Node, tensor: torch.Tensor, how: Any, slot: int, error: Exception) -> bool:
         """`aminmax` refused: an empty or complex tensor is looked at otherwise, any other is a gap."""

@@ -18,7 +18,6 @@ from graphlens_tracers.pytorch.arguments import PLAIN, Tensors
 from graphlens_tracers.pytorch.looks import Looks
 from graphlens_tracers.pytorch.numerics import Ranges
 from graphlens_tracers.pytorch.plan import Place
-from graphlens_tracers.sink import LogSink
 
 PART = 4 << 20
 """Bytes from which on a part is looked at: about what a core has of its cache for itself."""
@@ -29,8 +28,7 @@ LARGE = 2 * PART
 class Parts:
     """The parts of one place's operation; `of` says whether it has some."""
 
-    def __init__(self, sink: LogSink, looks: Looks, place: Place, results: Tensors) -> None:
-        self._sink = sink
+    def __init__(self, looks: Looks, place: Place, results: Tensors) -> None:
         self._looks = looks
         self._node = node = place.node
         self._whole = [(slice(None), node.ranged)]
@@ -45,13 +43,7 @@ class Parts:
 
     @classmethod
     def of(
-        cls,
-        sink: LogSink,
-        looks: Looks,
-        place: Place,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        results: Tensors,
+        cls, looks: Looks, place: Place, args: tuple[Any, ...], kwargs: dict[str, Any], results: Tensors
     ) -> Parts | None:
         """None where an operation is not a loop over lists, or what it makes fits into the cache."""
         info = place.node.info
@@ -67,10 +59,10 @@ class Parts:
             and not any(isinstance(arg, (list, tuple)) for arg in kwargs.values())
             and not any(tensor.ndim for tensor in others)  # of more, each belongs to one of the list
             and all(type(t) in PLAIN and t.layout is torch.strided and t.is_cpu for t in (*every, *results))
-            # What a later part writes has been looked at as part of nothing before.
+            # No part writes what was looked at after an earlier one.
             and len({tensor.untyped_storage() for tensor in results}) == len(results)
         )
-        return cls(sink, looks, place, results) if fits else None
+        return cls(looks, place, results) if fits else None
 
     def cuts(self) -> list[tuple[slice, Ranges]]:
         """Which tensors run together, and their ranges: all of them where a mode of the script's looks on."""
@@ -81,8 +73,8 @@ class Parts:
         self, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, int, Exception | None]:
         """What the operation returns, for how many nanoseconds it ran, and why a look failed."""
-        sink, looks, node = self._sink, self._looks, self._node
-        first_slot = sink.slots
+        looks, node = self._looks, self._node
+        before = looks.mark()
         took, made, failure = 0, None, None
         try:
             for part, ranged in self.cuts():
@@ -98,7 +90,7 @@ class Parts:
                     except Exception as error:
                         failure = error
         except BaseException as error:
-            sink.slots = first_slot
+            looks.undo(node, before)
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
             raise
         return made, took, failure

@@ -93,7 +93,7 @@ class Compiler(Arguments):
     def run(self, dispatch: Dispatch, result: Any, results: Tensors) -> Run:
         """Recognises the operation, runs it and writes its row, all in one."""
         self._at = self.constant(self.place)
-        self._parts = Parts.of(dispatch.sink, dispatch.looks, self.place, self.args, self.kwargs, results)
+        self._parts = Parts.of(dispatch.looks, self.place, self.args, self.kwargs, results)
         # Called by torch itself: the user's frame is found by counting.
         before = [*self._where(), *self.lines]
         after = [*self._results(result, results), *self._turns(), *self._row()]
