@@ -207,10 +207,6 @@ class Recorder:
             place.reads, place.leaves, place.asks, place.parts = reads, leaves, asks, tuple(parts)
             place.makes, place.turns, place.through = makes, turns, through
             place.values, place.after = tuple(values), after
-            for index, where in ambiguous.items():
-                value = before.through.get(index, values[index])
-                if where.offset is not None and value is not None and value in self.values.makers:
-                    self.values.stays(value, place, index)
             count = len(calls.places)
             place.region = tuple(calls.places[at] if at < count else place for at in regions)
             self._declare(place)
@@ -304,6 +300,10 @@ class Recorder:
     def _declare(self, place: Place) -> None:
         node = place.node
         self.values.reads(place)
+        for index, where in place.ambiguous.items():
+            value = place.lies_like(index)
+            if where.offset is not None and value is not None and value in self.values.makers:
+                self.values.stays(value, place, index)
         if place.values != node.inputs or place.through != node.through:
             place.wiring = WiringId(self._wirings)
             self._wirings += 1
