@@ -147,7 +147,7 @@ WRITES: dict[str, Kind] = {
     ),
     "data_is": lambda m, a, b, n: written(a.clone(), lambda t: setattr(t, "data", fits(t, b))),
     "foreach_": lambda m, a, b, n: (torch._foreach_mul_([viewed(a)[:1], viewed(a)[-1:]], 2), a)[1],
-    # A list of which only some can be changed is left half changed: what raises is taken to change nothing.
+    # A list of which only some can be changed is left half changed when this raises.
     "foreach_two": lambda m, a, b, n: (
         torch._foreach_add_([a, b], 1) if a is not b and a.dtype is b.dtype else None,
         b,

@@ -30,8 +30,6 @@ def wrong_ranges(process: Process, watched: Watching) -> list[str]:
     rows, ranges = process.rows(0, count), process.ranges(0, count)
     for seq in range(count):
         seen, node = watched.seen[seq], process.nodes[int(rows.node[seq])]  # type: ignore[index]  # a plain int
-        if seen.raised:
-            continue
         looked = set()
         for at in range(int(ranges.offsets[seq]), int(ranges.offsets[seq + 1])):
             slot = int(ranges.slot[at])

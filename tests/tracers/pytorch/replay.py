@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from watching import Picture, Watching, raw
+from watching import Picture, Seen, Watching, raw
 
 from graphlens.store import Process
 from graphlens_tracers.events import NodeSeen, ValueId
@@ -67,7 +67,7 @@ class Replay:
         if node.op != seen.op:
             self.wrong.append(f"#{seq} is {seen.op}, recorded as {node.op}")
             return
-        if node.op.startswith("profiler.") or seen.raised:
+        if node.op.startswith("profiler."):
             return
         here = f"#{seq} {node.op}"
         tensors = self._inputs(here, seq, node, graph)
@@ -77,7 +77,7 @@ class Replay:
             for read, _ in node.writes:  # what changes a tensor itself must not change who it was
                 tensors[read] = tensors[read].detach()
             args, kwargs = arguments(node.form, tensors, scalars)
-            outputs = self._run(node, args, kwargs, tensors, seen.random)
+            outputs = self._run(node, args, kwargs, tensors, seen)
         except Exception as error:
             self.wrong.append(f"{here} {node.form}: {type(error).__name__}: {error}"[:600])
             return
@@ -134,7 +134,7 @@ class Replay:
         return known
 
     def _run(
-        self, node: NodeSeen, args: Any, kwargs: Any, tensors: list[torch.Tensor], state: torch.Tensor | None
+        self, node: NodeSeen, args: Any, kwargs: Any, tensors: list[torch.Tensor], seen: Seen
     ) -> list[torch.Tensor]:
         func = overload(node.op)
         generator = torch.default_generator
@@ -142,18 +142,21 @@ class Replay:
             generator = torch.Generator()
             args = [generator if isinstance(arg, Generator) else arg for arg in args]
             kwargs = {k: generator if isinstance(arg, Generator) else arg for k, arg in kwargs.items()}
-        if state is not None and self.random:
-            generator.set_state(state)
+        if seen.random is not None and self.random:
+            generator.set_state(seen.random)
         default = torch.get_default_dtype()
         if not tensors and node.outputs and "dtype" not in kwargs:
             made_of = getattr(torch, node.outputs[0].spec.dtype)
             if made_of.is_floating_point:
                 torch.set_default_dtype(made_of)
+        outputs: list[torch.Tensor] = []
         try:
-            result = func(*args, **kwargs)
+            outputs.extend(tensors_of(func(*args, **kwargs)))
+        except Exception:
+            if not seen.raised:
+                raise
         finally:
             torch.set_default_dtype(default)
-        outputs = list(tensors_of(result))
         for read, output in sorted(node.writes, key=lambda pair: pair[1]):
             if output >= len(outputs):
                 outputs.append(tensors[read])
@@ -289,7 +292,7 @@ def torn_values(process: Process, watched: Watching) -> list[str]:
         if int(rows.call[seq]) != call:
             call, held, made = int(rows.call[seq]), {}, set()
         seen, node = watched.seen[seq], process.nodes[int(rows.node[seq])]  # type: ignore[index]  # a plain int
-        if seen.raised or node.op.startswith("profiler."):
+        if node.op.startswith("profiler."):
             continue
         graph = process.call(call).graph  # type: ignore[arg-type]  # a plain int
         through = process.through(graph, node.node)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +75,10 @@ def raw(tensor: torch.Tensor) -> bytes:
 
 @dataclass(slots=True)
 class Seen:
-    """One operation: its inputs just before it, its outputs just after, and the random state before."""
+    """One operation: its inputs just before it, its outputs just after, and the random state before.
+
+    One that raised has those outputs that it may have changed.
+    """
 
     op: str
     before: list[Picture]
@@ -130,9 +133,10 @@ class Watching(TorchDispatchMode):
             result = func(*args, **kwargs)
         except BaseException:
             seen.raised = True
+            seen.after = [Picture.of(tensor) for tensor in _once(written(func, args, kwargs))]
             raise
-        outputs = flat(result)
-        outputs += [tensor for tensor in written(func, args, kwargs) if not any(tensor is o for o in outputs)]
+        made = flat(result)
+        outputs = made + _once(written(func, args, kwargs), but=made)
         seen.after = [Picture.of(tensor) for tensor in outputs]
         return result
 
@@ -148,6 +152,15 @@ def written(func: Any, args: Any, kwargs: Any) -> list[torch.Tensor]:
             found += flat(kwargs.get(argument.name) if position >= len(args) else args[position])
     if str(func) == NORM and args[5]:
         found += flat(args[3:5])  # which its schema does not say
+    return found
+
+
+def _once(tensors: list[torch.Tensor], but: Sequence[torch.Tensor] = ()) -> list[torch.Tensor]:
+    """Each object once, and those of `but` not at all."""
+    found: list[torch.Tensor] = []
+    for tensor in tensors:
+        if not any(tensor is known for known in (*but, *found)):
+            found.append(tensor)
     return found
 
 

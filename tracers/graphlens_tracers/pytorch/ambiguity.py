@@ -69,12 +69,20 @@ class Ambiguity:
             read_as = kind if any(other[1] == shape and other[3] != kind for other in others) else None
             view = self._values.views.get(value) if value is not None else None
             if view is not None and (noted or view[0].varying):
-                self._values.note_at(*view, geometry)  # a slice that moves
+                self._values.note_at(*view, geometry)  # a slice that moves, also to where another begins
+                where = _shaped_unlike(where, shape, others)
                 return where._replace(offset=None, view=value, kind=read_as)
             if maker is None or not self._calls.varied:
+                where = _shaped_unlike(where, shape, [other for other in others if other[0] == offset])
                 return where._replace(kind=read_as)
             self._values.note_at(*maker, geometry)  # not even what it is a view of need lie as it did
             return Where(at=value)
-        if any(len(other[1]) == len(shape) for other in others):
-            return Where(shape=shape)
-        return Where(dims=len(shape))
+        return _shaped_unlike(Where(), shape, others)
+
+
+def _shaped_unlike(where: Where, shape: tuple[int, ...], others: list[Geometry]) -> Where:
+    """With what tells this shape from those of the others, if they have other ones."""
+    unlike = {len(other[1]) for other in others if other[1] != shape}
+    if len(shape) in unlike:
+        return where._replace(shape=shape)
+    return where._replace(dims=len(shape)) if unlike else where

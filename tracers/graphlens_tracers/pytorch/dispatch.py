@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from threading import get_ident
 from time import perf_counter_ns
@@ -290,7 +289,7 @@ class Dispatch(TorchDispatchMode):
                     if before is not None and not self.idle and call == self.calls.call:
                         self.values.follow()
                         if failure is not None:
-                            before = replace(before, written=[])
+                            results = results_of(None, before.written)
                         self._place(before, results or [], began, took, failure)
                     elif before is not None:
                         self.sink.gap("thread", "operations that ended after the step in which they began")
@@ -481,8 +480,8 @@ class Dispatch(TorchDispatchMode):
             self.sink.flush()
         if node.info.inside:
             self.rows.later.append(partial(sink.gap, "untraced", f"operations inside of {node.info.name}"))
+        self.looks.look(node, results)
         if error is None:
-            self.looks.look(node, results)
             recorder.await_autograd(results, before.written, place)
         else:
             sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))
@@ -493,11 +492,14 @@ class Dispatch(TorchDispatchMode):
     def _raised(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], began: int, error: BaseException
     ) -> None:
-        """The operation raised, though it was the expected one: it has a row, and none of its outputs."""
+        """The operation raised, though it was the expected one: it has a row.
+
+        What it changes in place it may have changed before: of its outputs it has these.
+        """
         took = perf_counter_ns() - began
         try:
             before = self._before(self.recorder.info(func), args, kwargs)
-            self._place(replace(before, written=[]), [], began, took, error)
+            self._place(before, results_of(None, before.written), began, took, error)
         except Exception as ours:
             self.could_not(func, ours)
 

@@ -440,10 +440,13 @@ class Recorder:
         for output, tensor in enumerate(results):
             home = home_of(tensor)
             held = self.values.variable_at(home)
+            given = written_at.get(id(tensor))
+            if given is None or variables[given] is not held:  # it may have been given other memory
+                given = written_at.get(held)
             views.append(None)
             if held is None:
                 homes.setdefault(id(home), (output, home))  # two results may share new memory
-            elif (given := written_at.get(id(tensor), written_at.get(held))) is not None:
+            elif given is not None:
                 writes.append((given, output))
             else:
                 views[-1] = read_at.get(held)

@@ -368,11 +368,13 @@ class Values:
                 continue
             at.noted = (*at.noted, *sorted(more))
             at.renew()
-            moving = {at.outputs[output].value for output in more}
-            for value in moving:
+            moving = {at.outputs[output].value: at.lies[output] for output in more}
+            for value, lie in moving.items():
                 for place, index in self._staying.pop(value, ()):
-                    where = place.ambiguous[index]
-                    place.ambiguous[index] = where._replace(offset=None, view=value)
+                    where = place.ambiguous[index]._replace(offset=None, view=value)
+                    if lie is not None and where.dims is None:
+                        where = where._replace(shape=lie[1])  # where it comes to lie others may begin
+                    place.ambiguous[index] = where
                     place.renew()
                 for place in self._readers.get(value, ()):
                     ahead.append((place.node, place.lying_in(moving.__contains__)))
