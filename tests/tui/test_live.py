@@ -107,7 +107,7 @@ async def test_ill_numbers_are_counted_as_they_come(tmp_path: Path) -> None:
         session.grow()
         await screen.wait(lambda: "NaN 3" in screen.text().splitlines()[0])
         await screen.press("!")
-        assert screen.app.at == 3
+        await screen.wait(lambda: screen.app.at == 3)
 
 
 async def test_how_it_ended_is_said(tmp_path: Path) -> None:
