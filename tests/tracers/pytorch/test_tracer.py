@@ -187,12 +187,28 @@ def test_an_operation_that_raises_has_a_row(tmp_path: Path) -> None:
     assert "mat1 and mat2" in str(process.op(Seq(raised[2])).error)
 
 
+def test_what_raises_again_and_again_is_recorded_each_time(tmp_path: Path) -> None:
+    """Its numbers and its error come into one page, which is full at any point."""
+
+    def program() -> None:
+        x = torch.ones(3)
+        for k in range(400):
+            with pytest.raises(RuntimeError):
+                torch._foreach_add_([x, x[: k % 3]], [x, torch.ones(7 + k % 2)])
+
+    process = recorded(program, tmp_path / "run.glens")
+
+    assert process.gaps == []
+    assert sum(1 for fact in process.unusual(0, process.op_count) if fact.error) == 400
+
+
 def test_a_failure_of_ours_leaves_the_script_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Said once, on standard error and as a gap; the results are the same."""
     plain = train()
     with recording(tmp_path / "run.glens") as tracer:
+        assert isinstance(tracer, PyTorchTracer)
         monkeypatch.setattr(tracer._main.recorder, "place", lambda before, results: 1 / 0)
         got = train()
     process = graphlens.load(tmp_path / "run.glens").main

@@ -484,7 +484,8 @@ class Dispatch(TorchDispatchMode):
         if error is None:
             recorder.await_autograd(results, before.written, place)
         else:
-            sink.declare(Unusual(Seq(sink.seq), -1, error=_words(error)))
+            # Later: it may empty the page, and the row's ranges are in it already.
+            self.rows.later.append(partial(sink.declare, Unusual(Seq(sink.seq), -1, error=_words(error))))
         self.rows.write(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
         self.expect()
         return place
