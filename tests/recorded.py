@@ -1,4 +1,4 @@
-"""Record a function with the PyTorch tracer in this very process, and read what was recorded."""
+"""Record a function with a tracer in this very process, and read what was recorded."""
 
 from __future__ import annotations
 
@@ -9,16 +9,32 @@ from pathlib import Path
 import graphlens
 from factories import new_run
 from graphlens.store import Process, Run
-from graphlens_tracers.api import Level, Options
+from graphlens_tracers.api import Level, Options, Tracer
 from graphlens_tracers.events import Seq
-from graphlens_tracers.pytorch.tracer import PyTorchTracer
 from graphlens_tracers.sink import LogSink
+
+
+def pytorch() -> Tracer:
+    """The PyTorch tracer."""
+    from graphlens_tracers.pytorch.tracer import PyTorchTracer  # late: tests of TensorFlow need no torch
+
+    return PyTorchTracer()
+
+
+def tensorflow() -> Tracer:
+    """The TensorFlow tracer."""
+    from graphlens_tracers.tf.tracer import TensorFlowTracer  # late: it takes seconds
+
+    return TensorFlowTracer()
 
 
 @contextlib.contextmanager
 def recording(
-    path: Path, level: Level = "health", steps: tuple[int, int | None] = (0, None)
-) -> Iterator[PyTorchTracer]:
+    path: Path,
+    level: Level = "health",
+    steps: tuple[int, int | None] = (0, None),
+    of: Callable[[], Tracer] = pytorch,
+) -> Iterator[Tracer]:
     """Everything in the block is recorded into the run directory `path`, which is made."""
     new_run(path)
     for log in path.glob("*.log"):
@@ -26,7 +42,7 @@ def recording(
     pages = path.parent / f"{path.name}-pages"
     pages.mkdir()
     sink = LogSink(str(path), str(pages), ["test"])
-    tracer = PyTorchTracer()
+    tracer = of()
     tracer.start(sink, Options(level, steps))
     try:
         yield tracer
@@ -35,9 +51,11 @@ def recording(
         sink.close()
 
 
-def recorded(program: Callable[[], object], path: Path, level: Level = "health") -> Process:
+def recorded(
+    program: Callable[[], object], path: Path, level: Level = "health", of: Callable[[], Tracer] = pytorch
+) -> Process:
     """What one process recorded while `program` ran; every graph is valid."""
-    with recording(path, level):
+    with recording(path, level, of=of):
         program()
     run: Run = graphlens.load(path)
     process = run.main

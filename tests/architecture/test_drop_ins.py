@@ -23,7 +23,10 @@ def test_every_exporter_is_one() -> None:
 
 
 def test_every_tracer_is_found_without_its_framework() -> None:
-    assert [(spec.name, spec.trigger) for spec in discover.tracers()] == [("pytorch", "torch")]
+    assert [(spec.name, spec.trigger) for spec in discover.tracers()] == [
+        ("pytorch", "torch"),
+        ("tensorflow", "tensorflow"),
+    ]
 
 
 def test_every_pane_is_one() -> None:

@@ -232,6 +232,7 @@ def test_doctor_says_what_works_without_importing_it(tmp_path: Path) -> None:
     parts = {(check["part"], check["name"]): check for check in report["checks"]}
     assert set(parts) == {
         ("tracer", "pytorch"),
+        ("tracer", "tensorflow"),
         ("pages", "shared memory"),
         ("runs", "state directory"),
         ("layout", "own"),

@@ -153,21 +153,22 @@ print("went on", flush=True)
 
 
 def test_descriptors_and_limits_are_inherited(tmp_path: Path) -> None:
-    """`3>log`, `<(…)`, ulimit: the script gets what we were given."""
+    """`57>log`, `<(…)`, ulimit: the script gets what we were given."""
     path = script(
-        tmp_path, "import os, resource\nos.write(5, b'five')\nprint(resource.getrlimit(resource.RLIMIT_CORE))"
+        tmp_path,
+        "import os, resource\nos.write(57, b'five')\nprint(resource.getrlimit(resource.RLIMIT_CORE))",
     )
     inside, outside = os.pipe()
-    os.dup2(outside, 5, inheritable=True)
+    os.dup2(outside, 57, inheritable=True)  # a low number may be the test runner's
     try:
         said = subprocess.check_output(
             [*RECORD, "-q", "-o", str(tmp_path / "run"), str(path)],
-            pass_fds=(5,),
+            pass_fds=(57,),
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
         )
         assert os.read(inside, 10) == b"five"
     finally:
-        for fd in (5, inside, outside):
+        for fd in (57, inside, outside):
             os.close(fd)
 
     assert said == b"(0, 0)\n"

@@ -38,9 +38,11 @@ def after(trigger: str) -> None:
         return
     _tried.add(trigger)
     sink = open_sink()
-    _sink[:] = [sink]
     try:
         spec = _spec(trigger)
+        if _sink:  # each counts its operations, graphs and values for itself
+            sink = sink.another(spec.name)
+        _sink.append(sink)
         module, _, factory = spec.factory.partition(":")
         tracer: Tracer = getattr(importlib.import_module(module), factory)()
         _tracers[trigger] = tracer

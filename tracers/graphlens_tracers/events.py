@@ -282,10 +282,15 @@ class GraphNamed:
 
 @dataclass(frozen=True, slots=True)
 class LeafSeen:
-    """A value that no node of its graph makes. `cell`: the storage or variable that outlives a call."""
+    """A value that no node of its graph makes. `cell`: the storage or variable that outlives a call.
+
+    An "argument" is handed over by the node that enters the graph, in the same order.
+    """
 
     value: ValueId
-    kind: Literal["parameter", "buffer", "state", "batch", "constant", "earlier", "capture", "unknown"]
+    kind: Literal[
+        "parameter", "buffer", "state", "batch", "constant", "earlier", "capture", "unknown", "argument"
+    ]
     name: str
     spec: Spec
     cell: CellId | None = None

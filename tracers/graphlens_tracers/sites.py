@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
@@ -18,6 +18,9 @@ from graphlens_tracers.events import Event, SiteId, SiteSeen, SourceSeen
 
 Place = tuple[CodeType, int]
 """A frame's code and the offset of the instruction it is at."""
+
+Line = tuple[str, int, str]
+"""A frame of which no more is known: file, line, function."""
 
 Position = tuple[int | None, int | None, int | None, int | None]
 """Line, end line, column, end column."""
@@ -49,15 +52,17 @@ class Stacks:
         """Whether this code is the user's: a script, a model library, anything but framework and Python."""
         known = self._known.get(id(code))
         if known is None:
-            name = code.co_filename
-            known = not (
-                name.startswith(self._theirs)
-                or name.startswith("<frozen ")
-                or (name.startswith(self._stdlib) and not name.startswith(self._packages))
-            )
-            self._known[id(code)] = known
+            known = self._known[id(code)] = self.is_users_file(code.co_filename)
             self._codes.append(code)
         return known
+
+    def is_users_file(self, name: str) -> bool:
+        """The same of all code in a file."""
+        return not (
+            name.startswith(self._theirs)
+            or name.startswith("<frozen ")
+            or (name.startswith(self._stdlib) and not name.startswith(self._packages))
+        )
 
     def is_ours(self, code: CodeType) -> bool:
         """Whether this code is the tracer's own."""
@@ -121,6 +126,8 @@ class Sites:
         self._codes: dict[
             int, tuple[CodeType, list[tuple[int | None, int | None, int | None, int | None]]]
         ] = {}
+        self._lines: dict[tuple[SiteId | None, Line], SiteId] = {}
+        self._count = 0
         self._files: set[str] = set()
         self._directory = os.getcwd()
 
@@ -131,10 +138,28 @@ class Sites:
             key = (found, id(code), lasti)
             known = self._ids.get(key)
             if known is None:
-                known = self._ids[key] = SiteId(len(self._ids))
+                known = self._ids[key] = self._new()
                 self._declare(self._seen(known, found, code, lasti))
             found = known
         return found
+
+    def site_of_lines(self, lines: Sequence[Line]) -> SiteId | None:
+        """The site of a stack of which only lines are known, innermost first; None for an empty one."""
+        found: SiteId | None = None
+        for line in reversed(lines):
+            known = self._lines.get((found, line))
+            if known is None:
+                known = self._lines[found, line] = self._new()
+                name, number, function = line
+                file = self._path(name)
+                self._keep(file)
+                self._declare(SiteSeen(known, found, file, number, -1, -1, -1, function))
+            found = known
+        return found
+
+    def _new(self) -> SiteId:
+        self._count += 1
+        return SiteId(self._count - 1)
 
     def _seen(self, site: SiteId, outer: SiteId | None, code: CodeType, lasti: int) -> SiteSeen:
         line, end_line, column, end = self._position(code, lasti)

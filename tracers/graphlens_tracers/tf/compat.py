@@ -1,0 +1,207 @@
+"""All that is asked of TensorFlow's private parts, found by looking; what is missing is None and said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import tensorflow
+from tensorflow.python import pywrap_tfe as _pywrap_tfe
+from tensorflow.python.eager import backprop as _backprop
+from tensorflow.python.eager import context as _context
+from tensorflow.python.eager import execute as _execute
+from tensorflow.python.eager import imperative_grad as _imperative_grad
+from tensorflow.python.eager.polymorphic_function import atomic_function as _atomic_function
+from tensorflow.python.framework import func_graph as _func_graph
+from tensorflow.python.framework import op_def_registry, tensor_util
+from tensorflow.python.framework import ops as _ops
+from tensorflow.python.ops import gradients_util as _gradients_util
+from tensorflow.python.ops import script_ops
+from tensorflow.python.util import tf_stack as _tf_stack
+
+# What types there are in their sources is wrong: most of TensorFlow is made at run time.
+tf: Any = tensorflow
+pywrap_tfe: Any = _pywrap_tfe
+backprop: Any = _backprop
+context: Any = _context
+execute: Any = _execute
+imperative_grad: Any = _imperative_grad
+atomic_function: Any = _atomic_function
+func_graph: Any = _func_graph
+ops: Any = _ops
+gradients_util: Any = _gradients_util
+tf_stack: Any = _tf_stack
+
+HALF, BFLOAT16, FLOAT, DOUBLE, COMPLEX64, COMPLEX128, INT32, RESOURCE = (
+    int(kind.as_datatype_enum)
+    for kind in (
+        tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.int32, tf.resource,
+    )
+)  # fmt: skip
+"""Types by their number in a proto."""
+
+Context = context.Context
+FUNCTION_ENTRY = "from_func_graph"
+"""In `atomic_function`: every function that Python makes passes here on its way to the runtime."""
+
+REPORT = "graphlens"
+"""The token by which a `PyFunc` of ours is called; TensorFlow's own are numbered."""
+
+
+def lacks() -> tuple[str, ...]:
+    """What this version does not offer, by name."""
+    wanted = {
+        "functions": hasattr(atomic_function, FUNCTION_ENTRY),
+        "function calls": hasattr(Context, "call_function") and hasattr(Context, "add_function_def"),
+        "reports out of functions": isinstance(_callables(), MutableMapping),
+        "stacks without ours": hasattr(tf_stack, "SentinelFilter")
+        and hasattr(tf_stack, "_source_filter_stacks"),
+    }
+    return tuple(name for name, there in wanted.items() if not there)
+
+
+def _callables() -> Any:
+    return getattr(getattr(script_ops, "_py_funcs", None), "_funcs", None)
+
+
+def listen(report: Callable[..., list[Any]]) -> Callable[[], None]:
+    """Let nodes `PyFunc` with our token call `report`, by whatever thread; the result undoes it.
+
+    It gets NumPy arrays and returns no results. It is held weakly: keep it. TensorFlow's own way to
+    register one would renumber those that the script makes later.
+    """
+    callables = _callables()
+    callables[REPORT] = report
+    return lambda: callables.pop(REPORT, None)
+
+
+def definition(name: str) -> Any | None:
+    """The FunctionDef that the runtime has of a name, a copy; None when there is none."""
+    there = context.context()
+    if not there.has_function(name):
+        return None
+    return there.get_function_def(name)
+
+
+def add(definition: Any) -> None:
+    """Register a FunctionDef."""
+    context.context().add_function_def(definition)
+
+
+def remove(name: str) -> None:
+    """Take a function away; the runtime ends it when nothing runs it any more."""
+    there = context.context()
+    if there.has_function(name):
+        there.remove_function(name)
+
+
+def op_def(kind: str) -> Any | None:
+    """The OpDef of a type of operation; None for one that is not registered: a function's name, for one."""
+    found: Any = op_def_registry.get(kind)
+    return found
+
+
+def functions(attribute: Any) -> list[Any]:
+    """The functions that an attribute of a node names, one or several."""
+    return [attribute.func] if attribute.HasField("func") else list(attribute.list.func)
+
+
+def array(tensor: Any) -> Any:
+    """A TensorProto as a NumPy array."""
+    return tensor_util.MakeNdarray(tensor)
+
+
+def graph_now() -> Any:
+    """The graph that is being built; an empty one when operations run at once."""
+    return ops.get_default_graph()
+
+
+def is_function_graph(graph: Any) -> bool:
+    """Whether it becomes a function."""
+    return isinstance(graph, func_graph.FuncGraph)
+
+
+def count(graph: Any) -> int:
+    """How many operations a graph has."""
+    return int(graph.version)
+
+
+def type_name(kind: int) -> str:
+    """The name of a type by its number in a proto."""
+    try:
+        return str(tf.as_dtype(kind).name)
+    except TypeError:
+        return f"type {kind}"
+
+
+# ── gradients ────────────────────────────────────────────────────────────────────────────────
+
+
+def graph_name(tensor: Any) -> tuple[int, str] | None:
+    """What makes a tensor, as (`id` of its graph, its operation's name); None for one in no graph."""
+    if not isinstance(tensor, tf.Tensor) or isinstance(tensor, ops.EagerTensor):
+        return None
+    return id(tensor.graph), tensor.op.name
+
+
+def outermost(graph: Any) -> int:
+    """The `id` of the graph in which the building of this one began."""
+    while getattr(graph, "outer_graph", None) is not None and is_function_graph(graph.outer_graph):
+        graph = graph.outer_graph
+    return id(graph)
+
+
+def directories() -> list[str]:
+    """Where code lies that is not the user's: TensorFlow, and Keras, which need not be there yet."""
+    packages = os.path.dirname(os.path.dirname(tf.__file__))
+    return [os.path.join(packages, name) for name in ("tensorflow", "keras", "tf_keras")]
+
+
+def text(name: Any) -> str:
+    """A function's name, which is of bytes here and text there."""
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def path_of(variable: Any) -> str:
+    """What a person calls a variable."""
+    return str(getattr(variable, "_keras_path", "") or variable.name).removesuffix(":0")
+
+
+def rename(error: BaseException, names: dict[str, str]) -> None:
+    """Let an error of TensorFlow's speak of other functions: of the second instead of the first."""
+
+    def said(words: Any) -> Any:
+        if isinstance(words, str):
+            for name, wanted in names.items():
+                words = words.replace(name, wanted)
+        return words
+
+    message = getattr(error, "_message", None)
+    if message is not None:
+        setattr(error, "_message", said(message))  # noqa: B010  # TensorFlow's errors have it, and no type
+    error.args = tuple(map(said, error.args))
+
+
+def hide_frames(files: list[str]) -> Callable[[], None]:
+    """Leave frames of these files out of the stacks that TensorFlow keeps, and prints with errors.
+
+    The result undoes it.
+    """
+    base: Any = tf_stack.SentinelFilter
+    original = base.get_filtered_filenames, base.__init__
+
+    def get_filtered_filenames(self: Any) -> frozenset[str]:
+        return frozenset((*original[0](self), *files))
+
+    def made(self: Any) -> None:
+        original[1](self)
+        self.update()
+
+    def put(methods: tuple[Any, Any]) -> None:
+        base.get_filtered_filenames, base.__init__ = methods
+        for stack in list(tf_stack._source_filter_stacks.values()):
+            stack[0].update()
+
+    put((get_filtered_filenames, made))
+    return lambda: put(original)

@@ -1,0 +1,478 @@
+"""Concrete functions: what TensorFlow is about to run, as graphs of ours.
+
+A function is noted when it is registered with the runtime, as it is then: TensorFlow goes on to add
+to its graph. It is declared when it is first needed, its caller before it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from graphlens_tracers.events import (
+    CellId,
+    GraphGrew,
+    GraphId,
+    GraphSeen,
+    LeafSeen,
+    ModuleCallId,
+    ModuleCallSeen,
+    NodeId,
+    NodeSeen,
+    Output,
+    Phase,
+    ScopeId,
+    ScopeSeen,
+    Spec,
+    ValueId,
+)
+from graphlens_tracers.sink import LogSink
+from graphlens_tracers.sites import Line, Sites, Stacks
+from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.building import LayerCall, State, States
+from graphlens_tracers.tf.watched import INNER, Tensor
+
+FLOATS = {
+    "half": "f4", "bfloat16": "f4", "float32": "f4", "complex64": "f4", "float16": "f4",
+    "float64": "f8", "complex128": "f8",
+}  # fmt: skip
+"""How ranges of a type are stored: as what holds them exactly."""
+_DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
+"""How types begin that fetch the next batch."""
+MOST_CONSTANT = 4096
+"""Bytes of a constant that are kept in the form of its node."""
+_WRITES = re.compile(r"^(Assign\w*VariableOp|Resource(Sparse)?Apply|ResourceScatter)")
+"""Types that change a variable."""
+Module = tuple[ScopeId | None, ModuleCallId | None]
+_NO_MODULE: Module = (None, None)
+_NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
+
+
+class Made(NamedTuple):
+    """An operation as it was when its function was registered."""
+
+    name: str
+    kind: str
+    definition: Any
+    inputs: tuple[Tensor, ...]
+    controls: tuple[str, ...]
+    outputs: tuple[Spec, ...]
+    state: State
+
+
+@dataclass(eq=False)
+class Function:
+    """A function of the runtime's.
+
+    Attributes:
+        name: As the runtime has it; `graph_key`: `id` of the graph it was made of.
+        arguments: The tensors that it is given, by name; `captures`: those of them that were captured.
+        live: Names of the operations that run, in order; their nodes are `first` and so on.
+        ranged: For each of those, the outputs that are looked at: (slot, "f4" or "f8").
+        nodes: By operation; `modules`: the same; `values`: by tensor.
+        trains: Whether it computes gradients or changes what is trained.
+        inner: Functions that it enters: (operation, attribute, function).
+    """
+
+    name: str
+    graph_key: int
+    made: list[Made]
+    arguments: list[tuple[str, Spec, Any]]
+    outputs: list[str]
+    sources: Callable[[], dict[str, tuple[Line, ...]]]
+    live: list[str] = field(default_factory=list)
+    ranged: list[tuple[tuple[int, Literal["f4", "f8"]], ...]] = field(default_factory=list)
+    first: int = -1
+    graph: GraphId | None = None
+    nodes: dict[str, NodeId] = field(default_factory=dict)
+    modules: dict[str, Module] = field(default_factory=dict)
+    values: dict[Tensor, ValueId] = field(default_factory=dict)
+    trains: bool = False
+
+    def __post_init__(self) -> None:
+        self.inner = [
+            (one.name, attribute, function.name)
+            for one in self.made
+            for attribute in INNER.get(one.kind, ())
+            for function in compat.functions(one.definition.attr[attribute])
+        ]
+
+
+class Functions:
+    """All functions of a process, and what was declared of them."""
+
+    def __init__(self, sink: LogSink, stacks: Stacks, health: bool) -> None:
+        self._sink = sink
+        self._stacks = stacks
+        self._sites = Sites(sink.declare, sink.run)
+        self._health = health
+        self.known: dict[str, Function] = {}
+        self._of_graph: dict[int, Function] = {}
+        self._graphs = self._nodes = self._values = 0
+        self._scopes: dict[tuple[ScopeId | None, int], ScopeId] = {}
+        self._calls: dict[LayerCall, tuple[ScopeId, ModuleCallId]] = {}
+        self._nth: dict[tuple[int, ModuleCallId | None, ScopeId], int] = {}
+        self._call_ids: dict[tuple[ModuleCallId | None, ScopeId, int], ModuleCallId] = {}
+        self._cells: dict[int, CellId] = {}
+        self._families: dict[str, int] = {}
+
+    # ── noted when it is registered ──────────────────────────────────────────────────────────
+
+    def note(self, name: str, graph: Any, states: States, variables: dict[int, str], atomic: Any) -> Function:
+        """A function was registered with the runtime.
+
+        Args:
+            variables: Names of those that it captures, by `id` of the captured handle.
+            atomic: What knows the source of its operations.
+        """
+        arguments = []
+        captured = {id(inner): outer for outer, inner in graph.captures}
+        for tensor in graph.inputs:
+            outer = captured.get(id(tensor))
+            spec = _spec(tensor) if outer is None or tensor.dtype.name != "resource" else _handle(outer)
+            arguments.append(
+                (tensor.op.name, spec, None if outer is None else (outer, variables.get(id(outer))))
+            )
+        given = {one[0] for one in arguments}
+        made = [
+            Made(
+                op.name, op.type, op.node_def, tuple(Tensor(t.op.name, t.value_index) for t in op.inputs),
+                tuple(control.name for control in op.control_inputs), tuple(map(_spec, op.outputs)),
+                states.of(at),
+            )
+            for at, op in enumerate(graph.get_operations())
+            if op.name not in given
+        ]  # fmt: skip
+        outputs = [tensor.op.name for tensor in graph.outputs]
+        outputs += [op.name for op in getattr(graph, "control_outputs", ())]
+        function = Function(name, id(graph), made, arguments, outputs, lambda: self._lines(atomic))
+        self.known[name] = self._of_graph[id(graph)] = function
+        return function
+
+    def _lines(self, atomic: Any) -> dict[str, tuple[Line, ...]]:
+        """The user's frames of each operation, innermost first."""
+        told = atomic.graph_debug_info
+        frames: dict[Any, Line | None] = {}
+        for key, frame in told.frames_by_id.items():
+            file = told.files[frame.file_index]
+            frames[key] = (file, frame.line, frame.func) if self._stacks.is_users_file(file) else None
+        traces = {
+            key: tuple(line for frame in reversed(trace.frame_id) if (line := frames.get(frame)) is not None)
+            for key, trace in told.traces_by_id.items()
+        }
+        return {name: traces.get(key, ()) for name, key in told.name_to_trace_id.items()}
+
+    def declare_all(self) -> None:
+        """Declare also what was made and has never run."""
+        entered = {inner for function in self.known.values() for _, _, inner in function.inner}
+        for name in [*(name for name in self.known if name not in entered), *self.known]:
+            self.declare(name)
+
+    # ── declared when it is needed ───────────────────────────────────────────────────────────
+
+    def declare(self, name: str, parent: GraphId | None = None, attribute: str = "") -> Function | None:
+        """Declare a function and those that it enters; None for one that nobody knows."""
+        function = self.known.get(name)
+        if function is None or function.graph is not None:
+            return function
+        function.graph = GraphId(self._graphs)
+        self._graphs += 1
+        match = _NUMBERED.match(name)
+        family = match[1] if match is not None and match[1] else name
+        nth = self._families[family] = self._families.get(family, 0) + 1
+        kind: Literal["function", "branch", "body"] = "function"
+        if attribute in ("cond", "body"):
+            kind = "body"
+        elif attribute and attribute != "f":
+            kind = "branch"
+        shown = family if nth == 1 else f"{family}#{nth}"
+        self._sink.declare(GraphSeen(function.graph, parent, shown, kind, "topological", family=family))
+        entered: dict[str, GraphId] = {}
+        for operation, by, inner in function.inner:
+            callee = self.declare(inner, function.graph, by)
+            if callee is not None and callee.graph is not None:
+                entered.setdefault(operation, callee.graph)
+        self._leaves(function, parent is not None)
+        nodes = self._declare_nodes(function, entered)
+        self._sink.declare(GraphGrew(function.graph, tuple(nodes)))
+        function.made.clear()
+        return function
+
+    def forget(self, name: str) -> None:
+        """The runtime has it no more."""
+        self.declare(name)
+        function = self.known.pop(name, None)
+        if function is not None and self._of_graph.get(function.graph_key) is function:
+            del self._of_graph[function.graph_key]
+
+    def _leaves(self, function: Function, is_inside: bool) -> None:
+        for name, spec, captured in function.arguments:
+            value = function.values[Tensor(name, 0)] = self._value()
+            kind: Literal["argument", "batch", "parameter", "capture"] = "argument" if is_inside else "batch"
+            cell = None
+            if captured is not None:
+                outer, variable = captured
+                kind = "capture" if variable is None else "parameter"
+                name = variable or name
+                if variable is not None:
+                    cell = self._cells.setdefault(_handle_key(outer), CellId(len(self._cells)))
+            self._sink.declare(LeafSeen(value, kind, name, spec, cell))
+
+    def _declare_nodes(self, function: Function, entered: dict[str, GraphId]) -> list[NodeId]:
+        live = _live(function)
+        sorted_ = _in_order(function.made)
+        order = [one for one in sorted_ if one.name in live]
+        order += [one for one in sorted_ if one.name not in live]
+        function.first = self._nodes
+        function.live = [one.name for one in order if one.name in live]
+        for one in order:
+            function.nodes[one.name] = NodeId(self._nodes)
+            self._nodes += 1
+            for slot in range(len(one.outputs)):
+                function.values[Tensor(one.name, slot)] = self._value()
+        lines = function.sources()
+        updates = _updates(order)
+        for one in order:
+            ranged = tuple(
+                (slot, FLOATS[spec.dtype])
+                for slot, spec in enumerate(one.outputs)
+                if self._health and one.name in live and spec.dtype in FLOATS
+            )
+            if one.name in live:
+                function.ranged.append(ranged)  # type: ignore[arg-type]  # the values of FLOATS
+            phase = Phase.DATA if one.kind.startswith(_DATA) else one.state.phase
+            phase = Phase.OPTIMIZER if one.name in updates else phase
+            function.trains = function.trains or phase in (Phase.BACKWARD, Phase.OPTIMIZER)
+            self._declare_node(
+                function, one, phase, dict(ranged), lines.get(one.name, ()), entered.get(one.name)
+            )
+        return list(function.nodes.values())
+
+    def _declare_node(
+        self,
+        function: Function,
+        one: Made,
+        phase: Phase,
+        ranged: dict[int, str],
+        lines: Sequence[Line],
+        calls: GraphId | None,
+    ) -> None:
+        state = one.state
+        twin = self._twin(state)
+        module = self._module(state.layer) if state.twin is None else self._twins_module(state.twin)
+        function.modules[one.name] = module
+        node = function.nodes[one.name]
+        self._sink.declare(
+            NodeSeen(
+                node, f"{function.name}/{one.name}", one.kind, phase, form_of(one),
+                tuple(function.values[tensor] for tensor in one.inputs),
+                tuple(
+                    Output(function.values[Tensor(one.name, slot)], spec, ranged=ranged.get(slot, ""))  # type: ignore[arg-type]  # as said
+                    for slot, spec in enumerate(one.outputs)
+                ),
+                *module, self._sites.site_of_lines(lines),
+                controls=tuple(function.nodes[name] for name in one.controls if name in function.nodes),
+                calls=calls, twin=twin,
+            )
+        )  # fmt: skip
+
+    def _twins_module(self, twin: tuple[int, str]) -> Module:
+        graph, name = twin
+        function = self._of_graph.get(graph)
+        return function.modules.get(name, _NO_MODULE) if function is not None else _NO_MODULE
+
+    def _twin(self, state: State) -> NodeId | None:
+        if state.twin is None:
+            return None
+        graph, name = state.twin
+        function = self._of_graph.get(graph)
+        return function.nodes.get(name) if function is not None else None
+
+    def _value(self) -> ValueId:
+        self._values += 1
+        return ValueId(self._values - 1)
+
+    # ── layers ───────────────────────────────────────────────────────────────────────────────
+
+    def _module(self, call: LayerCall | None) -> Module:
+        if call is None:
+            return _NO_MODULE
+        known = self._calls.get(call)
+        if known is not None:
+            return known
+        outer, outer_call = self._module(call.parent)
+        scope = self._scopes.get((outer, call.layer))
+        if scope is None:
+            scope = self._scopes[outer, call.layer] = ScopeId(len(self._scopes))
+            path, at = [call.name], call.parent
+            while at is not None:
+                path.append(at.name)
+                at = at.parent
+            self._sink.declare(ScopeSeen(scope, outer, ".".join(reversed(path)), call.kind))
+        counted = call.trace, outer_call, scope
+        nth = self._nth[counted] = self._nth.get(counted, -1) + 1
+        module_call = self._call_ids.get((outer_call, scope, nth))
+        if module_call is None:
+            module_call = self._call_ids[outer_call, scope, nth] = ModuleCallId(len(self._call_ids))
+            self._sink.declare(ModuleCallSeen(module_call, outer_call, scope, nth))
+        self._calls[call] = scope, module_call
+        return scope, module_call
+
+
+def _live(function: Function) -> set[str]:
+    """The operations that outputs or side effects need: the runtime leaves out the others."""
+    made = {one.name: one for one in function.made}
+    ahead, found = list(function.outputs), set()
+    while ahead:
+        name = ahead.pop()
+        if name in found or name not in made:
+            continue
+        found.add(name)
+        ahead += [tensor.node for tensor in made[name].inputs]
+        ahead += made[name].controls
+    return found
+
+
+def _in_order(made: Sequence[Made]) -> list[Made]:
+    """Each operation after those that it needs; as they were made, where that is so already."""
+    found: dict[str, Made] = {}
+    known = {one.name: one for one in made}
+    for begin in made:
+        ahead = [begin]
+        while ahead:
+            one = ahead[-1]
+            needs = [*(tensor.node for tensor in one.inputs), *one.controls]
+            missing = [known[name] for name in needs if name in known and name not in found]
+            if one.name in found or not missing:
+                found.setdefault(one.name, ahead.pop())
+            else:
+                ahead += reversed(missing)
+    return list(found.values())
+
+
+def _updates(made: Sequence[Made]) -> set[str]:
+    """The operations that change variables by gradients, where no optimizer of a library does it."""
+    after: set[str] = set()
+    for one in made:
+        read = {tensor.node for tensor in one.inputs}
+        if (
+            one.state.phase is Phase.FORWARD and any(name in after for name in read)
+        ) or one.state.phase is Phase.BACKWARD:
+            after.add(one.name)
+    found: set[str] = set()
+    for one in reversed(made):
+        comes_after = one.state.phase is Phase.FORWARD and one.name in after
+        if comes_after and (_WRITES.match(one.kind) or one.name in found):
+            found.add(one.name)
+            found.update(tensor.node for tensor in one.inputs if tensor.node in after)
+    return {one.name for one in made if one.name in found and one.state.phase is Phase.FORWARD}
+
+
+# ── specs and forms ──────────────────────────────────────────────────────────────────────────
+
+
+def _spec(tensor: Any) -> Spec:
+    rank = tensor.shape.rank
+    shape = None if rank is None else tuple(tensor.shape.as_list())
+    return Spec(shape, tensor.dtype.name, tensor.device or "cpu")
+
+
+def _handle(outer: Any) -> Spec:
+    """What a variable holds, by the handle that was captured."""
+    told = getattr(outer, "_handle_data", None)
+    if told is None or not told.is_set or not told.shape_and_type:
+        return Spec(None, "resource")
+    shape, kind = told.shape_and_type[0].shape, told.shape_and_type[0].dtype
+    sizes = None if shape.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+    return Spec(sizes, compat.type_name(kind))
+
+
+def _handle_key(outer: Any) -> int:
+    """The same for every capture of one variable."""
+    return id(outer)
+
+
+def form_of(one: Made) -> str:
+    """The arguments of an operation as JSON: its tensors as "$k", and its attributes."""
+    kind = compat.op_def(one.kind)
+    positional: list[Any] = []
+    at = 0
+    for arg in kind.input_arg if kind is not None else ():
+        if arg.number_attr:
+            count = one.definition.attr[arg.number_attr].i
+        elif arg.type_list_attr:
+            count = len(one.definition.attr[arg.type_list_attr].list.type)
+        else:
+            positional.append(f"${at}")
+            at += 1
+            continue
+        positional.append([f"${k}" for k in range(at, at + count)])
+        at += count
+    positional += [f"${k}" for k in range(at, len(one.inputs))]
+    named = {
+        name: _attribute(value)
+        for name, value in sorted(one.definition.attr.items())
+        if not name.startswith("_")
+    }
+    return json.dumps([positional, named], separators=(",", ":"))
+
+
+def _attribute(value: Any) -> Any:
+    kind = value.WhichOneof("value")
+    match kind:
+        case "i" | "b":
+            return getattr(value, kind)
+        case "f":
+            return _number(value.f)
+        case "s":
+            return _text(value.s)
+        case "type":
+            return {"dtype": compat.type_name(value.type)}
+        case "shape":
+            return {"shape": _shape(value.shape)}
+        case "func":
+            return {"function": value.func.name}
+        case "tensor":
+            return _constant(value.tensor)
+        case "list":
+            for name, one in _LISTS.items():
+                values = getattr(value.list, name)
+                if len(values):
+                    return [one(each) for each in values]
+            return []
+    return None
+
+
+def _number(value: float) -> Any:
+    finite = value == value and value not in (float("inf"), float("-inf"))
+    return value if finite else {"float": str(value)}
+
+
+def _text(value: bytes) -> Any:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return {"bytes": base64.b64encode(value).decode()}
+    return f"${text}" if text.startswith("$") else text
+
+
+def _shape(shape: Any) -> Any:
+    return None if shape.unknown_rank else [None if dim.size < 0 else dim.size for dim in shape.dim]
+
+
+_LISTS: dict[str, Callable[[Any], Any]] = {
+    "i": int, "b": bool, "f": _number, "s": _text, "type": lambda kind: {"dtype": compat.type_name(kind)},
+    "shape": lambda shape: {"shape": _shape(shape)}, "func": lambda func: {"function": func.name},
+}  # fmt: skip
+
+
+def _constant(tensor: Any) -> Any:
+    """A constant: one number or a few as they are, more as TensorFlow keeps them, the largest not at all."""
+    said: dict[str, Any] = {"dtype": compat.type_name(tensor.dtype), "shape": _shape(tensor.tensor_shape)}
+    if tensor.ByteSize() <= MOST_CONSTANT:
+        said["proto"] = base64.b64encode(tensor.SerializeToString()).decode()
+    return {"tensor": said}

@@ -1,0 +1,252 @@
+"""The TensorFlow tracer: functions as they are made, and as they run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial, wraps
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from graphlens_tracers.api import Options, Sink
+from graphlens_tracers.events import TracerStarted
+from graphlens_tracers.sink import LogSink, complain
+from graphlens_tracers.sites import Stacks
+from graphlens_tracers.tf import compat, gradients, layers
+from graphlens_tracers.tf.building import Building
+from graphlens_tracers.tf.calls import Calls
+from graphlens_tracers.tf.concrete import Functions
+from graphlens_tracers.tf.watched import Watched
+
+
+class _Running:
+    """Executions of one watched function that are under way, and what its bodies have reported."""
+
+    def __init__(self, watched: Watched) -> None:
+        self.watched = watched
+        self.count = 0
+        self.mixed = False
+        self.reports: list[tuple[Any, ...]] = []
+
+
+class TensorFlowTracer:
+    """Records what TensorFlow runs in one process."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], object]] = []
+        self._failed = True  # nothing is recorded yet
+
+    def start(self, sink: Sink, options: Options) -> None:
+        """Begin to trace all threads.
+
+        Raises:
+            TypeError: The sink is not one that takes whole pages of rows.
+        """
+        if not isinstance(sink, LogSink):
+            raise TypeError(f"the TensorFlow tracer writes to a LogSink, not to {type(sink).__name__}")
+        self._sink = sink
+        self._options = options
+        self._lock = threading.RLock()
+        stacks = Stacks(compat.directories())
+        self._building = Building()
+        self._functions = Functions(sink, stacks, options.level == "health")
+        self._calls = Calls(sink, self._functions)
+        self._watched: dict[str, _Running | None] = {}
+        self._bodies: list[_Running] = []  # by number
+        self._failed = False
+        self._keras = False
+        lacks = compat.lacks()
+        sink.declare(TracerStarted("tensorflow", compat.tf.__version__, lacks))
+        if lacks:
+            sink.gap("untraced", f"this TensorFlow lacks {', '.join(lacks)}")
+            return
+        sink.gap("untraced", "operations that TensorFlow runs eagerly")
+        if options.level == "structure":
+            sink.gap("untraced", "which branches and loops of a function ran: --level health sees that")
+        self._wrap_registration()
+        self._wrap_calls()
+        self._undo += gradients.hook(self._building)
+        self._undo.append(compat.hide_frames([__file__, gradients.__file__]))
+        self._report = self._reported  # TensorFlow holds it weakly
+        self._undo.append(compat.listen(self._report))
+
+    def stop(self) -> None:
+        """See `Tracer.stop`."""
+        while self._undo:
+            self._undo.pop()()
+        if not self._failed:
+            with self._lock:
+                self._functions.declare_all()
+
+    def forked(self) -> None:
+        """See `Tracer.forked`."""
+        self._failed = True  # TensorFlow itself does not survive a fork
+
+    # ── functions are made ───────────────────────────────────────────────────────────────────
+
+    def _wrap_registration(self) -> None:
+        original = getattr(compat.atomic_function, compat.FUNCTION_ENTRY)
+
+        @wraps(original)
+        def around_registration(name: Any, graph: Any, *args: Any, **kwargs: Any) -> Any:
+            made = original(name, graph, *args, **kwargs)
+            try:
+                with self._lock:
+                    self._note(compat.text(made.name), graph, made)
+            except Exception as error:
+                self._could_not(f"the function {name}", error)
+            return made
+
+        setattr(compat.atomic_function, compat.FUNCTION_ENTRY, around_registration)
+        self._undo.append(partial(setattr, compat.atomic_function, compat.FUNCTION_ENTRY, original))
+        begun = compat.func_graph.FuncGraph.__init__
+
+        @wraps(begun)
+        def around_beginning(*args: Any, **kwargs: Any) -> None:
+            self._look_for_keras()
+            begun(*args, **kwargs)
+
+        compat.func_graph.FuncGraph.__init__ = around_beginning
+        self._undo.append(partial(setattr, compat.func_graph.FuncGraph, "__init__", begun))
+
+    def _look_for_keras(self) -> None:
+        if not self._keras:
+            undo = layers.hook(self._building)
+            if undo is not None:
+                self._keras = True
+                self._undo += undo
+
+    def _note(self, name: str, graph: Any, made: Any) -> None:
+        if self._failed:
+            return
+        variables = {id(variable.handle): compat.path_of(variable) for variable in graph.variables}
+        self._functions.note(name, graph, self._building.states(graph), variables, made)
+
+    # ── functions run ────────────────────────────────────────────────────────────────────────
+
+    def _wrap_calls(self) -> None:
+        original = compat.Context.call_function
+
+        @wraps(original)
+        def around_call(context: Any, name: Any, tensor_inputs: Any, num_outputs: Any) -> Any:
+            running = self._begin(compat.text(name))
+            if running is None:
+                return original(context, name, tensor_inputs, num_outputs)
+            watched = running.watched
+            began = perf_counter_ns()
+            try:
+                outputs = original(
+                    context, watched.name.encode(), tensor_inputs, num_outputs + len(watched.vectors)
+                )
+            except BaseException as error:
+                compat.rename(error, watched.originals)
+                self._end(running, [], began, perf_counter_ns() - began, error)
+                error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+                raise
+            took = perf_counter_ns() - began
+            self._end(running, outputs[num_outputs:] if outputs else [], began, took, None)
+            return outputs[:num_outputs] if outputs and num_outputs else None
+
+        compat.Context.call_function = around_call
+        self._undo.append(partial(setattr, compat.Context, "call_function", original))
+        removed = compat.Context.remove_function
+
+        @wraps(removed)
+        def around_removal(context: Any, name: Any) -> Any:
+            result = removed(context, name)
+            self._forget(compat.text(name))
+            return result
+
+        compat.Context.remove_function = around_removal
+        self._undo.append(partial(setattr, compat.Context, "remove_function", removed))
+
+    def _begin(self, name: str) -> _Running | None:
+        """What runs instead of a function; None for one that is not recorded."""
+        if self._failed:
+            return None
+        try:
+            with self._lock:
+                running = self._watched.get(name)
+                if running is None and name not in self._watched:
+                    running = self._watched[name] = self._watch(name)
+                if running is not None:
+                    running.mixed = running.count > 0
+                    running.count += 1
+                return running
+        except Exception as error:
+            self._could_not(f"the function {name}", error)
+            return None
+
+    def _watch(self, name: str) -> _Running | None:
+        if name not in self._functions.known:
+            self._sink.gap("untraced", "functions that were there before recording began")
+            return None
+        watched = Watched(name, len(self._bodies), self._options.level == "health")
+        running = _Running(watched)
+        self._bodies += [running] * len(watched.bodies)
+        for inner in watched.unwatched:
+            self._sink.gap("untraced", f"inside of {inner}")
+        if watched.compiled:
+            self._sink.gap(
+                "compiled",
+                "functions that XLA would compile, and which run as written",
+                len(watched.compiled),
+            )
+        return running
+
+    def _reported(self, number: Any, *told: Any) -> list[Any]:
+        """A body has run; called by TensorFlow's threads, so it only notes what it is told."""
+        self._bodies[int(number)].reports.append((number, *told))
+        return []
+
+    def _end(
+        self, running: _Running, vectors: Any, began: int, took: int, error: BaseException | None
+    ) -> None:
+        try:
+            with self._lock:
+                running.count -= 1
+                reports, running.reports = running.reports, []
+                if running.mixed:
+                    if not running.count:
+                        running.mixed = False
+                    self._sink.gap("thread", "bodies of a function that several threads ran at the same time")
+                    reports = []
+                watched = running.watched
+                told = dict(zip(watched.vectors, (np.asarray(one) for one in vectors), strict=False))
+                ran = self._calls.tree(watched, told, reports)
+                if self._options.level == "structure":
+                    self._calls.called(ran)
+                first, stop = self._options.steps
+                if first <= self._calls.steps and (stop is None or self._calls.steps < stop):
+                    self._calls.write(ran, began, took, _words(error))
+                elif skipped := self._calls.skip(ran):
+                    words = f"training steps outside of {first}:{'' if stop is None else stop}"
+                    self._sink.gap("untraced", words, skipped)
+        except Exception as ours:
+            self._could_not(f"a call of {running.watched.function}", ours)
+
+    def _forget(self, name: str) -> None:
+        """A function is gone: so is what ran instead."""
+        with self._lock:
+            running = self._watched.pop(name, None)
+            if running is not None:
+                self._calls.forget(running.watched)
+                running.watched.remove()
+            if not self._failed:
+                self._functions.forget(name)
+
+    def _could_not(self, what: str, error: Exception) -> None:
+        """We failed. The script never notices: from now on it runs as it is."""
+        self._failed = True
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else ""
+        self._sink.gap("failed", f"the tracer stopped at {what}: {type(error).__name__}: {error}{place}")
+        complain(f"cannot trace {what}, the script goes on untraced: {type(error).__name__}: {error}{place}")
+
+
+def _words(error: BaseException | None) -> str | None:
+    return None if error is None else f"{type(error).__name__}: {error}"[:500]
