@@ -127,7 +127,9 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def duration(ns: float) -> str:
-    """ "21.5 µs"."""
+    """ "21.5 µs"; "–" for nothing: that is a time which nobody knows."""
+    if not ns:
+        return "–"
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if ns >= size:
             return f"{ns / size:.3g} {unit}"
@@ -242,7 +244,8 @@ def op_line(answer: Answer, several: bool = False) -> str:
 
 def _op_text(several: bool, answer: Answer) -> Iterator[str]:
     seq = f"{answer['process']}:{answer['seq']}" if several else answer["seq"]
-    yield f"op {seq}  {clean(answer['op'])}  {answer['phase']}, took {duration(answer['took_ns'])}"
+    took = f", took {duration(answer['took_ns'])}" if answer["took_ns"] else ""
+    yield f"op {seq}  {clean(answer['op'])}  {answer['phase']}{took}"
     if answer["error"]:
         yield f"raised: {clean(answer['error'], 500)}"
     step = "before the first step" if answer["step"] is None else f"step {answer['step']}"

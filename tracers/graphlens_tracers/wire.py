@@ -41,7 +41,7 @@ BLOCK = struct.Struct("<IIQQ")
 """First row (counted in this frame), its node, its t0 (perf_counter_ns), its sequence number. Rows
 of a block have consecutive nodes and consecutive sequence numbers."""
 TOOK = struct.Struct("<I")
-"""A column: ns that the operation took; with the top bit set, microseconds."""
+"""A column: ns that the operation took; with the top bit set, microseconds. 0: nobody knows."""
 GAP = struct.Struct("<H")
 """A column: time from the end of the row before (the block's t0 for its first row) to this row's
 beginning, rounded down to units of TICK ns; with the top bit set, of LONG_TICK ns. Ends are sums of

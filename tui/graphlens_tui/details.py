@@ -92,7 +92,8 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
         for frame in shown.process.frames(node.site)[1:4] if node.twin is None else ():
             _place(page, sources, frame, first=False)
     page.fact("phase", (str(node.phase), palette.text), (f"  {_call_text(op.call)}", palette.mute))
-    page.fact("time", (words.duration(op.took_ns), palette.text))
+    if op.took_ns:  # TensorFlow tells no times of what it runs in a function
+        page.fact("time", (words.duration(op.took_ns), palette.text))
     twin = _twins(shown, op)
     if twin:
         page.fact("forward" if node.phase is Phase.BACKWARD else "backward", (twin, palette.text))

@@ -1,7 +1,7 @@
 """Calls of functions that have run: rows, ranges, and who called whom.
 
 TensorFlow tells no times and no order of what it runs in a function: the rows of a call are those of
-its nodes in their topological order, with the calls that a node made after it.
+its nodes in their topological order, and before a node those of the calls that it made.
 """
 
 from __future__ import annotations
@@ -217,8 +217,9 @@ class Calls:
             inside.setdefault(layout.rows[inner.body.node], []).append(inner)
         done = 0
         for at_row in sorted(inside):
-            self._block(function, layout, slots, done, at_row + 1, began)
-            done = at_row + 1
+            # What a node entered is over before the node is.
+            self._block(function, layout, slots, done, at_row, began)
+            done = at_row
             for inner in _in_order(inside[at_row]):
                 self._write(inner, call, function.nodes.get(inner.body.node), began, step, None)
         self._block(function, layout, slots, done, len(function.live), began)
