@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from graphlens.rows import Ints
-from graphlens_tracers.events import CallBegan, CallEnded, CallEvent, CallId, CallTurned, GraphId, Seq
+from graphlens_tracers.events import (
+    CallBegan,
+    CallEnded,
+    CallId,
+    CallsRan,
+    CallTurned,
+    GraphId,
+    NodeId,
+    Seq,
+)
 
 Calls = npt.NDArray[np.int32]
 NEVER = 1 << 62
@@ -143,6 +153,21 @@ class _Strand:
         close_before(NEVER)
 
 
+def spread(event: CallsRan) -> Iterator[CallBegan | CallEnded]:
+    """The same as events of single calls."""
+    for call, (graph, first, last, step, parent, at, iteration) in enumerate(event.calls, event.call):
+        yield CallBegan(
+            CallId(call), GraphId(graph), Seq(first), _or_none(step), event.role, event.strand,
+            parent=None if parent < 0 else CallId(parent), at=None if at < 0 else NodeId(at),
+            iteration=_or_none(iteration),
+        )  # fmt: skip
+        yield CallEnded(CallId(call), Seq(last))
+
+
+def _or_none(number: int) -> int | None:
+    return None if number < 0 else number
+
+
 class CallTable:
     """All calls of one process."""
 
@@ -150,7 +175,7 @@ class CallTable:
         self._known: dict[CallId, _Known] = {}
         self._strands: dict[int, _Strand] = {}
 
-    def fold(self, event: CallEvent) -> None:
+    def fold(self, event: CallBegan | CallTurned | CallEnded) -> None:
         """Take one event in; one that came before changes nothing."""
         known = self._known.get(event.call)
         match event:

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from graphlens import log
 from graphlens.build import Declared
-from graphlens.calls import CallTable
+from graphlens.calls import CallTable, spread
 from graphlens.decode import events
 from graphlens.index import RangeIndex, RowIndex
 from graphlens.rows import Damaged, NodeTable, row_blocks
@@ -25,8 +25,8 @@ from graphlens_tracers.events import (
     Bound,
     CallBegan,
     CallEnded,
-    CallEvent,
     CallId,
+    CallsRan,
     CallTurned,
     Event,
     Gap,
@@ -233,6 +233,9 @@ class Follower(Locks):
         for event in said:
             if isinstance(event, CallBegan | CallTurned | CallEnded):
                 self._fold_call(event, where)
+            elif isinstance(event, CallsRan):
+                for one in spread(event):
+                    self._fold_call(one, where)
             elif isinstance(event, Unusual):
                 if 0 <= event.seq < LATEST:
                     self._facts[event.seq, event.slot] = event
@@ -248,7 +251,7 @@ class Follower(Locks):
                 if graph is not None:
                     self._changed.add(graph)
 
-    def _fold_call(self, event: CallEvent, where: str) -> None:
+    def _fold_call(self, event: CallBegan | CallTurned | CallEnded, where: str) -> None:
         sizes: list[tuple[str, int, int]] = [("call", event.call, 1 << 31)]
         if isinstance(event, CallBegan):
             sizes.append(("first", event.first, LATEST))

@@ -369,6 +369,22 @@ class CallEnded:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CallsRan:
+    """Several calls that are over, said at once: those that one call made, and itself.
+
+    Attributes:
+        call: The id of the first; the others have the next ones.
+        calls: Each as (graph, first, last, step, parent, at, iteration), in the words of `CallBegan` and
+            `CallEnded`; -1 for None.
+    """
+
+    call: CallId
+    role: Literal["setup", "train", "eval", "other"]
+    calls: tuple[tuple[int, int, int, int, int, int, int], ...]
+    strand: int = 0
+
+
 # ── facts: only what is unusual ──────────────────────────────────────────────────────────────
 
 
@@ -423,14 +439,14 @@ Declaration = (
     RunStarted | TracerStarted | ScopeSeen | ModuleCallSeen | SiteSeen | SourceSeen | NodeSeen
     | WiringSeen | GraphSeen | GraphGrew | GraphNamed | LeafSeen | ShapesSeen
 )  # fmt: skip
-CallEvent = CallBegan | CallTurned | CallEnded
+CallEvent = CallBegan | CallTurned | CallEnded | CallsRan
 Fact = Bound | Unusual | Gap | LogFinished
 Event = Declaration | CallEvent | Fact
 
 EVENTS: tuple[type[Event], ...] = (
     RunStarted, TracerStarted, ScopeSeen, ModuleCallSeen, SiteSeen, SourceSeen, NodeSeen, GraphSeen,
     GraphGrew, GraphNamed, LeafSeen, ShapesSeen, CallBegan, CallTurned, CallEnded, Bound, Unusual, Gap,
-    LogFinished, WiringSeen,
+    LogFinished, WiringSeen, CallsRan,
 )  # fmt: skip
 """Every kind of event, in the order a reader meets them."""
 

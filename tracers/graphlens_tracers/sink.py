@@ -20,6 +20,7 @@ from graphlens_tracers.events import (
     Bound,
     CallBegan,
     CallEnded,
+    CallsRan,
     CallTurned,
     Event,
     Gap,
@@ -41,7 +42,7 @@ from graphlens_tracers.wire import (
     page_frames,
 )
 
-_CALLS = (CallBegan, CallTurned, CallEnded)
+_CALLS = (CallBegan, CallTurned, CallEnded, CallsRan)
 _FACTS = (Bound, Unusual, Gap, LogFinished)
 _BACKLOG = 64 << 20
 """Bytes of declarations that are kept in memory while the disk refuses them."""

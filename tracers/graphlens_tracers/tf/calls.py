@@ -6,17 +6,15 @@ its nodes in their topological order, and before a node those of the calls that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from graphlens_tracers import page as at
-from graphlens_tracers.events import CallBegan, CallEnded, CallId, NodeId, Seq
+from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf.concrete import Function, Functions
-from graphlens_tracers.tf.watched import Body, Floats, Tensor, Watched
+from graphlens_tracers.tf.watched import Body, Ran, Tensor, Watched
 from graphlens_tracers.wire import (
     AT_BLOCKS,
     AT_ROWS,
@@ -28,24 +26,10 @@ from graphlens_tracers.wire import (
 )
 
 Role = Literal["setup", "train", "eval", "other"]
+MOST_CALLS = 250
+"""Calls that are said at once: they must fit into the page's text."""
 _NO_TIMES = bytes(8 * MAX_ROWS)
 _BLANK = (float("inf"), float("-inf"))
-
-
-@dataclass(eq=False)
-class Ran:
-    """One body that has run.
-
-    Attributes:
-        iteration: Of a loop; None outside of loops.
-        narrow, wide: Its minima and maxima in turn; None when it told none.
-    """
-
-    body: Body
-    iteration: int | None
-    narrow: Floats | None
-    wide: Floats | None
-    inside: list[Ran] = field(default_factory=list)
 
 
 class Layout:
@@ -109,6 +93,9 @@ class Calls:
         self._functions = functions
         self._layouts: dict[tuple[str, int], Layout] = {}
         self._calls = 0
+        self._ran: list[
+            tuple[int, int, int, int, int, int, int]
+        ] = []  # of the execution that is being written
         self._last_slots = 0  # of the row that was written last
         self.steps = 0
 
@@ -117,25 +104,6 @@ class Calls:
         for body in watched.bodies:
             self._layouts.pop((body.function, body.number), None)
 
-    def tree(self, watched: Watched, vectors: dict[bool, Floats], reports: Sequence[tuple[Any, ...]]) -> Ran:
-        """What ran in one execution of a watched function, by what its bodies reported.
-
-        Args:
-            vectors: What its outermost body gave out, by whether it is the wide one.
-            reports: Each as its body's arguments, in the order in which they came: a body reports
-                after those inside of it.
-        """
-        waiting: dict[Body, list[Ran]] = {}
-        for report in reports:
-            body = watched.bodies[int(report[0]) - watched.first]
-            rest = list(report[1:])
-            iteration = int(rest.pop(0)) if body.counts else None
-            told = {one.dtype == np.float64: one for one in rest}
-            inside = _inside(body, waiting)
-            waiting.setdefault(body, []).append(Ran(body, iteration, told.get(False), told.get(True), inside))
-        root = watched.bodies[0]
-        return Ran(root, None, vectors.get(False), vectors.get(True), _inside(root, waiting))
-
     def called(self, ran: Ran) -> None:
         """Add what surely ran where bodies report nothing: functions that are called outside of branches."""
         body = ran.body
@@ -143,8 +111,7 @@ class Calls:
         live = set(function.live) if function is not None else ()
         for operation, attribute, name in function.inner if function is not None else ():
             if attribute == "f" and operation in live and name in self._functions.known:
-                inner = Body(body.number, name, body, operation, attribute)
-                ran.inside.append(Ran(inner, None, None, None))
+                ran.inside.append(Ran(Body(body.number, name, body, operation, attribute)))
                 self.called(ran.inside[-1])
 
     def write(self, ran: Ran, began: int, took: int, error: str | None = None) -> None:
@@ -154,9 +121,25 @@ class Calls:
             began: When, in ns of `perf_counter_ns`; `took`: for how many.
             error: What ended it.
         """
-        self._write(ran, None, None, began, None, error)
-        if error is None and self._sink.rows:
+        function, sink = self._functions.declare(ran.body.function), self._sink
+        if function is None or function.graph is None:
+            sink.gap("untraced", "calls of functions that were there before recording began")
+            return
+        role: Role = "train" if self._trains(ran) else "eval" if self.steps else "setup"
+        first = CallId(self._calls)
+        if error is not None:
+            self._calls += 1
+            step = self._step(ran, -1, -1)
+            sink.declare(CallBegan(first, function.graph, Seq(sink.seq), None if step < 0 else step, role))
+            sink.declare(CallEnded(first, Seq(sink.seq - 1), error=error))
+            return
+        self._ran.clear()
+        self._write(ran, function, (-1, -1, -1), began, -1)
+        if sink.rows:
             self._ends(began + took)
+        for at_call in range(0, len(self._ran), MOST_CALLS):
+            calls = tuple(self._ran[at_call : at_call + MOST_CALLS])
+            sink.declare(CallsRan(CallId(first + at_call), role, calls))
 
     def skip(self, ran: Ran) -> int:
         """Count the training steps in an execution, and write nothing of it."""
@@ -170,59 +153,59 @@ class Calls:
         function = self._functions.declare(ran.body.function)
         return (function is not None and function.trains) or any(map(self._trains, ran.inside))
 
-    def _write(
-        self,
-        ran: Ran,
-        parent: CallId | None,
-        node: NodeId | None,
-        began: int,
-        step: int | None,
-        error: str | None,
-    ) -> None:
-        function = self._functions.declare(ran.body.function)
-        if function is None or function.graph is None:
-            self._sink.gap("untraced", "calls of functions that were there before recording began")
-            return
-        shown = step
-        if step is None and function.trains:
-            shown = step = self.steps
-            self.steps += 1
-        elif step is None and self._trains(ran):
-            shown = self.steps  # the first of those that are in it
-        role: Role = "eval" if self.steps else "setup"
-        if shown is not None:
-            role = "train"
-        elif self.steps:
-            shown = self.steps - 1
-        call, sink = CallId(self._calls), self._sink
-        self._calls += 1
-        sink.declare(
-            CallBegan(
-                call, function.graph, Seq(sink.seq), shown, role,
-                parent=parent, at=node, iteration=ran.iteration,
-            )
-        )  # fmt: skip
-        if error is None:
-            self._rows(ran, function, call, began, step)
-        sink.declare(CallEnded(call, Seq(sink.seq - 1), error=error))
+    def _step(self, ran: Ran, step: int, around: int) -> int:
+        """Which training step an execution is in, or after; -1 before the first.
 
-    def _rows(self, ran: Ran, function: Function, call: CallId, began: int, step: int | None) -> None:
+        Args:
+            step: The one that it is a part of, or -1; `around`: that of what called it.
+        """
+        if step < 0 and not self._trains(ran):
+            return max(around, self.steps - 1)
+        return self.steps if step < 0 else step
+
+    def _write(
+        self, ran: Ran, function: Function, caller: tuple[int, int, int], began: int, step: int
+    ) -> None:
+        """Rows of one body.
+
+        Args:
+            caller: The call and the node that entered it, and its step; -1 for none.
+            step: The training step that it is a part of, or -1.
+        """
+        parent, node, around = caller
+        shown = self._step(ran, step, around)
+        if step < 0 and function.trains:
+            step = self.steps
+            self.steps += 1
+        call, place, first = self._calls, len(self._ran), self._sink.seq
+        self._calls += 1
+        assert function.graph is not None
+        self._ran.append((0, 0, 0, 0, 0, 0, 0))  # what is inside comes after it
         key = ran.body.function, ran.body.number
         layout = self._layouts.get(key)
         if layout is None:
             layout = self._layouts[key] = Layout(function, ran.body)
         slots = layout.slots(ran)
-        inside: dict[int, list[Ran]] = {}
+        inside: dict[int, list[tuple[Ran, Function]]] = {}
         for inner in ran.inside:
-            inside.setdefault(layout.rows[inner.body.node], []).append(inner)
+            entered = self._functions.declare(inner.body.function)
+            if entered is None:
+                self._sink.gap("untraced", "calls of functions that were there before recording began")
+            else:
+                inside.setdefault(layout.rows[inner.body.node], []).append((inner, entered))
         done = 0
-        for at_row in sorted(inside):
+        for row in sorted(inside):
             # What a node entered is over before the node is.
-            self._block(function, layout, slots, done, at_row, began)
-            done = at_row
-            for inner in _in_order(inside[at_row]):
-                self._write(inner, call, function.nodes.get(inner.body.node), began, step, None)
+            self._block(function, layout, slots, done, row, began)
+            done = row
+            for inner, entered in inside[row]:
+                self._write(inner, entered, (call, function.first + row, shown), began, step)
         self._block(function, layout, slots, done, len(function.live), began)
+        iteration = -1 if ran.iteration is None else ran.iteration
+        last = self._sink.seq - 1
+        self._ran[place] = (
+            function.graph, first, last, shown, parent, node, iteration
+        )  # fmt: skip
 
     def _block(
         self, function: Function, layout: Layout, slots: bytes, start: int, stop: int, began: int
@@ -274,22 +257,3 @@ class Calls:
             sink.blocks += 1
         PAGE_BLOCK.pack_into(sink.page.bytes, there, row, node + row - first, ended, sink.seq - 1, slot)
         sink.page.u64[at.BLOCKS] = sink.blocks
-
-
-def _inside(body: Body, waiting: dict[Body, list[Ran]]) -> list[Ran]:
-    """What ran inside of a body that has just ended."""
-    found: list[Ran] = []
-    for inner in body.inside:
-        there = waiting.pop(inner, [])
-        if inner.attribute == "cond" and not inner.reports:
-            loop = next(one for one in body.inside if one.node == inner.node and one is not inner)
-            there = [Ran(inner, k, None, None) for k in range(len(waiting.get(loop, ())) + 1)]
-        found += there
-    return found
-
-
-def _in_order(ran: list[Ran]) -> list[Ran]:
-    """Iterations in turn: they may report in another order than they began."""
-    if any(one.iteration is None for one in ran):
-        return ran
-    return sorted(ran, key=lambda one: (one.iteration, one.body.attribute != "cond"))

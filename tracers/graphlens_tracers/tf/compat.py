@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow
@@ -17,7 +17,6 @@ from tensorflow.python.framework import func_graph as _func_graph
 from tensorflow.python.framework import op_def_registry, tensor_util
 from tensorflow.python.framework import ops as _ops
 from tensorflow.python.ops import gradients_util as _gradients_util
-from tensorflow.python.ops import script_ops
 from tensorflow.python.util import tf_stack as _tf_stack
 
 # What types there are in their sources is wrong: most of TensorFlow is made at run time.
@@ -33,10 +32,11 @@ ops: Any = _ops
 gradients_util: Any = _gradients_util
 tf_stack: Any = _tf_stack
 
-HALF, BFLOAT16, FLOAT, DOUBLE, COMPLEX64, COMPLEX128, INT32, RESOURCE = (
+HALF, BFLOAT16, FLOAT, DOUBLE, COMPLEX64, COMPLEX128, INT32, INT64, BOOL, VARIANT = (
     int(kind.as_datatype_enum)
     for kind in (
-        tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.int32, tf.resource,
+        tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128,
+        tf.int32, tf.int64, tf.bool, tf.variant,
     )
 )  # fmt: skip
 """Types by their number in a proto."""
@@ -45,35 +45,16 @@ Context = context.Context
 FUNCTION_ENTRY = "from_func_graph"
 """In `atomic_function`: every function that Python makes passes here on its way to the runtime."""
 
-REPORT = "graphlens"
-"""The token by which a `PyFunc` of ours is called; TensorFlow's own are numbered."""
-
 
 def lacks() -> tuple[str, ...]:
     """What this version does not offer, by name."""
     wanted = {
         "functions": hasattr(atomic_function, FUNCTION_ENTRY),
         "function calls": hasattr(Context, "call_function") and hasattr(Context, "add_function_def"),
-        "reports out of functions": isinstance(_callables(), MutableMapping),
         "stacks without ours": hasattr(tf_stack, "SentinelFilter")
         and hasattr(tf_stack, "_source_filter_stacks"),
     }
     return tuple(name for name, there in wanted.items() if not there)
-
-
-def _callables() -> Any:
-    return getattr(getattr(script_ops, "_py_funcs", None), "_funcs", None)
-
-
-def listen(report: Callable[..., list[Any]]) -> Callable[[], None]:
-    """Let nodes `PyFunc` with our token call `report`, by whatever thread; the result undoes it.
-
-    It gets NumPy arrays and returns no results. It is held weakly: keep it. TensorFlow's own way to
-    register one would renumber those that the script makes later.
-    """
-    callables = _callables()
-    callables[REPORT] = report
-    return lambda: callables.pop(REPORT, None)
 
 
 def definition(name: str) -> Any | None:

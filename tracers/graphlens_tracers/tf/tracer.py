@@ -8,8 +8,6 @@ from functools import partial, wraps
 from time import perf_counter_ns
 from typing import Any
 
-import numpy as np
-
 from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, complain
@@ -19,16 +17,6 @@ from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Calls
 from graphlens_tracers.tf.concrete import Functions
 from graphlens_tracers.tf.watched import Watched
-
-
-class _Running:
-    """Executions of one watched function that are under way, and what its bodies have reported."""
-
-    def __init__(self, watched: Watched) -> None:
-        self.watched = watched
-        self.count = 0
-        self.mixed = False
-        self.reports: list[tuple[Any, ...]] = []
 
 
 class TensorFlowTracer:
@@ -53,8 +41,7 @@ class TensorFlowTracer:
         self._building = Building()
         self._functions = Functions(sink, stacks, options.level == "health")
         self._calls = Calls(sink, self._functions)
-        self._watched: dict[str, _Running | None] = {}
-        self._bodies: list[_Running] = []  # by number
+        self._watched: dict[str, Watched | None] = {}
         self._failed = False
         self._keras = False
         lacks = compat.lacks()
@@ -69,8 +56,6 @@ class TensorFlowTracer:
         self._wrap_calls()
         self._undo += gradients.hook(self._building)
         self._undo.append(compat.hide_frames([__file__, gradients.__file__]))
-        self._report = self._reported  # TensorFlow holds it weakly
-        self._undo.append(compat.listen(self._report))
 
     def stop(self) -> None:
         """See `Tracer.stop`."""
@@ -131,23 +116,22 @@ class TensorFlowTracer:
 
         @wraps(original)
         def around_call(context: Any, name: Any, tensor_inputs: Any, num_outputs: Any) -> Any:
-            running = self._begin(compat.text(name))
-            if running is None:
+            watched = self._begin(compat.text(name))
+            if watched is None:
                 return original(context, name, tensor_inputs, num_outputs)
-            watched = running.watched
             began = perf_counter_ns()
             try:
                 outputs = original(
-                    context, watched.name.encode(), tensor_inputs, num_outputs + len(watched.vectors)
+                    context, watched.name.encode(), tensor_inputs, num_outputs + watched.outputs
                 )
             except BaseException as error:
                 compat.rename(error, watched.originals)
-                self._end(running, [], began, perf_counter_ns() - began, error)
+                self._end(watched, None, began, perf_counter_ns() - began, error)
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
             took = perf_counter_ns() - began
-            self._end(running, outputs[num_outputs:] if outputs else [], began, took, None)
-            return outputs[:num_outputs] if outputs and num_outputs else None
+            self._end(watched, outputs[-1] if watched.outputs else None, began, took, None)
+            return outputs[:num_outputs] if num_outputs else None
 
         compat.Context.call_function = around_call
         self._undo.append(partial(setattr, compat.Context, "call_function", original))
@@ -162,60 +146,35 @@ class TensorFlowTracer:
         compat.Context.remove_function = around_removal
         self._undo.append(partial(setattr, compat.Context, "remove_function", removed))
 
-    def _begin(self, name: str) -> _Running | None:
+    def _begin(self, name: str) -> Watched | None:
         """What runs instead of a function; None for one that is not recorded."""
         if self._failed:
             return None
         try:
             with self._lock:
-                running = self._watched.get(name)
-                if running is None and name not in self._watched:
-                    running = self._watched[name] = self._watch(name)
-                if running is not None:
-                    running.mixed = running.count > 0
-                    running.count += 1
-                return running
+                if name not in self._watched:
+                    self._watched[name] = self._watch(name)
+                return self._watched[name]
         except Exception as error:
             self._could_not(f"the function {name}", error)
             return None
 
-    def _watch(self, name: str) -> _Running | None:
+    def _watch(self, name: str) -> Watched | None:
         if name not in self._functions.known:
             self._sink.gap("untraced", "functions that were there before recording began")
             return None
-        watched = Watched(name, len(self._bodies), self._options.level == "health")
-        running = _Running(watched)
-        self._bodies += [running] * len(watched.bodies)
+        watched = Watched(name, self._options.level == "health")
         for inner in watched.unwatched:
             self._sink.gap("untraced", f"inside of {inner}")
         if watched.compiled:
-            self._sink.gap(
-                "compiled",
-                "functions that XLA would compile, and which run as written",
-                len(watched.compiled),
-            )
-        return running
+            words = "functions that XLA would compile, and which run as written"
+            self._sink.gap("compiled", words, len(watched.compiled))
+        return watched
 
-    def _reported(self, number: Any, *told: Any) -> list[Any]:
-        """A body has run; called by TensorFlow's threads, so it only notes what it is told."""
-        self._bodies[int(number)].reports.append((number, *told))
-        return []
-
-    def _end(
-        self, running: _Running, vectors: Any, began: int, took: int, error: BaseException | None
-    ) -> None:
+    def _end(self, watched: Watched, vector: Any, began: int, took: int, error: BaseException | None) -> None:
         try:
+            ran = watched.ran(None if vector is None else vector.numpy())
             with self._lock:
-                running.count -= 1
-                reports, running.reports = running.reports, []
-                if running.mixed:
-                    if not running.count:
-                        running.mixed = False
-                    self._sink.gap("thread", "bodies of a function that several threads ran at the same time")
-                    reports = []
-                watched = running.watched
-                told = dict(zip(watched.vectors, (np.asarray(one) for one in vectors), strict=False))
-                ran = self._calls.tree(watched, told, reports)
                 if self._options.level == "structure":
                     self._calls.called(ran)
                 first, stop = self._options.steps
@@ -225,15 +184,15 @@ class TensorFlowTracer:
                     words = f"training steps outside of {first}:{'' if stop is None else stop}"
                     self._sink.gap("untraced", words, skipped)
         except Exception as ours:
-            self._could_not(f"a call of {running.watched.function}", ours)
+            self._could_not(f"a call of {watched.function}", ours)
 
     def _forget(self, name: str) -> None:
         """A function is gone: so is what ran instead."""
         with self._lock:
-            running = self._watched.pop(name, None)
-            if running is not None:
-                self._calls.forget(running.watched)
-                running.watched.remove()
+            watched = self._watched.pop(name, None)
+            if watched is not None:
+                self._calls.forget(watched)
+                watched.remove()
             if not self._failed:
                 self._functions.forget(name)
 

@@ -4,13 +4,15 @@ A watched function is a copy of the script's, of its FunctionDef as the runtime 
 minimum and maximum of every floating tensor beside it. The script's own graphs and functions stay
 as they are: what it exports, prints or differentiates knows nothing of the copy.
 
-The ranges of the outermost body are one more output. Bodies inside of it (branches, loops, called
-functions) report theirs when they have run, each under a number of its own.
+What was seen is one more output, a vector. That of a body holds its number, its ranges, and the
+vectors of the bodies inside of it: branches and called functions give out theirs, a loop collects
+those of its iterations in a list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,7 +21,7 @@ import numpy.typing as npt
 
 from graphlens_tracers.tf import compat
 
-Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Vector = npt.NDArray[np.float32]
 
 WIDE = frozenset((compat.DOUBLE, compat.COMPLEX128))
 """Kept as float64."""
@@ -33,17 +35,20 @@ _ALIKE = frozenset((
 ))  # fmt: skip
 """Types whose first output has just the numbers of their first input: one look is enough for both."""
 
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+_LOOPS = ("While", "StatelessWhile")
 INNER: dict[str, tuple[str, ...]] = {
-    "PartitionedCall": ("f",), "StatefulPartitionedCall": ("f",),
-    "If": ("then_branch", "else_branch"), "StatelessIf": ("then_branch", "else_branch"),
-    "Case": ("branches",), "StatelessCase": ("branches",),
-    "While": ("cond", "body"), "StatelessWhile": ("cond", "body"),
-}  # fmt: skip
+    **dict.fromkeys(_CALLS, ("f",)),
+    **dict.fromkeys(("If", "StatelessIf"), ("then_branch", "else_branch")),
+    **dict.fromkeys(("Case", "StatelessCase"), ("branches",)),
+    **dict.fromkeys(_LOOPS, ("cond", "body")),
+}
 """Types that enter functions, and by which attributes."""
 _COMPILED = ("_XlaMustCompile", "_XlaCompile")
-"""Attributes that let XLA compile, which knows no reports."""
+"""Attributes that let XLA compile."""
 DEEPEST = 32
 """Functions inside of functions that are watched; those further in run as they are."""
+_serial = itertools.count()
 
 
 class Tensor(NamedTuple):
@@ -54,7 +59,7 @@ class Tensor(NamedTuple):
 
 
 class At(NamedTuple):
-    """Where a range is found: in which of the two vectors, of minima and maxima in turn, and which pair."""
+    """Where a range is found: among those in float64 or those in float32, and the how many-th it is."""
 
     wide: bool
     pair: int
@@ -65,13 +70,15 @@ class Body:
     """One function inside a watched one, at one place where it is entered.
 
     Attributes:
+        number: What its vector begins with.
         function: Its name, as the script's.
         parent: The body in which `node` enters it; None for the outermost.
         attribute: By which of the node's attributes; `nth`: which of several branches.
-        ranges: Where the range of an output is found in what it reports.
+        ranges: Where the range of an output is found in its vector.
+        narrow, wide: How many ranges there are, in float32 and in float64.
         fixed: Ranges of constants.
-        reports: Whether it says that it ran: one that does not runs once more than the loop's body.
-        counts: Whether it says in which iteration of the loop.
+        told: Whether it has a vector: a loop's condition without floating tensors has none.
+        copy: The name of its copy.
     """
 
     number: int
@@ -81,10 +88,29 @@ class Body:
     attribute: str = ""
     nth: int = 0
     ranges: dict[Tensor, At] = field(default_factory=dict)
+    narrow: int = 0
+    wide: int = 0
     fixed: dict[Tensor, tuple[float, float]] = field(default_factory=dict)
-    reports: bool = False
-    counts: bool = False
+    told: bool = True
+    copy: str = ""
     inside: list[Body] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Ran:
+    """One execution of a body.
+
+    Attributes:
+        iteration: Of a loop; None outside of loops.
+        narrow, wide: Its minima and maxima in turn; None when it told none.
+        inside: What ran inside of it, in order.
+    """
+
+    body: Body
+    iteration: int | None = None
+    narrow: Vector | None = None
+    wide: npt.NDArray[np.float64] | None = None
+    inside: list[Ran] = field(default_factory=list)
 
 
 class Watched:
@@ -93,96 +119,179 @@ class Watched:
     Attributes:
         name: Of the copy.
         bodies: By number; the first is the outermost.
-        vectors: For each further output of the copy, whether it is the wide one.
+        outputs: How many more outputs the copy has.
         unwatched: Functions that it enters, and which run as they are.
         compiled: Those of its functions that XLA would compile.
         originals: By the name of each copy, what it is a copy of.
     """
 
-    def __init__(self, function: str, number: int, look: bool = True) -> None:
-        """
-        Args:
-            number: Of its first body; those of all watched functions are different.
-            look: False: there is no copy, the function itself runs, and nothing is known but that.
+    def __init__(self, function: str, look: bool = True) -> None:
+        """`look`: False: there is no copy, the function itself runs, and nothing is known but that.
 
         Raises:
             LookupError: The runtime does not know the function.
         """
         self.function = function
-        self.first = number
         self.bodies: list[Body] = []
-        self.vectors: list[bool] = []
+        self.outputs = int(look)
         self.unwatched: list[str] = []
         self.compiled: list[str] = []
         self.originals: dict[str, str] = {}
         if not look:
             self.name = function
-            self.bodies.append(Body(number, function))
+            self._body_of(function)
             return
         definition = compat.definition(function)
         if definition is None:
             raise LookupError(f"the runtime knows no function {function}")
-        self.name = self._body(definition, Body(number, function), (function,))
+        self.name = self._copy(definition, self._body_of(function), (function,))
 
     def remove(self) -> None:
         """Take the copies away."""
         for name in self.originals:
             compat.remove(name)
 
-    def _body(self, definition: Any, body: Body, path: tuple[str, ...]) -> str:
-        """Register the copy of one function; gives its name."""
+    # ── what it told ─────────────────────────────────────────────────────────────────────────
+
+    def ran(self, vector: Vector | None) -> Ran:
+        """What ran in one execution, by the vector that it gave out; None: it told nothing."""
+        if vector is None:
+            return Ran(self.bodies[0])
+        found, stop = self._read(vector, 0, None)
+        assert stop == len(vector), f"{self.function}: {len(vector)} numbers told, {stop} understood"
+        return found
+
+    def _read(self, vector: Vector, at: int, iteration: int | None) -> tuple[Ran, int]:
+        """The body whose vector begins at a place, and where it ends."""
+        body = self.bodies[int(vector[at])]
+        wide = at + 1 + 2 * body.narrow
+        stop = wide + 4 * body.wide
+        ran = Ran(body, iteration, vector[at + 1 : wide], vector[wide:stop].view(np.float64))
+        for node, inner in itertools.groupby(body.inside, key=lambda one: one.node):
+            entered = list(inner)
+            if entered[0].attribute not in ("cond", "body"):
+                one, stop = self._read(vector, stop, None)
+                ran.inside.append(one)
+                continue
+            cond, again = entered
+            assert cond.node == node
+            for k in itertools.count():
+                if cond.told:
+                    one, stop = self._read(vector, stop, k)
+                    ran.inside.append(one)
+                else:
+                    ran.inside.append(Ran(cond, k))
+                if stop >= len(vector) or int(vector[stop]) != again.number:
+                    break
+                one, stop = self._read(vector, stop, k)
+                ran.inside.append(one)
+        return ran, stop
+
+    # ── the copy ─────────────────────────────────────────────────────────────────────────────
+
+    def _body_of(
+        self, function: str, parent: Body | None = None, node: str = "", attribute: str = "", nth: int = 0
+    ) -> Body:
+        body = Body(len(self.bodies), function, parent, node, attribute, nth)
         self.bodies.append(body)
-        signature = definition.signature
-        signature.name = f"{body.function}_watched_{body.number}"
+        if parent is not None:
+            parent.inside.append(body)
+        return body
+
+    def _copy(self, definition: Any, body: Body, path: tuple[str, ...], told: str = "vector") -> str:
+        """Register the copy of one function; gives its name.
+
+        Args:
+            told: "vector": it is one more output; "list": it is put into one, which is its last argument.
+        """
         if any(definition.attr[name].b for name in _COMPILED if name in definition.attr):
             self.compiled.append(body.function)
-        for name in _COMPILED:
-            definition.attr.pop(name, None)
-        looking = _Looking(definition, body)
-        for node in looking.live:
-            for name in _COMPILED:
-                node.attr.pop(name, None)
-            self._enter(node, body, path)
+        looking = Looking(definition, body)
         looking.look()
-        if body.parent is None:
-            self.vectors = looking.give_out()
-        elif looking.seen or body.attribute != "cond":
-            looking.report()
+        vectors = [vector for node in looking.live for vector in self._enter(looking, node, body, path)]
+        if told == "vector":
+            looking.give_out(looking.vector(vectors))
+        elif body.parent is not None:
+            cond = body.parent.inside[body.parent.inside.index(body) - 1]
+            before = [looking.condition(cond.copy)] if cond.told else []
+            looking.put_into_list(looking.vector(vectors, before))
+        body.copy = self._register(definition, body)
+        return body.copy
+
+    def _register(self, definition: Any, body: Body) -> str:
+        for part in (definition, *definition.node_def):
+            for name in _COMPILED:
+                part.attr.pop(name, None)
+        name = definition.signature.name = f"{body.function}_watched_{next(_serial)}"
         compat.add(definition)
-        self.originals[signature.name] = body.function
-        return str(signature.name)
+        self.originals[name] = body.function
+        return str(name)
 
-    def _enter(self, node: Any, body: Body, path: tuple[str, ...]) -> None:
-        """Let a node enter copies of the functions that it enters."""
-        for attribute in INNER.get(node.op, ()):
-            for nth, function in enumerate(compat.functions(node.attr[attribute])):
-                definition = compat.definition(function.name)
-                if definition is None or function.name in path or len(path) >= DEEPEST:
-                    self.unwatched.append(function.name)
-                    continue
-                number = self.first + len(self.bodies)
-                inner = Body(number, function.name, body, node.name, attribute, nth)
-                body.inside.append(inner)
-                function.name = self._body(definition, inner, (*path, function.name))
+    def _enter(self, looking: Looking, node: Any, body: Body, path: tuple[str, ...]) -> list[str]:
+        """Let a node enter copies of the functions that it enters; gives the vectors that come of it."""
+        entered = [
+            (attribute, nth, function)
+            for attribute in INNER.get(node.op, ())
+            for nth, function in enumerate(compat.functions(node.attr[attribute]))
+        ]
+        definitions = [compat.definition(function.name) for _, _, function in entered]
+        if not entered:
+            return []
+        if None in definitions or len(path) >= DEEPEST or any(one.name in path for _, _, one in entered):
+            self.unwatched += [function.name for _, _, function in entered]
+            return []
+        inner = [
+            self._body_of(function.name, body, node.name, attribute, nth)
+            for attribute, nth, function in entered
+        ]
+        if node.op in _LOOPS:
+            return self._loop(looking, node, inner, definitions, path)
+        for one, definition, (_, _, function) in zip(inner, definitions, entered, strict=True):
+            function.name = self._copy(definition, one, (*path, one.function))
+        return [looking.one_more_output(node)]
+
+    def _loop(
+        self,
+        looking: Looking,
+        node: Any,
+        inner: list[Body],
+        definitions: Sequence[Any],
+        path: tuple[str, ...],
+    ) -> list[str]:
+        """A loop: its iterations put their vectors into a list."""
+        (cond, again), (condition, iteration) = inner, definitions
+        seen = Looking(condition, cond)
+        cond.told = seen.is_pure() and seen.has_floats()
+        if not cond.told and seen.has_floats():
+            self.unwatched.append(cond.function)
+        if cond.told:
+            self._copy(compat.definition(cond.function), cond, (*path, cond.function))
+        again_name = self._copy(iteration, again, (*path, again.function), "list")
+        seen.one_more_argument()
+        node.attr["cond"].func.name = self._register(condition, cond)
+        node.attr["body"].func.name = again_name
+        outputs = len(node.attr["T"].list.type)
+        vectors = [looking.collect(node)]
+        if cond.told:  # once more than the body
+            given = [f"{node.name}:output:{k}" for k in range(outputs)]
+            vectors.append(looking.condition(cond.copy, given, list(node.attr["T"].list.type)[:outputs]))
+        return vectors
 
 
-class _Looking:
+class Looking:
     """Adds to one FunctionDef what looks at its tensors."""
 
     def __init__(self, definition: Any, body: Body) -> None:
         self._definition = definition
         self._body = body
         self._signature = definition.signature
+        self._arguments = [(arg.name, arg.type) for arg in self._signature.input_arg]
         self._nodes = {node.name: node for node in definition.node_def}
         self.live = list(self._live())
-        self._prefix = _unused("graphlens", [*self._nodes, *(arg.name for arg in self._signature.input_arg)])
+        self._prefix = _unused("graphlens", [*self._nodes, *(name for name, _ in self._arguments)])
         self._ends: dict[bool, list[str]] = {False: [], True: []}
         self._constants: dict[str, str] = {}
-
-    @property
-    def seen(self) -> bool:
-        """Whether any tensor is looked at."""
-        return any(self._ends.values())
+        self._count = 0
 
     def _live(self) -> Iterator[Any]:
         """The nodes that run, in the definition's order: the runtime leaves out what no output needs."""
@@ -195,21 +304,36 @@ class _Looking:
                 ahead += self._nodes[name].input
         return (node for node in definition.node_def if node.name in found)
 
+    def is_pure(self) -> bool:
+        """Whether it may run twice: it neither changes nor reads anything but its arguments."""
+        kinds = [compat.op_def(node.op) for node in self.live]
+        return all(kind is not None and not kind.is_stateful for kind in kinds) and not any(
+            node.op in INNER for node in self.live
+        )
+
+    def has_floats(self) -> bool:
+        """Whether any of its nodes makes numbers that are looked at."""
+        return any(
+            kind in WIDE or kind in NARROW
+            for node in self.live
+            if node.op != "Const"
+            for _, kind in _outputs(node)
+        )
+
     def look(self) -> None:
         """Look at every floating output of every node that runs, at each set of numbers once."""
-        types: dict[str, int] = {arg.name: arg.type for arg in self._signature.input_arg}
-        names: dict[str, Tensor] = {name: Tensor(name, -1) for name in types}
+        names: dict[str, Tensor] = {name: Tensor(name, -1) for name, _ in self._arguments}
+        said = {tensor: name for name, tensor in names.items()}
         roots: dict[Tensor, Tensor] = {}
         looked: dict[Tensor, At] = {}
         for node in self.live:
             for slot, (name, kind) in enumerate(_outputs(node)):
                 tensor = names[name] = Tensor(node.name, slot)
-                types[name] = kind
-                root, source = tensor, name
+                said[tensor] = name
+                root = tensor
                 if slot == 0 and node.op in _ALIKE and node.input[0] in names:
                     read = names[node.input[0]]
                     root = roots.get(read, read)
-                    source = _name_of(root, names) if root.slot < 0 else node.input[0]
                 roots[tensor] = root
                 if kind not in WIDE and kind not in NARROW:
                     continue
@@ -219,125 +343,171 @@ class _Looking:
                     self._body.fixed[tensor] = self._body.fixed[root]
                 else:
                     if root not in looked:
-                        looked[root] = self._add(source, kind, node.device)
+                        looked[root] = self._add(said[root], kind, node.device)
                     self._body.ranges[tensor] = looked[root]
+
+    # ── what it tells ────────────────────────────────────────────────────────────────────────
+
+    def vector(self, inner: list[str], before: Sequence[str] = ()) -> str:
+        """The body's vector, `before` it others, and those inside of it."""
+        body = self._body
+        number = self._constant("number", float(body.number))
+        narrow, wide = self._ends[False], self._ends[True]
+        body.narrow, body.wide = len(narrow) // 2, len(wide) // 2
+        parts = [*before, self._packed([number, *narrow], compat.FLOAT)]
+        if wide:
+            halves = self._node(
+                "Bitcast", [self._packed(wide, compat.DOUBLE)], T=compat.DOUBLE, type=compat.FLOAT
+            )
+            parts.append(self._flat(f"{halves}:output:0", compat.FLOAT))
+        parts += inner
+        return self._joined(parts)
+
+    def give_out(self, vector: str) -> None:
+        """The vector is one more output of the function."""
+        name = self._unused_name("graphlens_seen")
+        self._signature.output_arg.add(name=name, type=compat.FLOAT)
+        self._definition.ret[name] = vector
+
+    def one_more_argument(self) -> str:
+        """A list is one more argument of the function; gives its name."""
+        name = self._unused_name("graphlens_list")
+        self._signature.input_arg.add(name=name, type=compat.VARIANT)
+        return name
+
+    def put_into_list(self, vector: str) -> None:
+        """The vector is put into a list, which is one more argument and one more output."""
+        given = self.one_more_argument()
+        longer = self._node("TensorListPushBack", [given, vector], element_dtype=compat.FLOAT)
+        name = self._unused_name("graphlens_list_out")
+        self._signature.output_arg.add(name=name, type=compat.VARIANT)
+        self._definition.ret[name] = f"{longer}:output_handle:0"
+
+    def one_more_output(self, node: Any) -> str:
+        """What a node enters gives out one more vector, and so does the node; gives its name."""
+        types = node.attr["Tout"].list.type
+        types.append(compat.FLOAT)
+        self._shaped(node, 1)
+        return f"{node.name}:output:{len(types) - 1}"
+
+    def collect(self, node: Any) -> str:
+        """A loop carries a list, empty at first; gives all that is in it in the end as one vector."""
+        empty = self._node(
+            "EmptyTensorList", [self._constant("any", [-1]), self._constant("unbounded", -1)],
+            element_dtype=compat.FLOAT, shape_type=compat.INT32,
+        )  # fmt: skip
+        types = node.attr["T"].list.type
+        controls = [name for name in node.input if name.startswith("^")]
+        data = [name for name in node.input if not name.startswith("^")]
+        del node.input[:]
+        node.input.extend([*data, f"{empty}:handle:0", *controls])
+        types.append(compat.VARIANT)
+        self._shaped(node, 0)
+        no_lengths = self._constant("no lengths", [], compat.INT64)
+        joined = self._node(
+            "TensorListConcatV2",
+            [f"{node.name}:output:{len(types) - 1}", self._constant("any", [-1]), no_lengths],
+            element_dtype=compat.FLOAT, shape_type=compat.INT32,
+        )  # fmt: skip
+        return f"{joined}:tensor:0"
+
+    def condition(self, name: str, given: Sequence[str] = (), types: Sequence[int] = ()) -> str:
+        """The vector of a loop's condition, which a copy of it computes anew; by default of the arguments."""
+        given = given or [argument for argument, _ in self._arguments]
+        types = types or [kind for _, kind in self._arguments]
+        call = self._node("PartitionedCall", given, Tin=list(types), Tout=[compat.BOOL, compat.FLOAT], f=name)
+        return f"{call}:output:1"
+
+    def _shaped(self, node: Any, rank: int) -> None:
+        if "output_shapes" not in node.attr:
+            return
+        shapes = node.attr["output_shapes"].list.shape
+        if len(shapes):  # none is said: nothing is known
+            shape = shapes.add()
+            shape.SetInParent()
+            for _ in range(rank):
+                shape.dim.add(size=-1)
 
     # ── nodes of ours ────────────────────────────────────────────────────────────────────────
 
     def _add(self, tensor: str, kind: int, device: str) -> At:
         """The minimum and maximum of a tensor."""
         wide = kind in WIDE
-        ends = self._ends[wide]
-        name = f"{self._prefix}/{len(ends)}{'w' if wide else ''}"
         if kind in _PARTS:
-            parts = self._node(f"{name}/parts", "Bitcast", [tensor], device, T=kind, type=_PARTS[kind])
+            parts = self._node("Bitcast", [tensor], device, T=kind, type=_PARTS[kind])
             tensor, kind = f"{parts}:output:0", _PARTS[kind]
-        flat = self._node(
-            f"{name}/flat", "Reshape", [tensor, self._constant("flat", [-1])], device,
-            T=kind, Tshape=compat.INT32,
-        )  # fmt: skip
+        flat = self._flat(tensor, kind, device)
+        ends = self._ends[wide]
         at = At(wide, len(ends) // 2)
-        for what in ("Min", "Max"):
+        for op in ("Min", "Max"):
             end = self._node(
-                f"{name}/{what.lower()}", what, [f"{flat}:output:0", self._constant("axis", [0])], device,
-                T=kind, Tidx=compat.INT32, keep_dims=False,
-            )  # fmt: skip
+                op, [flat, self._constant("first", [0])], device, T=kind, Tidx=compat.INT32, keep_dims=False
+            )
             end = f"{end}:output:0"
             if kind not in (compat.FLOAT, compat.DOUBLE):
-                cast = self._node(
-                    f"{name}/{what.lower()}/exact", "Cast", [end], device,
-                    SrcT=kind, DstT=compat.FLOAT, Truncate=False,
-                )  # fmt: skip
-                end = f"{cast}:y:0"
+                end = f"{self._node('Cast', [end], device, SrcT=kind, DstT=compat.FLOAT, Truncate=False)}:y:0"
             ends.append(end)
         return at
 
-    def _node(self, node: str, op: str, inputs: list[str], device: str = "", **attributes: Any) -> str:
-        new = self._definition.node_def.add(name=node, op=op, device=device)
-        new.input.extend(inputs)
-        for name, value in attributes.items():
-            if isinstance(value, bool):
-                new.attr[name].b = value
-            elif isinstance(value, bytes):
-                new.attr[name].s = value
-            elif isinstance(value, list):
-                new.attr[name].list.SetInParent()
-                new.attr[name].list.type.extend(value)
-            elif name in ("N", "axis"):
-                new.attr[name].i = value
-            else:
-                new.attr[name].type = value
-        return node
+    def _flat(self, tensor: str, kind: int, device: str = "") -> str:
+        flat = self._node(
+            "Reshape", [tensor, self._constant("any", [-1])], device, T=kind, Tshape=compat.INT32
+        )
+        return f"{flat}:output:0"
 
-    def _constant(self, name: str, values: list[int] | int) -> str:
-        """A tensor of whole numbers, made once."""
+    def _packed(self, scalars: list[str], kind: int) -> str:
+        return f"{self._node('Pack', scalars, T=kind, N=len(scalars), axis=0)}:output:0"
+
+    def _joined(self, vectors: list[str]) -> str:
+        if len(vectors) == 1:
+            return vectors[0]
+        joined = self._node(
+            "ConcatV2",
+            [*vectors, self._constant("zero", 0)],
+            T=compat.FLOAT,
+            N=len(vectors),
+            Tidx=compat.INT32,
+        )
+        return f"{joined}:output:0"
+
+    def _node(self, op: str, inputs: Sequence[str], device: str = "", **attributes: Any) -> str:
+        """Add a node; gives its name. Attributes: types by number, lists of them, functions by name."""
+        name = f"{self._prefix}/{self._count}"
+        self._count += 1
+        new = self._definition.node_def.add(name=name, op=op, device=device)
+        new.input.extend(inputs)
+        for key, value in attributes.items():
+            if isinstance(value, bool):
+                new.attr[key].b = value
+            elif isinstance(value, str):
+                new.attr[key].func.name = value
+            elif isinstance(value, list):
+                new.attr[key].list.SetInParent()
+                new.attr[key].list.type.extend(value)
+            elif key in ("N", "axis"):
+                new.attr[key].i = value
+            else:
+                new.attr[key].type = value
+        return name
+
+    def _constant(self, name: str, value: list[int] | int | float, kind: int = compat.INT32) -> str:
+        """A number or a list of them, made once."""
         if name not in self._constants:
-            node = self._node(f"{self._prefix}/{name}", "Const", [], dtype=compat.INT32)
+            kind = compat.FLOAT if isinstance(value, float) else kind
+            node = self._node("Const", [], dtype=kind)
             tensor = self._definition.node_def[-1].attr["value"].tensor
-            tensor.dtype = compat.INT32
+            tensor.dtype = kind
             tensor.tensor_shape.SetInParent()
-            if isinstance(values, list):
-                tensor.tensor_shape.dim.add(size=len(values))
-            tensor.int_val.extend(values if isinstance(values, list) else [values])
+            if isinstance(value, list):
+                tensor.tensor_shape.dim.add(size=len(value))
+            values = value if isinstance(value, list) else [value]
+            (tensor.float_val if kind == compat.FLOAT else tensor.int_val).extend(values)
             self._constants[name] = f"{node}:output:0"
         return self._constants[name]
 
-    def _vectors(self) -> list[tuple[bool, str]]:
-        """All ranges of one kind as one tensor: (whether it is the wide one, its name)."""
-        found = []
-        for wide, ends in self._ends.items():
-            if ends:
-                kind = compat.DOUBLE if wide else compat.FLOAT
-                name = f"{self._prefix}/{'wide' if wide else 'ranges'}"
-                self._node(name, "Pack", ends, T=kind, N=len(ends), axis=0)
-                found.append((wide, f"{name}:output:0"))
-        return found
-
-    def give_out(self) -> list[bool]:
-        """The ranges are further outputs of the function; whether each is the wide one."""
-        given = []
-        for wide, tensor in self._vectors():
-            name = _unused(
-                "graphlens_wide" if wide else "graphlens_ranges",
-                [arg.name for arg in (*self._signature.output_arg, *self._signature.input_arg)],
-            )
-            kind = compat.DOUBLE if wide else compat.FLOAT
-            self._signature.output_arg.add(name=name, type=kind)
-            self._definition.ret[name] = tensor
-            given.append(wide)
-        return given
-
-    def report(self) -> None:
-        """The ranges are reported when the body has run; its outputs wait for that."""
-        body, signature = self._body, self._signature
-        inputs, kinds = [self._constant("number", body.number)], [compat.INT32]
-        first = signature.input_arg[0] if signature.input_arg else None
-        body.reports = True
-        body.counts = (
-            body.attribute in ("cond", "body")
-            and first is not None
-            and first.type == compat.INT32
-            and "loop_counter" in first.name
-        )
-        if body.counts and first is not None:
-            inputs.append(first.name)
-            kinds.append(compat.INT32)
-        for wide, tensor in self._vectors():
-            inputs.append(tensor)
-            kinds.append(compat.DOUBLE if wide else compat.FLOAT)
-        inputs += [f"^{inner}" for inner in dict.fromkeys(one.node for one in body.inside)]  # they come first
-        says = self._node(
-            f"{self._prefix}/report", "PyFunc", inputs, token=compat.REPORT.encode(), Tin=kinds, Tout=[]
-        )
-        # A side effect alone does not keep it alive in a branch or a loop's condition: the outputs do.
-        types = {arg.name: arg.type for arg in signature.output_arg}
-        for name, tensor in list(self._definition.ret.items()):
-            if types[name] == compat.RESOURCE:
-                continue
-            waits = self._node(f"{self._prefix}/out/{name}", "Identity", [tensor, f"^{says}"], T=types[name])
-            self._definition.ret[name] = f"{waits}:output:0"
-        self._definition.control_ret[says] = says
-        signature.control_output.append(says)
+    def _unused_name(self, wanted: str) -> str:
+        taken = [arg.name for arg in (*self._signature.output_arg, *self._signature.input_arg)]
+        return _unused(wanted, taken)
 
 
 def _outputs(node: Any) -> Iterator[tuple[str, int]]:
@@ -351,10 +521,6 @@ def _outputs(node: Any) -> Iterator[tuple[str, int]]:
             types = [single] * (node.attr[arg.number_attr].i if arg.number_attr else 1)
         for index, one in enumerate(types):
             yield f"{node.name}:{arg.name}:{index}", one
-
-
-def _name_of(tensor: Tensor, names: dict[str, Tensor]) -> str:
-    return tensor.node if tensor.slot < 0 else next(name for name, one in names.items() if one == tensor)
 
 
 def _unused(wanted: str, names: list[str]) -> str:
