@@ -17,7 +17,7 @@ import keras
 from sklearn.datasets import load_digits
 
 
-def digit_net(width: int, classes: int = 10) -> keras.Model:
+def digit_net(width: int, classes: int = 10) -> Any:
     """Two blocks, each halving the picture, and a classifier that gives logits."""
     layers: list[Any] = [keras.Input((8, 8, 1))]
     for channels in (width, 2 * width):
@@ -34,7 +34,8 @@ def digit_net(width: int, classes: int = 10) -> keras.Model:
 def log_of_softmax(labels: Any, logits: Any) -> Any:
     """Cross entropy as one should not write it: a probability that rounds to zero has no logarithm."""
     chances = keras.ops.softmax(40.0 * logits)
-    return -keras.ops.sum(keras.ops.one_hot(labels, 10) * keras.ops.log(chances), axis=-1)
+    wanted: Any = keras.ops.one_hot(labels, 10)
+    return keras.ops.sum(-wanted * keras.ops.log(chances), axis=-1)
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def main() -> None:
     given = parser.parse_args()
 
     keras.utils.set_random_seed(given.seed)
-    digits = load_digits()
+    digits: Any = load_digits()
     pictures = (digits.images[..., None] / 16.0).astype("float32")
     labels = digits.target.astype("int32")
     model = digit_net(given.width)
