@@ -37,10 +37,13 @@ class Layout:
 
     Attributes:
         starts: First slot of each row, and their number.
-        rows: By operation.
+        rows: By operation, as the FunctionDef names it.
     """
 
-    def __init__(self, function: Function, body: Body | None) -> None:
+    def __init__(self, function: Function, body: Body) -> None:
+        # Operations can have other names in the FunctionDef; their order is the same.
+        theirs = dict(zip(function.names, body.names, strict=True)) if body.names else {}
+        self.rows = {theirs.get(name, name): row for row, name in enumerate(function.live)}
         self.starts = [0]
         narrow: list[tuple[int, int]] = []  # (slot in the page, pair in the vector)
         wide: list[tuple[int, int]] = []
@@ -48,16 +51,14 @@ class Layout:
         slot = 0
         for name, ranged in zip(function.live, function.ranged, strict=True):
             for output, how in ranged:
-                tensor, is_wide = Tensor(name, output), how == "f8"
-                found = body.ranges.get(tensor) if body is not None else None
+                tensor, is_wide = Tensor(theirs.get(name, name), output), how == "f8"
+                found = body.ranges.get(tensor)
                 if found is not None and found.wide == is_wide:
                     (wide if is_wide else narrow).append((slot, found.pair))
                 else:
-                    known = body.fixed.get(tensor, _BLANK) if body is not None else _BLANK
-                    fixed.append((slot, is_wide, known))
+                    fixed.append((slot, is_wide, body.fixed.get(tensor, _BLANK)))
                 slot += 2 if is_wide else 1
             self.starts.append(slot)
-        self.rows = {name: row for row, name in enumerate(function.live)}
         self._blank = np.zeros(slot, np.uint64)
         for one, is_wide, (low, high) in fixed:
             if is_wide:
@@ -123,7 +124,7 @@ class Calls:
         """
         function, sink = self._functions.declare(ran.body.function), self._sink
         if function is None or function.graph is None:
-            sink.gap("untraced", "calls of functions that were there before recording began")
+            sink.gap("untraced", "calls of functions whose definition cannot be read")
             return
         role: Role = "train" if self._trains(ran) else "eval" if self.steps else "setup"
         first = CallId(self._calls)
@@ -190,7 +191,7 @@ class Calls:
         for inner in ran.inside:
             entered = self._functions.declare(inner.body.function)
             if entered is None:
-                self._sink.gap("untraced", "calls of functions that were there before recording began")
+                self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             else:
                 inside.setdefault(layout.rows[inner.body.node], []).append((inner, entered))
         done = 0

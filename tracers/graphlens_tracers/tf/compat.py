@@ -14,6 +14,7 @@ from tensorflow.python.eager import execute as _execute
 from tensorflow.python.eager import imperative_grad as _imperative_grad
 from tensorflow.python.eager.polymorphic_function import atomic_function as _atomic_function
 from tensorflow.python.framework import func_graph as _func_graph
+from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
 from tensorflow.python.framework import op_def_registry, tensor_util
 from tensorflow.python.framework import ops as _ops
 from tensorflow.python.ops import gradients_util as _gradients_util
@@ -28,6 +29,7 @@ execute: Any = _execute
 imperative_grad: Any = _imperative_grad
 atomic_function: Any = _atomic_function
 func_graph: Any = _func_graph
+function_def_to_graph: Any = _function_def_to_graph
 ops: Any = _ops
 gradients_util: Any = _gradients_util
 tf_stack: Any = _tf_stack
@@ -63,6 +65,18 @@ def definition(name: str) -> Any | None:
     if not there.has_function(name):
         return None
     return there.get_function_def(name)
+
+
+def graph_of(name: str) -> Any | None:
+    """A graph made of a function's definition; None where there is none, or it cannot be made."""
+    found = definition(name)
+    if found is None:
+        return None
+    try:
+        with context.eager_mode():
+            return function_def_to_graph.function_def_to_graph(found)
+    except (KeyError, ValueError, RuntimeError, tf.errors.OpError):  # an operation of it is not registered
+        return None
 
 
 def add(definition: Any) -> None:

@@ -33,7 +33,7 @@ from graphlens_tracers.events import (
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Line, Sites, Stacks
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.building import LayerCall, State, States
+from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
 from graphlens_tracers.tf.watched import INNER, Tensor
 
 FLOATS = {
@@ -70,6 +70,7 @@ class Function:
 
     Attributes:
         name: As the runtime has it; `graph_key`: `id` of the graph it was made of.
+        names: Of its operations, in the order in which they were made.
         arguments: The tensors that it is given, by name; `captures`: those of them that were captured.
         live: Names of the operations that run, in order; their nodes are `first` and so on.
         ranged: For each of those, the outputs that are looked at: (slot, "f4" or "f8").
@@ -94,6 +95,7 @@ class Function:
     trains: bool = False
 
     def __post_init__(self) -> None:
+        self.names = [one.name for one in self.made]
         self.inner = [
             (one.name, attribute, function.name)
             for one in self.made
@@ -153,8 +155,15 @@ class Functions:
         self.known[name] = self._of_graph[id(graph)] = function
         return function
 
+    def _note_late(self, name: str) -> Function | None:
+        """Note a function that was not made by Python, or before recording began: it has no lines."""
+        graph = compat.graph_of(name)
+        return None if graph is None else self.note(name, graph, States([(0, NOTHING)]), {}, None)
+
     def _lines(self, atomic: Any) -> dict[str, tuple[Line, ...]]:
         """The user's frames of each operation, innermost first."""
+        if atomic is None:
+            return {}
         told = atomic.graph_debug_info
         frames: dict[Any, Line | None] = {}
         for key, frame in told.frames_by_id.items():
@@ -176,7 +185,7 @@ class Functions:
 
     def declare(self, name: str, parent: GraphId | None = None, attribute: str = "") -> Function | None:
         """Declare a function and those that it enters; None for one that nobody knows."""
-        function = self.known.get(name)
+        function = self.known.get(name) or self._note_late(name)
         if function is None or function.graph is not None:
             return function
         function.graph = GraphId(self._graphs)

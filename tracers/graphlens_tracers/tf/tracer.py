@@ -160,8 +160,8 @@ class TensorFlowTracer:
             return None
 
     def _watch(self, name: str) -> Watched | None:
-        if name not in self._functions.known:
-            self._sink.gap("untraced", "functions that were there before recording began")
+        if self._functions.declare(name) is None:
+            self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             return None
         watched = Watched(name, self._options.level == "health")
         for inner in watched.unwatched:

@@ -77,6 +77,7 @@ class Body:
         ranges: Where the range of an output is found in its vector.
         narrow, wide: How many ranges there are, in float32 and in float64.
         fixed: Ranges of constants.
+        names: Of all nodes of its FunctionDef: TensorFlow renames a node where an output has its name.
         told: Whether it has a vector: a loop's condition without floating tensors has none.
         copy: The name of its copy.
     """
@@ -91,6 +92,7 @@ class Body:
     narrow: int = 0
     wide: int = 0
     fixed: dict[Tensor, tuple[float, float]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
     told: bool = True
     copy: str = ""
     inside: list[Body] = field(default_factory=list)
@@ -287,6 +289,7 @@ class Looking:
         self._signature = definition.signature
         self._arguments = [(arg.name, arg.type) for arg in self._signature.input_arg]
         self._nodes = {node.name: node for node in definition.node_def}
+        body.names = list(self._nodes)
         self.live = list(self._live())
         self._prefix = _unused("graphlens", [*self._nodes, *(name for name, _ in self._arguments)])
         self._ends: dict[bool, list[str]] = {False: [], True: []}
