@@ -200,3 +200,8 @@ def hide_frames(files: list[str]) -> Callable[[], None]:
 
     put((get_filtered_filenames, made))
     return lambda: put(original)
+
+
+def optimises() -> bool:
+    """Whether Grappler rewrites functions before they run."""
+    return not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
