@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,29 @@ def test_a_trace_that_never_ran_is_told_apart(tmp_path: Path) -> None:
     assert len(graphs) == 3
     assert len({graph.graph for graph in ran}) == 2
     assert len({graph.family for graph in graphs.values()}) == 1
+
+
+def test_nothing_of_the_scripts_is_held(tmp_path: Path) -> None:
+    """A function that the script drops is freed, and what it captured with it; what it was stays said."""
+    freed: list[bool] = []
+
+    def made() -> tuple[Any, str]:
+        weights = tf.Variable(tf.ones([3]), name="dropped")
+        function = tf.function(lambda x: x * weights)
+        function(tf.ones([3]))
+        return weakref.ref(weights), function.get_concrete_function(tf.TensorSpec([3])).name.decode()
+
+    def program() -> None:
+        alive, name = made()
+        gc.collect()
+        freed.append(alive() is None)
+        freed.append(not context.context().has_function(name))
+        tf.function(lambda x: x + 1.0)(tf.ones([3]))
+        known = context.context().list_function_names()
+        freed.append(not any("watched" in one and name in one for one in known))
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    assert freed == [True, True, True]
+    assert "dropped" in {leaf.name for leaf in process.leaves.values()}
+    assert len(process.calls()) == 2

@@ -205,3 +205,8 @@ def hide_frames(files: list[str]) -> Callable[[], None]:
 def optimises() -> bool:
     """Whether Grappler rewrites functions before they run."""
     return not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+
+
+def key_of(variable: Any) -> str:
+    """What no other variable of the process is called."""
+    return str(getattr(variable, "_unique_id", None) or id(variable))

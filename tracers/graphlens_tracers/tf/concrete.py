@@ -52,6 +52,22 @@ _NO_MODULE: Module = (None, None)
 _NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
 
 
+class Given(NamedTuple):
+    """A tensor that a function is given.
+
+    Attributes:
+        name: Of its placeholder; `shown`: what a person calls it.
+        captured: Whether it is none of the function's arguments.
+        variable: The key of the variable that it is; None for anything else.
+    """
+
+    name: str
+    shown: str
+    spec: Spec
+    captured: bool
+    variable: str | None
+
+
 class Made(NamedTuple):
     """An operation as it was when its function was registered."""
 
@@ -71,7 +87,9 @@ class Function:
     Attributes:
         name: As the runtime has it; `graph_key`: `id` of the graph it was made of.
         names: Of its operations, in the order in which they were made.
-        arguments: The tensors that it is given, by name; `captures`: those of them that were captured.
+        given: The tensors that it is given, in order.
+        outputs: Operations whose results or side effects are wanted.
+        lines: The user's frames of each operation, innermost first.
         live: Names of the operations that run, in order; their nodes are `first` and so on.
         ranged: For each of those, the outputs that are looked at: (slot, "f4" or "f8").
         nodes: By operation; `modules`: the same; `values`: by tensor.
@@ -82,9 +100,9 @@ class Function:
     name: str
     graph_key: int
     made: list[Made]
-    arguments: list[tuple[str, Spec, Any]]
+    given: list[Given]
     outputs: list[str]
-    sources: Callable[[], dict[str, tuple[Line, ...]]]
+    lines: dict[str, tuple[Line, ...]]
     live: list[str] = field(default_factory=list)
     ranged: list[tuple[tuple[int, Literal["f4", "f8"]], ...]] = field(default_factory=list)
     first: int = -1
@@ -119,27 +137,28 @@ class Functions:
         self._calls: dict[LayerCall, tuple[ScopeId, ModuleCallId]] = {}
         self._nth: dict[tuple[int, ModuleCallId | None, ScopeId], int] = {}
         self._call_ids: dict[tuple[ModuleCallId | None, ScopeId, int], ModuleCallId] = {}
-        self._cells: dict[int, CellId] = {}
+        self._cells: dict[str, CellId] = {}
         self._families: dict[str, int] = {}
 
     # ── noted when it is registered ──────────────────────────────────────────────────────────
 
-    def note(self, name: str, graph: Any, states: States, variables: dict[int, str], atomic: Any) -> Function:
-        """A function was registered with the runtime.
+    def note(
+        self, name: str, graph: Any, states: States, variables: dict[int, tuple[str, str]], atomic: Any
+    ) -> Function:
+        """A function was registered with the runtime. Nothing of it is held: no tensor, no graph.
 
         Args:
-            variables: Names of those that it captures, by `id` of the captured handle.
+            variables: (name, key) of those that it captures, by `id` of the captured handle.
             atomic: What knows the source of its operations.
         """
-        arguments = []
-        captured = {id(inner): outer for outer, inner in graph.captures}
+        outside = {id(inner): outer for outer, inner in graph.captures}
+        given = []
         for tensor in graph.inputs:
-            outer = captured.get(id(tensor))
-            spec = _spec(tensor) if outer is None or tensor.dtype.name != "resource" else _handle(outer)
-            arguments.append(
-                (tensor.op.name, spec, None if outer is None else (outer, variables.get(id(outer))))
-            )
-        given = {one[0] for one in arguments}
+            outer = outside.get(id(tensor))
+            spec = _handle(outer) if outer is not None and tensor.dtype.name == "resource" else _spec(tensor)
+            shown, key = variables.get(id(outer), (tensor.op.name, None))
+            given.append(Given(tensor.op.name, shown, spec, outer is not None, key))
+        placeholders = {one.name for one in given}
         made = [
             Made(
                 op.name, op.type, op.node_def, tuple(Tensor(t.op.name, t.value_index) for t in op.inputs),
@@ -147,11 +166,11 @@ class Functions:
                 states.of(at),
             )
             for at, op in enumerate(graph.get_operations())
-            if op.name not in given
+            if op.name not in placeholders
         ]  # fmt: skip
         outputs = [tensor.op.name for tensor in graph.outputs]
         outputs += [op.name for op in getattr(graph, "control_outputs", ())]
-        function = Function(name, id(graph), made, arguments, outputs, lambda: self._lines(atomic))
+        function = Function(name, id(graph), made, given, outputs, self._lines(atomic))
         self.known[name] = self._of_graph[id(graph)] = function
         return function
 
@@ -209,6 +228,7 @@ class Functions:
         nodes = self._declare_nodes(function, entered)
         self._sink.declare(GraphGrew(function.graph, tuple(nodes)))
         function.made.clear()
+        function.lines.clear()
         return function
 
     def forget(self, name: str) -> None:
@@ -219,17 +239,16 @@ class Functions:
             del self._of_graph[function.graph_key]
 
     def _leaves(self, function: Function, is_inside: bool) -> None:
-        for name, spec, captured in function.arguments:
-            value = function.values[Tensor(name, 0)] = self._value()
+        for one in function.given:
+            value = function.values[Tensor(one.name, 0)] = self._value()
             kind: Literal["argument", "batch", "parameter", "capture"] = "argument" if is_inside else "batch"
             cell = None
-            if captured is not None:
-                outer, variable = captured
-                kind = "capture" if variable is None else "parameter"
-                name = variable or name
-                if variable is not None:
-                    cell = self._cells.setdefault(_handle_key(outer), CellId(len(self._cells)))
-            self._sink.declare(LeafSeen(value, kind, name, spec, cell))
+            if one.variable is not None:
+                kind = "parameter"
+                cell = self._cells.setdefault(one.variable, CellId(len(self._cells)))
+            elif one.captured:
+                kind = "capture"
+            self._sink.declare(LeafSeen(value, kind, one.shown, one.spec, cell))
 
     def _declare_nodes(self, function: Function, entered: dict[str, GraphId]) -> list[NodeId]:
         live = _live(function)
@@ -243,7 +262,7 @@ class Functions:
             self._nodes += 1
             for slot in range(len(one.outputs)):
                 function.values[Tensor(one.name, slot)] = self._value()
-        lines = function.sources()
+        lines = function.lines
         updates = _updates(order)
         for one in order:
             ranged = tuple(
@@ -398,11 +417,6 @@ def _handle(outer: Any) -> Spec:
     shape, kind = told.shape_and_type[0].shape, told.shape_and_type[0].dtype
     sizes = None if shape.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
     return Spec(sizes, compat.type_name(kind))
-
-
-def _handle_key(outer: Any) -> int:
-    """The same for every capture of one variable."""
-    return id(outer)
 
 
 def form_of(one: Made) -> str:

@@ -42,6 +42,7 @@ class TensorFlowTracer:
         self._functions = Functions(sink, stacks, options.level == "health")
         self._calls = Calls(sink, self._functions)
         self._watched: dict[str, Watched | None] = {}
+        self._gone: list[str] = []
         self._failed = False
         self._keras = False
         lacks = compat.lacks()
@@ -63,6 +64,7 @@ class TensorFlowTracer:
             self._undo.pop()()
         if not self._failed:
             with self._lock:
+                self._drop()
                 self._functions.declare_all()
 
     def forked(self) -> None:
@@ -106,7 +108,7 @@ class TensorFlowTracer:
     def _note(self, name: str, graph: Any, made: Any) -> None:
         if self._failed:
             return
-        variables = {id(variable.handle): compat.path_of(variable) for variable in graph.variables}
+        variables = {id(one.handle): (compat.path_of(one), compat.key_of(one)) for one in graph.variables}
         self._functions.note(name, graph, self._building.states(graph), variables, made)
 
     # ── functions run ────────────────────────────────────────────────────────────────────────
@@ -139,9 +141,9 @@ class TensorFlowTracer:
 
         @wraps(removed)
         def around_removal(context: Any, name: Any) -> Any:
-            result = removed(context, name)
-            self._forget(compat.text(name))
-            return result
+            # The garbage collector may ask for it at any moment, also in the middle of what we do.
+            self._gone.append(compat.text(name))
+            return removed(context, name)
 
         compat.Context.remove_function = around_removal
         self._undo.append(partial(setattr, compat.Context, "remove_function", removed))
@@ -152,6 +154,7 @@ class TensorFlowTracer:
             return None
         try:
             with self._lock:
+                self._drop()
                 if name not in self._watched:
                     self._watched[name] = self._watch(name)
                 return self._watched[name]
@@ -188,15 +191,15 @@ class TensorFlowTracer:
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
 
-    def _forget(self, name: str) -> None:
-        """A function is gone: so is what ran instead."""
-        with self._lock:
+    def _drop(self) -> None:
+        """Functions are gone: so is what ran instead."""
+        while self._gone:
+            name = self._gone.pop()
             watched = self._watched.pop(name, None)
             if watched is not None:
                 self._calls.forget(watched)
                 watched.remove()
-            if not self._failed:
-                self._functions.forget(name)
+            self._functions.forget(name)
 
     def _could_not(self, what: str, error: Exception) -> None:
         """We failed. The script never notices: from now on it runs as it is."""
