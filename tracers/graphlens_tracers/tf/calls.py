@@ -13,8 +13,9 @@ import numpy as np
 from graphlens_tracers import page as at
 from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq
 from graphlens_tracers.sink import LogSink
+from graphlens_tracers.tf.bodies import Body, Ran, Tensor
 from graphlens_tracers.tf.concrete import Function, Functions
-from graphlens_tracers.tf.watched import Body, Ran, Tensor, Watched
+from graphlens_tracers.tf.watched import Watched
 from graphlens_tracers.wire import (
     AT_BLOCKS,
     AT_ROWS,

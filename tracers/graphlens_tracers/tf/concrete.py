@@ -6,10 +6,8 @@ to its graph. It is declared when it is first needed, its caller before it.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -33,8 +31,9 @@ from graphlens_tracers.events import (
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Line, Sites, Stacks
 from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.bodies import INNER, Tensor
 from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
-from graphlens_tracers.tf.watched import INNER, Tensor
+from graphlens_tracers.tf.forms import form_of
 
 FLOATS = {
     "half": "f4", "bfloat16": "f4", "float32": "f4", "complex64": "f4", "float16": "f4",
@@ -43,8 +42,6 @@ FLOATS = {
 """How ranges of a type are stored: as what holds them exactly."""
 _DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
 """How types begin that fetch the next batch."""
-MOST_CONSTANT = 4096
-"""Bytes of a constant that are kept in the form of its node."""
 _WRITES = re.compile(r"^(Assign\w*VariableOp|Resource(Sparse)?Apply|ResourceScatter)")
 """Types that change a variable."""
 Module = tuple[ScopeId | None, ModuleCallId | None]
@@ -296,7 +293,8 @@ class Functions:
         node = function.nodes[one.name]
         self._sink.declare(
             NodeSeen(
-                node, f"{function.name}/{one.name}", one.kind, phase, form_of(one),
+                node, f"{function.name}/{one.name}", one.kind, phase,
+                form_of(one.definition, len(one.inputs)),
                 tuple(function.values[tensor] for tensor in one.inputs),
                 tuple(
                     Output(function.values[Tensor(one.name, slot)], spec, ranged=ranged.get(slot, ""))  # type: ignore[arg-type]  # as said
@@ -400,7 +398,7 @@ def _updates(made: Sequence[Made]) -> set[str]:
     return {one.name for one in made if one.name in found and one.state.phase is Phase.FORWARD}
 
 
-# ── specs and forms ──────────────────────────────────────────────────────────────────────────
+# ── specs ──────────────────────────────────────────────────────────────────────────
 
 
 def _spec(tensor: Any) -> Spec:
@@ -417,85 +415,3 @@ def _handle(outer: Any) -> Spec:
     shape, kind = told.shape_and_type[0].shape, told.shape_and_type[0].dtype
     sizes = None if shape.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
     return Spec(sizes, compat.type_name(kind))
-
-
-def form_of(one: Made) -> str:
-    """The arguments of an operation as JSON: its tensors as "$k", and its attributes."""
-    kind = compat.op_def(one.kind)
-    positional: list[Any] = []
-    at = 0
-    for arg in kind.input_arg if kind is not None else ():
-        if arg.number_attr:
-            count = one.definition.attr[arg.number_attr].i
-        elif arg.type_list_attr:
-            count = len(one.definition.attr[arg.type_list_attr].list.type)
-        else:
-            positional.append(f"${at}")
-            at += 1
-            continue
-        positional.append([f"${k}" for k in range(at, at + count)])
-        at += count
-    positional += [f"${k}" for k in range(at, len(one.inputs))]
-    named = {
-        name: _attribute(value)
-        for name, value in sorted(one.definition.attr.items())
-        if not name.startswith("_")
-    }
-    return json.dumps([positional, named], separators=(",", ":"))
-
-
-def _attribute(value: Any) -> Any:
-    kind = value.WhichOneof("value")
-    match kind:
-        case "i" | "b":
-            return getattr(value, kind)
-        case "f":
-            return _number(value.f)
-        case "s":
-            return _text(value.s)
-        case "type":
-            return {"dtype": compat.type_name(value.type)}
-        case "shape":
-            return {"shape": _shape(value.shape)}
-        case "func":
-            return {"function": value.func.name}
-        case "tensor":
-            return _constant(value.tensor)
-        case "list":
-            for name, one in _LISTS.items():
-                values = getattr(value.list, name)
-                if len(values):
-                    return [one(each) for each in values]
-            return []
-    return None
-
-
-def _number(value: float) -> Any:
-    finite = value == value and value not in (float("inf"), float("-inf"))
-    return value if finite else {"float": str(value)}
-
-
-def _text(value: bytes) -> Any:
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return {"bytes": base64.b64encode(value).decode()}
-    return f"${text}" if text.startswith("$") else text
-
-
-def _shape(shape: Any) -> Any:
-    return None if shape.unknown_rank else [None if dim.size < 0 else dim.size for dim in shape.dim]
-
-
-_LISTS: dict[str, Callable[[Any], Any]] = {
-    "i": int, "b": bool, "f": _number, "s": _text, "type": lambda kind: {"dtype": compat.type_name(kind)},
-    "shape": lambda shape: {"shape": _shape(shape)}, "func": lambda func: {"function": func.name},
-}  # fmt: skip
-
-
-def _constant(tensor: Any) -> Any:
-    """A constant: one number or a few as they are, more as TensorFlow keeps them, the largest not at all."""
-    said: dict[str, Any] = {"dtype": compat.type_name(tensor.dtype), "shape": _shape(tensor.tensor_shape)}
-    if tensor.ByteSize() <= MOST_CONSTANT:
-        said["proto"] = base64.b64encode(tensor.SerializeToString()).decode()
-    return {"tensor": said}

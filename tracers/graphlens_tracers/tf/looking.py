@@ -1,0 +1,286 @@
+"""Adds to a FunctionDef what looks at its tensors, and what hands on what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.bodies import INNER, At, Body, Tensor
+
+WIDE = frozenset((compat.DOUBLE, compat.COMPLEX128))
+"""Kept as float64."""
+NARROW = frozenset((compat.FLOAT, compat.HALF, compat.BFLOAT16, compat.COMPLEX64))
+"""Kept as float32, which holds them exactly."""
+_PARTS = {compat.COMPLEX64: compat.FLOAT, compat.COMPLEX128: compat.DOUBLE}
+
+_ALIKE = frozenset((
+    "Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "PreventGradient", "Transpose",
+    "Snapshot", "CheckNumerics", "DeepCopy", "PlaceholderWithDefault", "EnsureShape", "ReverseV2", "Roll",
+))  # fmt: skip
+"""Types whose first output has just the numbers of their first input: one look is enough for both."""
+
+
+class Looking:
+    """Adds to one FunctionDef what looks at its tensors."""
+
+    def __init__(self, definition: Any, body: Body) -> None:
+        self._definition = definition
+        self._body = body
+        self._signature = definition.signature
+        self._arguments = [(arg.name, arg.type) for arg in self._signature.input_arg]
+        self._nodes = {node.name: node for node in definition.node_def}
+        body.names = list(self._nodes)
+        self.live = list(self._live())
+        self._prefix = _unused("graphlens", [*self._nodes, *(name for name, _ in self._arguments)])
+        self._ends: dict[bool, list[str]] = {False: [], True: []}
+        self._constants: dict[str, str] = {}
+        self._count = 0
+
+    def _live(self) -> Iterator[Any]:
+        """The nodes that run, in the definition's order: the runtime leaves out what no output needs."""
+        definition, ahead, found = self._definition, [], set()
+        ahead += [*definition.ret.values(), *definition.control_ret.values()]
+        while ahead:
+            name = ahead.pop().lstrip("^").split(":")[0]
+            if name not in found and name in self._nodes:
+                found.add(name)
+                ahead += self._nodes[name].input
+        return (node for node in definition.node_def if node.name in found)
+
+    def is_pure(self) -> bool:
+        """Whether it may run twice: it neither changes nor reads anything but its arguments."""
+        kinds = [compat.op_def(node.op) for node in self.live]
+        return all(kind is not None and not kind.is_stateful for kind in kinds) and not any(
+            node.op in INNER for node in self.live
+        )
+
+    def has_floats(self) -> bool:
+        """Whether any of its nodes makes numbers that are looked at."""
+        return any(
+            kind in WIDE or kind in NARROW
+            for node in self.live
+            if node.op != "Const"
+            for _, kind in _outputs(node)
+        )
+
+    def look(self) -> None:
+        """Look at every floating output of every node that runs, at each set of numbers once."""
+        names: dict[str, Tensor] = {name: Tensor(name, -1) for name, _ in self._arguments}
+        said = {tensor: name for name, tensor in names.items()}
+        roots: dict[Tensor, Tensor] = {}
+        looked: dict[Tensor, At] = {}
+        for node in self.live:
+            for slot, (name, kind) in enumerate(_outputs(node)):
+                tensor = names[name] = Tensor(node.name, slot)
+                said[tensor] = name
+                root = tensor
+                if slot == 0 and node.op in _ALIKE and node.input[0] in names:
+                    read = names[node.input[0]]
+                    root = roots.get(read, read)
+                roots[tensor] = root
+                if kind not in WIDE and kind not in NARROW:
+                    continue
+                if root == tensor and node.op == "Const":
+                    self._body.fixed[tensor] = _range_of(compat.array(node.attr["value"].tensor))
+                elif root in self._body.fixed:
+                    self._body.fixed[tensor] = self._body.fixed[root]
+                else:
+                    if root not in looked:
+                        looked[root] = self._add(said[root], kind, node.device)
+                    self._body.ranges[tensor] = looked[root]
+
+    # ── what it tells ────────────────────────────────────────────────────────────────────────
+
+    def vector(self, inner: list[str], before: Sequence[str] = ()) -> str:
+        """The body's vector, `before` it others, and those inside of it."""
+        body = self._body
+        number = self._constant("number", float(body.number))
+        narrow, wide = self._ends[False], self._ends[True]
+        body.narrow, body.wide = len(narrow) // 2, len(wide) // 2
+        parts = [*before, self._packed([number, *narrow], compat.FLOAT)]
+        if wide:
+            halves = self._node(
+                "Bitcast", [self._packed(wide, compat.DOUBLE)], T=compat.DOUBLE, type=compat.FLOAT
+            )
+            parts.append(self._flat(f"{halves}:output:0", compat.FLOAT))
+        parts += inner
+        return self._joined(parts)
+
+    def give_out(self, vector: str) -> None:
+        """The vector is one more output of the function."""
+        name = self._unused_name("graphlens_seen")
+        self._signature.output_arg.add(name=name, type=compat.FLOAT)
+        self._definition.ret[name] = vector
+
+    def one_more_argument(self) -> str:
+        """A list is one more argument of the function; gives its name."""
+        name = self._unused_name("graphlens_list")
+        self._signature.input_arg.add(name=name, type=compat.VARIANT)
+        return name
+
+    def put_into_list(self, vector: str) -> None:
+        """The vector is put into a list, which is one more argument and one more output."""
+        given = self.one_more_argument()
+        longer = self._node("TensorListPushBack", [given, vector], element_dtype=compat.FLOAT)
+        name = self._unused_name("graphlens_list_out")
+        self._signature.output_arg.add(name=name, type=compat.VARIANT)
+        self._definition.ret[name] = f"{longer}:output_handle:0"
+
+    def one_more_output(self, node: Any) -> str:
+        """What a node enters gives out one more vector, and so does the node; gives its name."""
+        types = node.attr["Tout"].list.type
+        types.append(compat.FLOAT)
+        self._shaped(node, 1)
+        return f"{node.name}:output:{len(types) - 1}"
+
+    def collect(self, node: Any) -> str:
+        """A loop carries a list, empty at first; gives all that is in it in the end as one vector."""
+        empty = self._node(
+            "EmptyTensorList", [self._constant("any", [-1]), self._constant("unbounded", -1)],
+            element_dtype=compat.FLOAT, shape_type=compat.INT32,
+        )  # fmt: skip
+        types = node.attr["T"].list.type
+        controls = [name for name in node.input if name.startswith("^")]
+        data = [name for name in node.input if not name.startswith("^")]
+        del node.input[:]
+        node.input.extend([*data, f"{empty}:handle:0", *controls])
+        types.append(compat.VARIANT)
+        self._shaped(node, 0)
+        no_lengths = self._constant("no lengths", [], compat.INT64)
+        joined = self._node(
+            "TensorListConcatV2",
+            [f"{node.name}:output:{len(types) - 1}", self._constant("any", [-1]), no_lengths],
+            element_dtype=compat.FLOAT, shape_type=compat.INT32,
+        )  # fmt: skip
+        return f"{joined}:tensor:0"
+
+    def condition(self, name: str, given: Sequence[str] = (), types: Sequence[int] = ()) -> str:
+        """The vector of a loop's condition, which a copy of it computes anew; by default of the arguments."""
+        given = given or [argument for argument, _ in self._arguments]
+        types = types or [kind for _, kind in self._arguments]
+        call = self._node("PartitionedCall", given, Tin=list(types), Tout=[compat.BOOL, compat.FLOAT], f=name)
+        return f"{call}:output:1"
+
+    def _shaped(self, node: Any, rank: int) -> None:
+        if "output_shapes" not in node.attr:
+            return
+        shapes = node.attr["output_shapes"].list.shape
+        if len(shapes):  # none is said: nothing is known
+            shape = shapes.add()
+            shape.SetInParent()
+            for _ in range(rank):
+                shape.dim.add(size=-1)
+
+    # ── nodes of ours ────────────────────────────────────────────────────────────────────────
+
+    def _add(self, tensor: str, kind: int, device: str) -> At:
+        """The minimum and maximum of a tensor."""
+        wide = kind in WIDE
+        if kind in _PARTS:
+            parts = self._node("Bitcast", [tensor], device, T=kind, type=_PARTS[kind])
+            tensor, kind = f"{parts}:output:0", _PARTS[kind]
+        flat = self._flat(tensor, kind, device)
+        ends = self._ends[wide]
+        at = At(wide, len(ends) // 2)
+        for op in ("Min", "Max"):
+            end = self._node(
+                op, [flat, self._constant("first", [0])], device, T=kind, Tidx=compat.INT32, keep_dims=False
+            )
+            end = f"{end}:output:0"
+            if kind not in (compat.FLOAT, compat.DOUBLE):
+                end = f"{self._node('Cast', [end], device, SrcT=kind, DstT=compat.FLOAT, Truncate=False)}:y:0"
+            ends.append(end)
+        return at
+
+    def _flat(self, tensor: str, kind: int, device: str = "") -> str:
+        flat = self._node(
+            "Reshape", [tensor, self._constant("any", [-1])], device, T=kind, Tshape=compat.INT32
+        )
+        return f"{flat}:output:0"
+
+    def _packed(self, scalars: list[str], kind: int) -> str:
+        return f"{self._node('Pack', scalars, T=kind, N=len(scalars), axis=0)}:output:0"
+
+    def _joined(self, vectors: list[str]) -> str:
+        if len(vectors) == 1:
+            return vectors[0]
+        joined = self._node(
+            "ConcatV2",
+            [*vectors, self._constant("zero", 0)],
+            T=compat.FLOAT,
+            N=len(vectors),
+            Tidx=compat.INT32,
+        )
+        return f"{joined}:output:0"
+
+    def _node(self, op: str, inputs: Sequence[str], device: str = "", **attributes: Any) -> str:
+        """Add a node; gives its name. Attributes: types by number, lists of them, functions by name."""
+        name = f"{self._prefix}/{self._count}"
+        self._count += 1
+        new = self._definition.node_def.add(name=name, op=op, device=device)
+        new.input.extend(inputs)
+        for key, value in attributes.items():
+            if isinstance(value, bool):
+                new.attr[key].b = value
+            elif isinstance(value, str):
+                new.attr[key].func.name = value
+            elif isinstance(value, list):
+                new.attr[key].list.SetInParent()
+                new.attr[key].list.type.extend(value)
+            elif key in ("N", "axis"):
+                new.attr[key].i = value
+            else:
+                new.attr[key].type = value
+        return name
+
+    def _constant(self, name: str, value: list[int] | int | float, kind: int = compat.INT32) -> str:
+        """A number or a list of them, made once."""
+        if name not in self._constants:
+            kind = compat.FLOAT if isinstance(value, float) else kind
+            node = self._node("Const", [], dtype=kind)
+            tensor = self._definition.node_def[-1].attr["value"].tensor
+            tensor.dtype = kind
+            tensor.tensor_shape.SetInParent()
+            if isinstance(value, list):
+                tensor.tensor_shape.dim.add(size=len(value))
+            values = value if isinstance(value, list) else [value]
+            (tensor.float_val if kind == compat.FLOAT else tensor.int_val).extend(values)
+            self._constants[name] = f"{node}:output:0"
+        return self._constants[name]
+
+    def _unused_name(self, wanted: str) -> str:
+        taken = [arg.name for arg in (*self._signature.output_arg, *self._signature.input_arg)]
+        return _unused(wanted, taken)
+
+
+def _outputs(node: Any) -> Iterator[tuple[str, int]]:
+    """The outputs of a node of a FunctionDef: their names there, and types."""
+    kind = compat.op_def(node.op)
+    for arg in kind.output_arg if kind is not None else ():
+        if arg.type_list_attr:
+            types = list(node.attr[arg.type_list_attr].list.type)
+        else:
+            single = arg.type or node.attr[arg.type_attr].type
+            types = [single] * (node.attr[arg.number_attr].i if arg.number_attr else 1)
+        for index, one in enumerate(types):
+            yield f"{node.name}:{arg.name}:{index}", one
+
+
+def _unused(wanted: str, names: list[str]) -> str:
+    """A name that begins no other."""
+    while any(name.startswith(wanted) for name in names):
+        wanted += "_"
+    return wanted
+
+
+def _range_of(numbers: Any) -> tuple[float, float]:
+    """Minimum and maximum; (inf, -inf) of nothing, NaN where there is one."""
+    if numbers.dtype.kind == "c":
+        numbers = np.stack([numbers.real, numbers.imag])
+    if not numbers.size:
+        return float("inf"), float("-inf")
+    exact = numbers.astype(np.float64)
+    return float(exact.min()), float(exact.max())
