@@ -107,7 +107,8 @@ class RunStarted:
     """First event of every log; said again when more is known, the last one holds.
 
     Attributes:
-        thread: Name of the thread whose log it is; "" for the one that imported the framework.
+        thread: Name of the thread whose log it is; "" for the one that imported the framework. Of a framework
+            that came second its name: each has a log of its own, whatever threads it runs on.
         worker: What the process is called by those who started it ("Process-1"); "" when it has no name.
         parent: The process that started it.
         world: How many ranks train together, this being one of them, or started by one; 0: none is known.

@@ -171,6 +171,15 @@ class LogSink:
             return
         self.declare(Gap(kind, what, Seq(self.seq), count))  # type: ignore[arg-type]  # kinds are the tracer's literals
 
+    def stopped(self, at: object, error: Exception) -> None:
+        """Say that the tracer stopped at something, by a mistake of ours; the script goes on."""
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else ""
+        self.gap("failed", f"the tracer stopped at {at}: {words_of(error)}{place}")
+        complain(f"cannot trace {at}, the script goes on untraced: {words_of(error)}{place}")
+
     def flush(self) -> None:
         """Append the page to the log and empty it."""
         with self._lock:
@@ -294,6 +303,14 @@ class LogSink:
             self._said = True
             reason = errno.errorcode.get(error.errno or 0, "error")
             complain(f"cannot write to {self.run}: {error.strerror} ({reason}); the script goes on")
+
+
+def words_of(error: BaseException) -> str:
+    """An error in words: its type, and what it says."""
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:  # the script's own __str__ raised; its type is all that can be said
+        return type(error).__name__
 
 
 def _write_whole(fd: int, data: bytes, offset: int) -> None:

@@ -16,6 +16,8 @@ from fetched import Numbers, bounds, fetched
 
 from graphlens.store import Process
 from graphlens_tracers.events import Seq
+from graphlens_tracers.tf import looking
+from graphlens_tracers.tf.calls import Calls
 from graphlens_tracers.tf.compat import tf
 from recorded import recorded, tensorflow
 
@@ -315,3 +317,50 @@ def everything_of_tensorflow() -> list[Any]:
 
 
 assert Seq(0) == 0
+
+
+def test_what_cannot_be_watched_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where TensorFlow has no kernel for a look, the script gets its result, and a gap is said."""
+    monkeypatch.setattr(looking, "NARROW", looking.NARROW | {tf.string.as_datatype_enum})
+    function = tf.function(lambda words: (tf.strings.lower(words), tf.strings.length(words)))
+    got: list[Any] = []
+
+    process = recorded(
+        lambda: got.extend(function(tf.constant(["Word"])) for _ in range(2)),
+        tmp_path / "run.glens",
+        of=tensorflow,
+    )
+
+    assert [(lower.numpy().tolist(), length.numpy().tolist()) for lower, length in got] == [
+        ([b"word"], [4])
+    ] * 2
+    assert [gap.kind for gap in process.gaps if gap.what == "calls of functions that cannot be watched"] == [
+        "untraced"
+    ]
+
+
+def test_a_failure_of_ours_leaves_the_script_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Random numbers go on as without us, also after recording has stopped in the middle."""
+
+    def drawn() -> list[float]:
+        tf.random.set_seed(4)
+        function = tf.function(lambda: tf.random.normal([]))
+        return [float(function()) for _ in range(4)]
+
+    plain = drawn()
+    write, calls = Calls.write, iter(range(10))
+
+    def failing_write(*args: Any) -> None:
+        if next(calls) == 1:
+            raise RuntimeError("ours")
+        write(*args)
+
+    monkeypatch.setattr(Calls, "write", failing_write)
+    traced: list[float] = []
+    process = recorded(lambda: traced.extend(drawn()), tmp_path / "run.glens", of=tensorflow)
+
+    assert traced == plain
+    assert [gap.kind for gap in process.gaps if "RuntimeError: ours" in gap.what] == ["failed"]
+    assert capfd.readouterr().err.count("the script goes on untraced") == 1

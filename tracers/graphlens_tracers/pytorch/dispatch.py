@@ -30,7 +30,7 @@ from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
 from graphlens_tracers.pytorch.record import Before, Recorder, results_of
 from graphlens_tracers.pytorch.rows import Rows
 from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
-from graphlens_tracers.sink import LogSink, complain
+from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.wire import MAX_ROWS, MAX_SLOTS, NO_NODE
 
 _OURS = frozenset((__file__, boundary.__file__, checks.__file__, parts.__file__, quick.__file__))
@@ -331,12 +331,7 @@ class Dispatch(TorchDispatchMode):
             return
         self.failed = self.idle = True
         self.waiting = None
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else ""
-        self.sink.gap("failed", f"the tracer stopped at {func}: {_words(error)}{place}")
-        complain(f"cannot trace {func}, the script goes on untraced: {_words(error)}{place}")
+        self.sink.stopped(func, error)
 
     # ── the quick side ───────────────────────────────────────────────────────────────────────
 
@@ -485,7 +480,7 @@ class Dispatch(TorchDispatchMode):
             recorder.await_autograd(results, before.written, place)
         else:
             # Later: it may empty the page, and the row's ranges are in it already.
-            self.rows.later.append(partial(sink.declare, Unusual(Seq(sink.seq), -1, error=_words(error))))
+            self.rows.later.append(partial(sink.declare, Unusual(Seq(sink.seq), -1, error=words_of(error))))
         self.rows.write(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
         self.expect()
         return place
@@ -503,10 +498,3 @@ class Dispatch(TorchDispatchMode):
             self._place(before, results_of(None, before.written), began, took, error)
         except Exception as ours:
             self.could_not(func, ours)
-
-
-def _words(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"[:500]
-    except Exception:  # the script's own __str__ raised; its type is all that can be said
-        return type(error).__name__

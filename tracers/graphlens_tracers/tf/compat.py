@@ -158,9 +158,28 @@ def text(name: Any) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def path_of(variable: Any) -> str:
-    """What a person calls a variable."""
-    return str(getattr(variable, "_keras_path", "") or variable.name).removesuffix(":0")
+def variables_of(graph: Any) -> dict[int, tuple[str, str]]:
+    """(name, key) of the variables that a graph captures, by `id` of their handles.
+
+    The key is what no other variable of the process has. Those that are gone by now, or that have no
+    handle of their own but one on each device, are left out.
+    """
+    found: dict[int, tuple[str, str]] = {}
+    for reference in getattr(graph, "_weak_variables", ()):
+        variable = reference()
+        try:
+            handle = getattr(variable, "handle", None)
+        except ValueError:  # there are several
+            continue
+        if variable is not None and handle is not None:
+            name = str(getattr(variable, "_keras_path", "") or variable.name).removesuffix(":0")
+            found[id(handle)] = name, str(getattr(variable, "_unique_id", None) or id(variable))
+    return found
+
+
+def message(error: BaseException) -> str:
+    """What an error of TensorFlow's says; "" for any other."""
+    return str(getattr(error, "_message", ""))
 
 
 def rename(error: BaseException, names: dict[str, str]) -> None:
@@ -205,8 +224,3 @@ def hide_frames(files: list[str]) -> Callable[[], None]:
 def optimises() -> bool:
     """Whether Grappler rewrites functions before they run."""
     return not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
-
-
-def key_of(variable: Any) -> str:
-    """What no other variable of the process is called."""
-    return str(getattr(variable, "_unique_id", None) or id(variable))

@@ -136,6 +136,7 @@ class Functions:
         self._call_ids: dict[tuple[ModuleCallId | None, ScopeId, int], ModuleCallId] = {}
         self._cells: dict[str, CellId] = {}
         self._families: dict[str, int] = {}
+        self._unreadable: set[str] = set()
 
     # ── noted when it is registered ──────────────────────────────────────────────────────────
 
@@ -173,8 +174,15 @@ class Functions:
 
     def _note_late(self, name: str) -> Function | None:
         """Note a function that was not made by Python, or before recording began: it has no lines."""
+        if name in self._unreadable:
+            return None
         graph = compat.graph_of(name)
-        return None if graph is None else self.note(name, graph, States([(0, NOTHING)]), {}, None)
+        if graph is None:
+            self._unreadable.add(name)
+            return None
+        function = self.note(name, graph, States([(0, NOTHING)]), {}, None)
+        del self._of_graph[id(graph)]  # a graph for a moment: its `id` is another one's soon
+        return function
 
     def _lines(self, atomic: Any) -> dict[str, tuple[Line, ...]]:
         """The user's frames of each operation, innermost first."""
@@ -384,10 +392,8 @@ def _updates(made: Sequence[Made]) -> set[str]:
     """The operations that change variables by gradients, where no optimizer of a library does it."""
     after: set[str] = set()
     for one in made:
-        read = {tensor.node for tensor in one.inputs}
-        if (
-            one.state.phase is Phase.FORWARD and any(name in after for name in read)
-        ) or one.state.phase is Phase.BACKWARD:
+        follows = one.state.phase is Phase.FORWARD and any(tensor.node in after for tensor in one.inputs)
+        if follows or one.state.phase is Phase.BACKWARD:
             after.add(one.name)
     found: set[str] = set()
     for one in reversed(made):
@@ -398,7 +404,7 @@ def _updates(made: Sequence[Made]) -> set[str]:
     return {one.name for one in made if one.name in found and one.state.phase is Phase.FORWARD}
 
 
-# ── specs ──────────────────────────────────────────────────────────────────────────
+# ── specs ────────────────────────────────────────────────────────────────────────────────────
 
 
 def _spec(tensor: Any) -> Spec:

@@ -23,6 +23,10 @@ _ALIKE = frozenset((
 """Types whose first output has just the numbers of their first input: one look is enough for both."""
 
 
+OURS = "graphlens"
+"""How the names of our nodes begin."""
+
+
 class Looking:
     """Adds to one FunctionDef what looks at its tensors."""
 
@@ -34,7 +38,7 @@ class Looking:
         self._nodes = {node.name: node for node in definition.node_def}
         body.names = list(self._nodes)
         self.live = list(self._live())
-        self._prefix = _unused("graphlens", [*self._nodes, *(name for name, _ in self._arguments)])
+        self._prefix = _unused(OURS, [*self._nodes, *(name for name, _ in self._arguments)])
         self._ends: dict[bool, list[str]] = {False: [], True: []}
         self._constants: dict[str, str] = {}
         self._count = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.events import TracerStarted
-from graphlens_tracers.sink import LogSink, complain
+from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.sites import Stacks
 from graphlens_tracers.tf import compat, gradients, layers
 from graphlens_tracers.tf.building import Building
@@ -108,8 +108,7 @@ class TensorFlowTracer:
     def _note(self, name: str, graph: Any, made: Any) -> None:
         if self._failed:
             return
-        variables = {id(one.handle): (compat.path_of(one), compat.key_of(one)) for one in graph.variables}
-        self._functions.note(name, graph, self._building.states(graph), variables, made)
+        self._functions.note(name, graph, self._building.states(graph), compat.variables_of(graph), made)
 
     # ── functions run ────────────────────────────────────────────────────────────────────────
 
@@ -127,6 +126,9 @@ class TensorFlowTracer:
                     context, watched.name.encode(), tensor_inputs, num_outputs + watched.outputs
                 )
             except BaseException as error:
+                if watched.is_refused(error):
+                    self._refuse(watched)
+                    return original(context, name, tensor_inputs, num_outputs)
                 compat.rename(error, watched.originals)
                 self._end(watched, None, began, perf_counter_ns() - began, error)
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
@@ -151,7 +153,8 @@ class TensorFlowTracer:
     def _begin(self, name: str) -> Watched | None:
         """What runs instead of a function; None for one that is not recorded."""
         if self._failed:
-            return None
+            # Its random numbers go on where they are: those of the function itself would begin anew.
+            return self._watched.get(name)
         try:
             with self._lock:
                 self._drop()
@@ -177,6 +180,8 @@ class TensorFlowTracer:
         return watched
 
     def _end(self, watched: Watched, vector: Any, began: int, took: int, error: BaseException | None) -> None:
+        if self._failed:
+            return
         try:
             ran = watched.ran(None if vector is None else vector.numpy())
             with self._lock:
@@ -184,12 +189,19 @@ class TensorFlowTracer:
                     self._calls.called(ran)
                 first, stop = self._options.steps
                 if first <= self._calls.steps and (stop is None or self._calls.steps < stop):
-                    self._calls.write(ran, began, took, _words(error))
+                    self._calls.write(ran, began, took, None if error is None else words_of(error))
                 elif skipped := self._calls.skip(ran):
                     words = f"training steps outside of {first}:{'' if stop is None else stop}"
                     self._sink.gap("untraced", words, skipped)
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
+
+    def _refuse(self, watched: Watched) -> None:
+        """TensorFlow does not run the copy: nothing of it has run, and the function itself does."""
+        with self._lock:
+            self._watched[watched.function] = None
+            watched.remove()
+        self._sink.gap("untraced", "calls of functions that cannot be watched")
 
     def _drop(self) -> None:
         """Functions are gone: so is what ran instead."""
@@ -202,15 +214,6 @@ class TensorFlowTracer:
             self._functions.forget(name)
 
     def _could_not(self, what: str, error: Exception) -> None:
-        """We failed. The script never notices: from now on it runs as it is."""
+        """We failed. The script never notices: what is watched goes on running so, unread."""
         self._failed = True
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else ""
-        self._sink.gap("failed", f"the tracer stopped at {what}: {type(error).__name__}: {error}{place}")
-        complain(f"cannot trace {what}, the script goes on untraced: {type(error).__name__}: {error}{place}")
-
-
-def _words(error: BaseException | None) -> str | None:
-    return None if error is None else f"{type(error).__name__}: {error}"[:500]
+        self._sink.stopped(what, error)

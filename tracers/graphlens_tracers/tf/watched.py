@@ -19,7 +19,7 @@ import numpy as np
 
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import INNER, LOOPS, Body, Ran, Vector
-from graphlens_tracers.tf.looking import Looking
+from graphlens_tracers.tf.looking import OURS, Looking
 
 _COMPILED = ("_XlaMustCompile", "_XlaCompile")
 """Attributes that let XLA compile."""
@@ -65,6 +65,13 @@ class Watched:
         """Take the copies away."""
         for name in self.originals:
             compat.remove(name)
+
+    def is_refused(self, error: BaseException) -> bool:
+        """Whether TensorFlow refused the copy for what we added, before any of it ran.
+
+        No operation of ours fails when it runs: then it is one that has no kernel here.
+        """
+        return self.outputs > 0 and f"node {OURS}" in compat.message(error)
 
     # ── what it told ─────────────────────────────────────────────────────────────────────────
 
