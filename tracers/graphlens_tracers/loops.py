@@ -24,7 +24,10 @@ _BACKWARD_JUMPS = frozenset(
 _LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"})
 _CLEANS_UP = 5
 """Instructions between the end of a handler and the jump out of it."""
-_TRAINING_NAMES = frozenset({"backward", "zero_grad", "manual_backward"})
+_TRAINING_NAMES = frozenset({
+    "backward", "zero_grad", "manual_backward",
+    "GradientTape", "apply_gradients", "train_on_batch", "train_function",
+})  # fmt: skip
 
 
 @dataclass(eq=False, slots=True)

@@ -125,7 +125,7 @@ def test_evaluation_is_no_step(tmp_path: Path) -> None:
 
     steps = Counter((call.role, call.step) for call in process.calls() if call.parent is None)
     assert steps["train", 0] == steps["train", 1] == 1
-    assert set(steps) <= {("setup", None), ("train", 0), ("train", 1), ("eval", 1)}
+    assert set(steps) <= {("setup", None), ("train", 0), ("train", 1), ("eval", 1), ("other", 1)}
     assert steps["eval", 1] >= 3
 
 

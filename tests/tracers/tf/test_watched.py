@@ -15,7 +15,7 @@ import pytest
 from fetched import Numbers, bounds, fetched
 
 from graphlens.store import Process
-from graphlens_tracers.events import Seq
+from graphlens_tracers.events import Phase, Seq
 from graphlens_tracers.tf import looking
 from graphlens_tracers.tf.calls import Calls
 from graphlens_tracers.tf.compat import tf
@@ -23,7 +23,7 @@ from recorded import recorded, tensorflow
 
 
 def ranges(process: Process) -> list[tuple[str, int, float, float]]:
-    """(key, output, minimum, maximum) of every output that was looked at, in order."""
+    """(key, output, minimum, maximum) of every output in functions that was looked at, in order."""
     rows, found = process.rows(0, process.op_count), process.ranges(0, process.op_count)
     return [
         (
@@ -31,6 +31,7 @@ def ranges(process: Process) -> list[tuple[str, int, float, float]]:
             int(found.slot[at]), float(found.low[at]), float(found.high[at]),
         )
         for seq in range(process.op_count)
+        if not process.nodes[int(rows.node[seq])].key.startswith(tuple(f"{phase}/" for phase in Phase))  # type: ignore[index]  # a plain int
         for at in range(int(found.offsets[seq]), int(found.offsets[seq + 1]))
     ]  # fmt: skip
 

@@ -28,7 +28,7 @@ from graphlens_tracers.pytorch.looks import Looks
 from graphlens_tracers.pytorch.plan import Location, Place, ran
 from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
 from graphlens_tracers.pytorch.record import Before, Recorder, results_of
-from graphlens_tracers.pytorch.rows import Rows
+from graphlens_tracers.pytorch.rows import ScalarRows
 from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.wire import MAX_ROWS, MAX_SLOTS, NO_NODE
@@ -95,7 +95,7 @@ class Dispatch(TorchDispatchMode):
         self.calls = calls
         self.values = recorder.values
         self.modules = recorder.modules
-        self.rows = Rows(sink)
+        self.rows = ScalarRows(sink)
         self.looks = Looks(sink, self.rows)
         self.boundary = Boundary(self)
         self.made: dict[str, Any] = {}
@@ -481,7 +481,7 @@ class Dispatch(TorchDispatchMode):
         else:
             # Later: it may empty the page, and the row's ranges are in it already.
             self.rows.later.append(partial(sink.declare, Unusual(Seq(sink.seq), -1, error=words_of(error))))
-        self.rows.write(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
+        self.rows.write_with(node, began, took, [before.form.scalars[k] for k in sorted(node.varying)])
         self.expect()
         return place
 

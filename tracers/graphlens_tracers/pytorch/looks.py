@@ -12,7 +12,7 @@ from graphlens_tracers.events import Seq, Unusual
 from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.numerics import INF, Ranges, Slots, TooLarge, numerics
 from graphlens_tracers.pytorch.plan import Node
-from graphlens_tracers.pytorch.rows import Rows
+from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.wire import AT_SLOTS
 

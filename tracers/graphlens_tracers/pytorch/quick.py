@@ -27,7 +27,7 @@ from graphlens_tracers.pytorch.bindings import binding
 from graphlens_tracers.pytorch.checks import Arguments, function
 from graphlens_tracers.pytorch.parts import Parts
 from graphlens_tracers.pytorch.plan import gone, ran
-from graphlens_tracers.pytorch.rows import long
+from graphlens_tracers.rows import long
 from graphlens_tracers.wire import AT_ROWS, AT_SLOTS, MAX_ROWS, MAX_SCALARS, MAX_SLOTS
 
 if TYPE_CHECKING:  # they hold what is made here

@@ -20,7 +20,7 @@ from torch import nn
 from graphlens_tracers.api import Options
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.ahead import Ahead
+from graphlens_tracers.pytorch.ahead import ModulesAhead
 from graphlens_tracers.pytorch.autograd import Engine
 from graphlens_tracers.pytorch.calls import Calls
 from graphlens_tracers.pytorch.compiled import Regions
@@ -125,7 +125,7 @@ class Strand:
         self.sink.declare(TracerStarted("pytorch", torch.__version__, tuple(compat.LACKS)))
         self.modules = Modules(self.sink.declare)
         self.modules.exist = common.modules
-        self.calls = Calls(self.sink, Ahead(common.stacks), lambda: common.optimizers)
+        self.calls = Calls(self.sink, ModulesAhead(common.stacks), lambda: common.optimizers)
         health = common.options.level == "health"
         self.recorder = Recorder(self.sink, self.modules, common.stacks, self.calls, health)
         with compat.without_modes():

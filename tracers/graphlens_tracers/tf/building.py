@@ -9,27 +9,47 @@ from __future__ import annotations
 import threading
 import weakref
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
-from graphlens_tracers.events import Phase
+from graphlens_tracers.events import NodeId, Phase
 from graphlens_tracers.tf import compat
 
+if TYPE_CHECKING:  # it asks what is said here
+    from graphlens_tracers.tf.eager import Eager
 
-@dataclass(eq=False, slots=True)
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Trace:
+    """In what layers count their calls: a graph that is built from outside in, or one eager step.
+
+    Attributes:
+        calls: By (the call around, the layer): how many calls came before the latest one.
+    """
+
+    calls: dict[tuple[LayerCall | None, int], int] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class LayerCall:
     """One call of a layer while a graph is built, inside the calls around it.
 
     Attributes:
         layer: Its `id`; `name` and `kind`: its own name and its class's.
-        trace: The outermost graph that was being built.
+        nth: How many calls of it came before in the same call around it, and the same trace.
     """
 
     parent: LayerCall | None
     layer: int
     name: str
     kind: str
-    trace: int
+    nth: int
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The same in every step."""
+        return self.layer, self.nth, self.parent and self.parent.key
 
 
 class State(NamedTuple):
@@ -37,14 +57,17 @@ class State(NamedTuple):
 
     Attributes:
         twin: For a gradient, the forward operation: (`id` of its graph, its name).
+        node: The same of one that ran eagerly.
     """
 
     phase: Phase = Phase.FORWARD
     layer: LayerCall | None = None
     twin: tuple[int, str] | None = None
+    node: NodeId | None = None
 
 
 NOTHING = State()
+Answer = TypeVar("Answer")
 
 
 class Building(threading.local):
@@ -52,10 +75,59 @@ class Building(threading.local):
 
     marks: ClassVar[weakref.WeakKeyDictionary[Any, list[tuple[int, State]]]] = weakref.WeakKeyDictionary()
     """By graph: (how many operations there were, the state from there on). Of all threads."""
+    traces: ClassVar[weakref.WeakKeyDictionary[Any, Trace]] = weakref.WeakKeyDictionary()
+    """By graph, of those that no other graph's building has begun."""
 
     def __init__(self) -> None:
         self.state = NOTHING
         self._before: list[State] = []
+        self._trace = Trace()
+        self.eager: Eager | None = None
+        """What this thread runs eagerly; None where that is not recorded."""
+
+    def begin_trace(self) -> None:
+        """An eager step begins."""
+        self._trace = Trace()
+
+    def called(self, layer: int, name: str, kind: str) -> LayerCall:
+        """A layer is called, in the middle of what is under way."""
+        graph = compat.graph_now()
+        trace = self._trace
+        if compat.is_function_graph(graph):
+            outermost = compat.outermost(graph)
+            known = self.traces.get(outermost)
+            trace = self.traces[outermost] = Trace() if known is None else known
+        around = self.state.layer
+        counted = around, layer
+        nth = trace.calls[counted] = trace.calls.get(counted, -1) + 1
+        return LayerCall(around, layer, name, kind, nth)
+
+    def anchor(self, trains: bool) -> None:
+        """A step that runs eagerly has done its work: it `trains`, or evaluates."""
+        self._ask(lambda eager: eager.anchor(trains))
+
+    def ran(self) -> int | None:
+        """How many operations have run eagerly in this step."""
+        return self._ask(lambda eager: eager.stream.count)
+
+    def begin_gradients(self) -> None:
+        """See `Eager.begin_gradients`."""
+        self._ask(lambda eager: eager.begin_gradients())
+
+    def differentiated(self, op: str, inputs: Any, gradients: Any) -> NodeId | None:
+        """See `Eager.differentiated`."""
+        return self._ask(lambda eager: eager.differentiated(op, inputs, gradients))
+
+    def _ask(self, ask: Callable[[Eager], Answer]) -> Answer | None:
+        """What runs eagerly knows, on the threads where it is recorded."""
+        eager = self.eager
+        if eager is None or not eager.on or compat.is_function_graph(compat.graph_now()):
+            return None
+        try:
+            return ask(eager)
+        except Exception as error:
+            eager.failed(error)
+            return None
 
     def enter(self, state: State) -> None:
         """From now on operations belong to this."""

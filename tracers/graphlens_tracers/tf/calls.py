@@ -6,7 +6,7 @@ its nodes in their topological order, and before a node those of the calls that 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,17 @@ from graphlens_tracers.wire import (
 )
 
 Role = Literal["setup", "train", "eval", "other"]
+
+
+class Caller(NamedTuple):
+    """What enters a function: the call and its role, the node, and the training step; -1 for none."""
+
+    call: int
+    node: int
+    step: int
+    role: Role
+
+
 MOST_CALLS = 250
 """Calls that are said at once: they must fit into the page's text."""
 _NO_TIMES = bytes(8 * MAX_ROWS)
@@ -116,32 +127,50 @@ class Calls:
                 ran.inside.append(Ran(Body(body.number, name, body, operation, attribute)))
                 self.called(ran.inside[-1])
 
-    def write(self, ran: Ran, began: int, took: int, error: str | None = None) -> None:
+    def new_call(self) -> CallId:
+        """An id for a call."""
+        self._calls += 1
+        return CallId(self._calls - 1)
+
+    def write(self, ran: Ran, began: int, took: int, caller: Caller) -> None:
         """Write an execution: its rows, and those of what it called.
 
         Args:
             began: When, in ns of `perf_counter_ns`; `took`: for how many.
-            error: What ended it.
         """
         function, sink = self._functions.declare(ran.body.function), self._sink
         if function is None or function.graph is None:
             sink.gap("untraced", "calls of functions whose definition cannot be read")
             return
-        role: Role = "train" if self._trains(ran) else "eval" if self.steps else "setup"
-        first = CallId(self._calls)
-        if error is not None:
-            self._calls += 1
-            step = self._step(ran, -1, -1)
-            sink.declare(CallBegan(first, function.graph, Seq(sink.seq), None if step < 0 else step, role))
-            sink.declare(CallEnded(first, Seq(sink.seq - 1), error=error))
-            return
+        role, first = self._role(ran, caller), CallId(self._calls)
         self._ran.clear()
-        self._write(ran, function, (-1, -1, -1), began, -1)
+        self._write(ran, function, caller, began, -1)
         if sink.rows:
             self._ends(began + took)
         for at_call in range(0, len(self._ran), MOST_CALLS):
             calls = tuple(self._ran[at_call : at_call + MOST_CALLS])
             sink.declare(CallsRan(CallId(first + at_call), role, calls))
+
+    def raised(self, ran: Ran, error: str, caller: Caller) -> None:
+        """Write an execution that an error has ended: nobody knows what of it has run."""
+        function, sink = self._functions.declare(ran.body.function), self._sink
+        if function is None or function.graph is None:
+            return
+        call, step = self.new_call(), self._step(ran, -1, caller.step)
+        parent = None if caller.call < 0 else CallId(caller.call)
+        began = CallBegan(
+            call,
+            function.graph,
+            Seq(sink.seq),
+            None if step < 0 else step,
+            self._role(ran, caller),
+            parent=parent,
+        )
+        sink.declare(began)
+        sink.declare(CallEnded(call, Seq(sink.seq - 1), error=error))
+
+    def _role(self, ran: Ran, caller: Caller) -> Role:
+        return "train" if self.trains(ran) else caller.role
 
     def skip(self, ran: Ran) -> int:
         """Count the training steps in an execution, and write nothing of it."""
@@ -151,9 +180,15 @@ class Calls:
             self.steps += 1
         return count
 
-    def _trains(self, ran: Ran) -> bool:
+    def trains(self, ran: Ran) -> bool:
+        """Whether it is a part of training: it computes gradients, or changes what is trained."""
         function = self._functions.declare(ran.body.function)
-        return (function is not None and function.trains) or any(map(self._trains, ran.inside))
+        return (function is not None and function.trains) or any(map(self.trains, ran.inside))
+
+    def is_layered(self, ran: Ran) -> bool:
+        """Whether layers ran in it."""
+        function = self._functions.declare(ran.body.function)
+        return (function is not None and function.layered) or any(map(self.is_layered, ran.inside))
 
     def _step(self, ran: Ran, step: int, around: int) -> int:
         """Which training step an execution is in, or after; -1 before the first.
@@ -161,20 +196,18 @@ class Calls:
         Args:
             step: The one that it is a part of, or -1; `around`: that of what called it.
         """
-        if step < 0 and not self._trains(ran):
+        if step < 0 and not self.trains(ran):
             return max(around, self.steps - 1)
         return self.steps if step < 0 else step
 
-    def _write(
-        self, ran: Ran, function: Function, caller: tuple[int, int, int], began: int, step: int
-    ) -> None:
+    def _write(self, ran: Ran, function: Function, caller: Caller, began: int, step: int) -> None:
         """Rows of one body.
 
         Args:
             caller: The call and the node that entered it, and its step; -1 for none.
             step: The training step that it is a part of, or -1.
         """
-        parent, node, around = caller
+        parent, node, around, role = caller
         shown = self._step(ran, step, around)
         if step < 0 and function.trains:
             step = self.steps
@@ -201,7 +234,7 @@ class Calls:
             self._block(function, layout, slots, done, row, began)
             done = row
             for inner, entered in inside[row]:
-                self._write(inner, entered, (call, function.first + row, shown), began, step)
+                self._write(inner, entered, Caller(call, function.first + row, shown, role), began, step)
         self._block(function, layout, slots, done, len(function.live), began)
         iteration = -1 if ran.iteration is None else ran.iteration
         last = self._sink.seq - 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +15,16 @@ from tensorflow.python.eager import context as _context
 from tensorflow.python.eager import execute as _execute
 from tensorflow.python.eager import imperative_grad as _imperative_grad
 from tensorflow.python.eager.polymorphic_function import atomic_function as _atomic_function
+from tensorflow.python.eager.polymorphic_function.polymorphic_function import Function as _Function
 from tensorflow.python.framework import func_graph as _func_graph
 from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
 from tensorflow.python.framework import op_def_registry, tensor_util
 from tensorflow.python.framework import ops as _ops
 from tensorflow.python.ops import gradients_util as _gradients_util
+from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
 from tensorflow.python.util import tf_stack as _tf_stack
+
+from graphlens_tracers.events import Spec
 
 # What types there are in their sources is wrong: most of TensorFlow is made at run time.
 tf: Any = tensorflow
@@ -32,18 +38,20 @@ func_graph: Any = _func_graph
 function_def_to_graph: Any = _function_def_to_graph
 ops: Any = _ops
 gradients_util: Any = _gradients_util
+resource_variable_ops: Any = _resource_variable_ops
 tf_stack: Any = _tf_stack
 
-HALF, BFLOAT16, FLOAT, DOUBLE, COMPLEX64, COMPLEX128, INT32, INT64, BOOL, VARIANT = (
+HALF, BFLOAT16, FLOAT, DOUBLE, COMPLEX64, COMPLEX128, INT32, INT64, BOOL, VARIANT, RESOURCE = (
     int(kind.as_datatype_enum)
     for kind in (
         tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128,
-        tf.int32, tf.int64, tf.bool, tf.variant,
+        tf.int32, tf.int64, tf.bool, tf.variant, tf.resource,
     )
 )  # fmt: skip
 """Types by their number in a proto."""
 
 Context = context.Context
+Function: Any = _Function
 FUNCTION_ENTRY = "from_func_graph"
 """In `atomic_function`: every function that Python makes passes here on its way to the runtime."""
 
@@ -117,6 +125,11 @@ def is_function_graph(graph: Any) -> bool:
     return isinstance(graph, func_graph.FuncGraph)
 
 
+def is_taped() -> bool:
+    """Whether any gradient tape records."""
+    return not pywrap_tfe.TFE_Py_TapeSetIsEmpty()
+
+
 def count(graph: Any) -> int:
     """How many operations a graph has."""
     return int(graph.version)
@@ -140,11 +153,11 @@ def graph_name(tensor: Any) -> tuple[int, str] | None:
     return id(tensor.graph), tensor.op.name
 
 
-def outermost(graph: Any) -> int:
-    """The `id` of the graph in which the building of this one began."""
+def outermost(graph: Any) -> Any:
+    """The graph in which the building of this one began."""
     while getattr(graph, "outer_graph", None) is not None and is_function_graph(graph.outer_graph):
         graph = graph.outer_graph
-    return id(graph)
+    return graph
 
 
 def directories() -> list[str]:
@@ -172,9 +185,62 @@ def variables_of(graph: Any) -> dict[int, tuple[str, str]]:
         except ValueError:  # there are several
             continue
         if variable is not None and handle is not None:
-            name = str(getattr(variable, "_keras_path", "") or variable.name).removesuffix(":0")
-            found[id(handle)] = name, str(getattr(variable, "_unique_id", None) or id(variable))
+            found[id(handle)] = identity(variable)
     return found
+
+
+def identity(variable: Any) -> tuple[str, str]:
+    """(name, key) of a variable; the key is what no other variable of the process has."""
+    name = str(getattr(variable, "_keras_path", "") or variable.name).removesuffix(":0")
+    return name, str(getattr(variable, "_unique_id", None) or id(variable))
+
+
+# ── eager ────────────────────────────────────────────────────────────────────────────────────
+
+_variables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+"""Those that were made eagerly, by the number of their handle."""
+
+
+def note_variables() -> Callable[[], None]:
+    """Note every variable that is made from now on; the result undoes it."""
+    base: Any = resource_variable_ops.BaseResourceVariable
+    made = base.__init__
+
+    @functools.wraps(made)
+    def around_making(self: Any, *args: Any, **kwargs: Any) -> None:
+        made(self, *args, **kwargs)
+        number = getattr(getattr(self, "_handle", None), "_id", None)
+        if number is not None:
+            _variables[number] = self
+
+    base.__init__ = around_making
+    return functools.partial(setattr, base, "__init__", made)
+
+
+def is_variable(given: Any) -> bool:
+    """Whether it is a variable with a handle of its own."""
+    return isinstance(given, resource_variable_ops.BaseResourceVariable)
+
+
+def variable_of(tensor: Any) -> Any | None:
+    """The variable whose handle a tensor is; None for any other tensor."""
+    return _variables.get(tensor._id) if tensor._datatype_enum() == RESOURCE else None
+
+
+def content(handle: Any) -> Spec:
+    """What a variable holds, by its handle."""
+    told = getattr(handle, "_handle_data", None)
+    if told is None or not told.is_set or not told.shape_and_type:
+        return Spec(None, "resource")
+    shape, kind = told.shape_and_type[0].shape, told.shape_and_type[0].dtype
+    sizes = None if shape.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+    return Spec(sizes, type_name(kind))
+
+
+def device(tensor: Any) -> str:
+    """Where an eager tensor is: "cpu", or what TensorFlow calls it."""
+    name = str(tensor.device).rpartition("device:")[2].lower()
+    return "cpu" if name in ("", "cpu:0") else name
 
 
 def message(error: BaseException) -> str:

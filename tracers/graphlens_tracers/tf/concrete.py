@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 from graphlens_tracers.events import (
     CellId,
@@ -25,11 +26,12 @@ from graphlens_tracers.events import (
     Phase,
     ScopeId,
     ScopeSeen,
+    SiteId,
     Spec,
     ValueId,
 )
 from graphlens_tracers.sink import LogSink
-from graphlens_tracers.sites import Line, Sites, Stacks
+from graphlens_tracers.sites import Line, Place, Sites, Stacks
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import INNER, Tensor
 from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
@@ -40,9 +42,9 @@ FLOATS = {
     "float64": "f8", "complex128": "f8",
 }  # fmt: skip
 """How ranges of a type are stored: as what holds them exactly."""
-_DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
+DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
 """How types begin that fetch the next batch."""
-_WRITES = re.compile(r"^(Assign\w*VariableOp|Resource(Sparse)?Apply|ResourceScatter)")
+WRITES = re.compile(r"^(Assign\w*VariableOp|Resource(Sparse)?Apply|ResourceScatter)")
 """Types that change a variable."""
 Module = tuple[ScopeId | None, ModuleCallId | None]
 _NO_MODULE: Module = (None, None)
@@ -90,7 +92,7 @@ class Function:
         live: Names of the operations that run, in order; their nodes are `first` and so on.
         ranged: For each of those, the outputs that are looked at: (slot, "f4" or "f8").
         nodes: By operation; `modules`: the same; `values`: by tensor.
-        trains: Whether it computes gradients or changes what is trained.
+        trains: Whether it computes gradients or changes what is trained; `layered`: whether it has layers.
         inner: Functions that it enters: (operation, attribute, function).
     """
 
@@ -108,6 +110,7 @@ class Function:
     modules: dict[str, Module] = field(default_factory=dict)
     values: dict[Tensor, ValueId] = field(default_factory=dict)
     trains: bool = False
+    layered: bool = False
 
     def __post_init__(self) -> None:
         self.names = [one.name for one in self.made]
@@ -131,8 +134,7 @@ class Functions:
         self._of_graph: dict[int, Function] = {}
         self._graphs = self._nodes = self._values = 0
         self._scopes: dict[tuple[ScopeId | None, int], ScopeId] = {}
-        self._calls: dict[LayerCall, tuple[ScopeId, ModuleCallId]] = {}
-        self._nth: dict[tuple[int, ModuleCallId | None, ScopeId], int] = {}
+        self._calls: WeakKeyDictionary[LayerCall, tuple[ScopeId, ModuleCallId]] = WeakKeyDictionary()
         self._call_ids: dict[tuple[ModuleCallId | None, ScopeId, int], ModuleCallId] = {}
         self._cells: dict[str, CellId] = {}
         self._families: dict[str, int] = {}
@@ -153,7 +155,11 @@ class Functions:
         given = []
         for tensor in graph.inputs:
             outer = outside.get(id(tensor))
-            spec = _handle(outer) if outer is not None and tensor.dtype.name == "resource" else _spec(tensor)
+            spec = (
+                compat.content(outer)
+                if outer is not None and tensor.dtype.name == "resource"
+                else _spec(tensor)
+            )
             shown, key = variables.get(id(outer), (tensor.op.name, None))
             given.append(Given(tensor.op.name, shown, spec, outer is not None, key))
         placeholders = {one.name for one in given}
@@ -212,8 +218,7 @@ class Functions:
         function = self.known.get(name) or self._note_late(name)
         if function is None or function.graph is not None:
             return function
-        function.graph = GraphId(self._graphs)
-        self._graphs += 1
+        function.graph = self.new_graph()
         match = _NUMBERED.match(name)
         family = match[1] if match is not None and match[1] else name
         nth = self._families[family] = self._families.get(family, 0) + 1
@@ -245,12 +250,12 @@ class Functions:
 
     def _leaves(self, function: Function, is_inside: bool) -> None:
         for one in function.given:
-            value = function.values[Tensor(one.name, 0)] = self._value()
+            value = function.values[Tensor(one.name, 0)] = self.new_value()
             kind: Literal["argument", "batch", "parameter", "capture"] = "argument" if is_inside else "batch"
             cell = None
             if one.variable is not None:
                 kind = "parameter"
-                cell = self._cells.setdefault(one.variable, CellId(len(self._cells)))
+                cell = self.cell(one.variable)
             elif one.captured:
                 kind = "capture"
             self._sink.declare(LeafSeen(value, kind, one.shown, one.spec, cell))
@@ -263,10 +268,9 @@ class Functions:
         function.first = self._nodes
         function.live = [one.name for one in order if one.name in live]
         for one in order:
-            function.nodes[one.name] = NodeId(self._nodes)
-            self._nodes += 1
+            function.nodes[one.name] = self.new_node()
             for slot in range(len(one.outputs)):
-                function.values[Tensor(one.name, slot)] = self._value()
+                function.values[Tensor(one.name, slot)] = self.new_value()
         lines = function.lines
         updates = _updates(order)
         for one in order:
@@ -277,7 +281,7 @@ class Functions:
             )
             if one.name in live:
                 function.ranged.append(ranged)  # type: ignore[arg-type]  # the values of FLOATS
-            phase = Phase.DATA if one.kind.startswith(_DATA) else one.state.phase
+            phase = Phase.DATA if one.kind.startswith(DATA) else one.state.phase
             phase = Phase.OPTIMIZER if one.name in updates else phase
             function.trains = function.trains or phase in (Phase.BACKWARD, Phase.OPTIMIZER)
             self._declare_node(
@@ -296,8 +300,9 @@ class Functions:
     ) -> None:
         state = one.state
         twin = self._twin(state)
-        module = self._module(state.layer) if state.twin is None else self._twins_module(state.twin)
+        module = self.module(state.layer) if state.twin is None else self._twins_module(state.twin)
         function.modules[one.name] = module
+        function.layered = function.layered or module is not _NO_MODULE
         node = function.nodes[one.name]
         self._sink.declare(
             NodeSeen(
@@ -326,19 +331,41 @@ class Functions:
         function = self._of_graph.get(graph)
         return function.nodes.get(name) if function is not None else None
 
-    def _value(self) -> ValueId:
+    # ── ids, and what is declared once ───────────────────────────────────────────────────────
+
+    def new_graph(self) -> GraphId:
+        """An id for a graph."""
+        self._graphs += 1
+        return GraphId(self._graphs - 1)
+
+    def new_node(self) -> NodeId:
+        """An id for a node."""
+        self._nodes += 1
+        return NodeId(self._nodes - 1)
+
+    def new_value(self) -> ValueId:
+        """An id for a value."""
         self._values += 1
         return ValueId(self._values - 1)
 
+    def cell(self, variable: str) -> CellId:
+        """The cell of a variable, by its key."""
+        return self._cells.setdefault(variable, CellId(len(self._cells)))
+
+    def site(self, stack: list[Place]) -> SiteId | None:
+        """The site of a stack, innermost first."""
+        return self._sites.site(stack)
+
     # ── layers ───────────────────────────────────────────────────────────────────────────────
 
-    def _module(self, call: LayerCall | None) -> Module:
+    def module(self, call: LayerCall | None) -> Module:
+        """The module and the call of it that a call of a layer is."""
         if call is None:
             return _NO_MODULE
         known = self._calls.get(call)
         if known is not None:
             return known
-        outer, outer_call = self._module(call.parent)
+        outer, outer_call = self.module(call.parent)
         scope = self._scopes.get((outer, call.layer))
         if scope is None:
             scope = self._scopes[outer, call.layer] = ScopeId(len(self._scopes))
@@ -347,12 +374,10 @@ class Functions:
                 path.append(at.name)
                 at = at.parent
             self._sink.declare(ScopeSeen(scope, outer, ".".join(reversed(path)), call.kind))
-        counted = call.trace, outer_call, scope
-        nth = self._nth[counted] = self._nth.get(counted, -1) + 1
-        module_call = self._call_ids.get((outer_call, scope, nth))
+        module_call = self._call_ids.get((outer_call, scope, call.nth))
         if module_call is None:
-            module_call = self._call_ids[outer_call, scope, nth] = ModuleCallId(len(self._call_ids))
-            self._sink.declare(ModuleCallSeen(module_call, outer_call, scope, nth))
+            module_call = self._call_ids[outer_call, scope, call.nth] = ModuleCallId(len(self._call_ids))
+            self._sink.declare(ModuleCallSeen(module_call, outer_call, scope, call.nth))
         self._calls[call] = scope, module_call
         return scope, module_call
 
@@ -398,7 +423,7 @@ def _updates(made: Sequence[Made]) -> set[str]:
     found: set[str] = set()
     for one in reversed(made):
         comes_after = one.state.phase is Phase.FORWARD and one.name in after
-        if comes_after and (_WRITES.match(one.kind) or one.name in found):
+        if comes_after and (WRITES.match(one.kind) or one.name in found):
             found.add(one.name)
             found.update(tensor.node for tensor in one.inputs if tensor.node in after)
     return {one.name for one in made if one.name in found and one.state.phase is Phase.FORWARD}
@@ -411,13 +436,3 @@ def _spec(tensor: Any) -> Spec:
     rank = tensor.shape.rank
     shape = None if rank is None else tuple(tensor.shape.as_list())
     return Spec(shape, tensor.dtype.name, tensor.device or "cpu")
-
-
-def _handle(outer: Any) -> Spec:
-    """What a variable holds, by the handle that was captured."""
-    told = getattr(outer, "_handle_data", None)
-    if told is None or not told.is_set or not told.shape_and_type:
-        return Spec(None, "resource")
-    shape, kind = told.shape_and_type[0].shape, told.shape_and_type[0].dtype
-    sizes = None if shape.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
-    return Spec(sizes, compat.type_name(kind))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphlens_tracers.tf import compat
@@ -19,25 +19,68 @@ def form_of(definition: Any, inputs: int) -> str:
     Args:
         definition: Its NodeDef; `inputs`: how many tensors it reads.
     """
-    kind = compat.op_def(definition.op)
+    attr = definition.attr
+    positional = _tensors(
+        definition.op, inputs, lambda name: attr[name].i, lambda name: len(attr[name].list.type)
+    )
+    named = {name: _attribute(value) for name, value in sorted(attr.items()) if not name.startswith("_")}
+    return json.dumps([positional, named], separators=(",", ":"))
+
+
+def eager_form(op: str, attributes: Sequence[Any], inputs: int) -> str:
+    """The same of an operation that ran eagerly.
+
+    Args:
+        attributes: Their names and values in turn; `inputs`: how many tensors it has read.
+    """
+    given = dict(zip(attributes[::2], attributes[1::2], strict=True))
+    positional = _tensors(op, inputs, lambda name: int(given[name]), lambda name: len(given.get(name, ())))
+    kind = compat.op_def(op)
+    kinds = {attr.name: attr.type for attr in kind.attr} if kind is not None else {}
+    named = {name: _python(kinds.get(name, ""), value) for name, value in sorted(given.items())}
+    return json.dumps([positional, named], separators=(",", ":"))
+
+
+def _python(kind: str, value: Any) -> Any:
+    """An attribute as Python has it."""
+    if value is None:
+        return None
+    if kind.startswith("list("):
+        return [_python(kind[5:-1], one) for one in value]
+    if kind == "type":
+        return {"dtype": str(compat.tf.as_dtype(value).name)}
+    if kind == "shape":
+        shape = compat.tf.TensorShape(value)
+        return {"shape": None if shape.rank is None else shape.as_list()}
+    if kind == "func":
+        return {"function": compat.text(getattr(value, "name", value))}
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, (str, bytes)):
+        return _text(value.encode() if isinstance(value, str) else value)
+    return value if isinstance(value, (bool, int)) else str(value)
+
+
+_Count = Callable[[str], int]
+
+
+def _tensors(op: str, inputs: int, number: _Count, types: _Count) -> list[Any]:
+    """The tensors that an operation reads, in lists where it has lists: attributes say how long those are."""
+    kind = compat.op_def(op)
     positional: list[Any] = []
     at = 0
     for arg in kind.input_arg if kind is not None else ():
         if arg.number_attr:
-            count = definition.attr[arg.number_attr].i
+            count = number(arg.number_attr)
         elif arg.type_list_attr:
-            count = len(definition.attr[arg.type_list_attr].list.type)
+            count = types(arg.type_list_attr)
         else:
             positional.append(f"${at}")
             at += 1
             continue
         positional.append([f"${k}" for k in range(at, at + count)])
         at += count
-    positional += [f"${k}" for k in range(at, inputs)]
-    named = {
-        name: _attribute(value) for name, value in sorted(definition.attr.items()) if not name.startswith("_")
-    }
-    return json.dumps([positional, named], separators=(",", ":"))
+    return positional + [f"${k}" for k in range(at, inputs)]
 
 
 def _attribute(value: Any) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
-from graphlens_tracers.events import Phase
+from graphlens_tracers.events import NodeId, Phase
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.compat import (
     backprop,
@@ -51,7 +51,9 @@ def hook(building: Building) -> list[Callable[[], None]]:
     def gradient_function(*args: Any) -> Any:
         scope = args[-1]
         if not scope or _BEHIND not in scope:
-            return differentiate(*args)
+            return _within(
+                building, None, differentiate, *args, node=building.differentiated(args[0], args[3], args[5])
+            )
         scope, graph, name = scope.split(_BEHIND)
         return _within(building, (int(graph), name), differentiate, *args[:-1], scope)
 
@@ -65,7 +67,13 @@ def hook(building: Building) -> list[Callable[[], None]]:
 
     @wraps(whole)
     def around_gradients(*args: Any, **kwargs: Any) -> Any:
-        return _within(building, None, whole, *args, **kwargs)
+        outermost = building.state.phase is not Phase.BACKWARD
+        if outermost:
+            building.begin_gradients()
+        result = _within(building, None, whole, *args, **kwargs)
+        if outermost:
+            building.anchor(True)
+        return result
 
     replace(execute, "record_gradient", record_gradient)
     replace(gradients_util, "_MaybeCompile", around_gradient)
@@ -75,9 +83,16 @@ def hook(building: Building) -> list[Callable[[], None]]:
     return undo
 
 
-def _within(building: Building, twin: tuple[int, str] | None, run: Any, *args: Any, **kwargs: Any) -> Any:
+def _within(
+    building: Building,
+    twin: tuple[int, str] | None,
+    run: Any,
+    *args: Any,
+    node: NodeId | None = None,
+    **kwargs: Any,
+) -> Any:
     """Run something of TensorFlow's whose operations are gradients."""
-    building.enter(building.state._replace(phase=Phase.BACKWARD, twin=twin))
+    building.enter(building.state._replace(phase=Phase.BACKWARD, twin=twin, node=node))
     try:
         return run(*args, **kwargs)
     except BaseException as error:

@@ -14,6 +14,9 @@ from graphlens_tracers.events import Phase
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.building import Building, LayerCall
 
+_STEPS = ("apply", "apply_gradients")
+"""What of an optimizer changes what is trained; it has other scopes, too."""
+
 
 def hook(building: Building) -> list[Callable[[], None]] | None:
     """Let layers be known while graphs are built; None where Keras is not there (yet)."""
@@ -24,7 +27,8 @@ def hook(building: Building) -> list[Callable[[], None]] | None:
     if scope is None or layer is None or optimizer is None:
         return None
     enter, leave = scope.__enter__, scope.__exit__
-    entered: set[int] = set()
+    # By scope: how many operations had run eagerly when a layer was called; None of an optimizer.
+    entered: dict[int, int | None] = {}
 
     @wraps(enter)
     def around_enter(self: Any) -> Any:
@@ -32,17 +36,23 @@ def hook(building: Building) -> list[Callable[[], None]] | None:
         caller = self.caller
         if isinstance(caller, layer):
             building.enter(building.state._replace(layer=_call(building, caller)))
-            entered.add(id(self))
+            entered[id(self)] = building.ran() or 0
         elif isinstance(caller, optimizer):
-            building.enter(building.state._replace(phase=Phase.OPTIMIZER, layer=None, twin=None))
-            entered.add(id(self))
+            building.enter(building.state._replace(phase=Phase.OPTIMIZER, layer=None, twin=None, node=None))
+            entered[id(self)] = None
         return result
 
     @wraps(leave)
     def around_leave(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if id(self) in entered:
-            entered.discard(id(self))
-            building.leave()
+        if id(self) not in entered:
+            return leave(self, *args, **kwargs)
+        ran = entered.pop(id(self))
+        building.leave()
+        if ran is None:
+            if sys._getframe(1).f_code.co_name in _STEPS and building.state.phase is not Phase.OPTIMIZER:
+                building.anchor(True)
+        elif building.state.layer is None and (building.ran() or 0) != ran and not compat.is_taped():
+            building.anchor(False)
         return leave(self, *args, **kwargs)
 
     scope.__enter__, scope.__exit__ = around_enter, around_leave
@@ -54,6 +64,4 @@ def _call(building: Building, layer: Any) -> LayerCall:
     now = building.state.layer
     if now is not None and now.layer == id(layer):
         return now
-    return LayerCall(
-        now, id(layer), str(layer.name), type(layer).__name__, compat.outermost(compat.graph_now())
-    )
+    return building.called(id(layer), str(layer.name), type(layer).__name__)

@@ -16,7 +16,7 @@ NARROW = frozenset((compat.FLOAT, compat.HALF, compat.BFLOAT16, compat.COMPLEX64
 """Kept as float32, which holds them exactly."""
 _PARTS = {compat.COMPLEX64: compat.FLOAT, compat.COMPLEX128: compat.DOUBLE}
 
-_ALIKE = frozenset((
+ALIKE = frozenset((
     "Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "PreventGradient", "Transpose",
     "Snapshot", "CheckNumerics", "DeepCopy", "PlaceholderWithDefault", "EnsureShape", "ReverseV2", "Roll",
 ))  # fmt: skip
@@ -81,7 +81,7 @@ class Looking:
                 tensor = names[name] = Tensor(node.name, slot)
                 said[tensor] = name
                 root = tensor
-                if slot == 0 and node.op in _ALIKE and node.input[0] in names:
+                if slot == 0 and node.op in ALIKE and node.input[0] in names:
                     read = names[node.input[0]]
                     root = roots.get(read, read)
                 roots[tensor] = root

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial, wraps
 from time import perf_counter_ns
+from types import FrameType
 from typing import Any
 
 from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.sites import Stacks
-from graphlens_tracers.tf import compat, gradients, layers
+from graphlens_tracers.tf import compat, execution, gradients, layers
 from graphlens_tracers.tf.building import Building
-from graphlens_tracers.tf.calls import Calls
+from graphlens_tracers.tf.calls import Caller, Calls
 from graphlens_tracers.tf.concrete import Functions
+from graphlens_tracers.tf.eager import Eager
+from graphlens_tracers.tf.stream import Frames, Stream
 from graphlens_tracers.tf.watched import Watched
+from graphlens_tracers.tf.ways import Ways
 
 
 class TensorFlowTracer:
@@ -41,6 +46,18 @@ class TensorFlowTracer:
         self._building = Building()
         self._functions = Functions(sink, stacks, options.level == "health")
         self._calls = Calls(sink, self._functions)
+        stream = Stream(
+            sink, self._calls, Ways(sink, self._functions.new_graph), Frames(stacks), options.steps, stacks
+        )
+        self._eager = self._building.eager = Eager(
+            sink,
+            self._functions,
+            self._building,
+            stream,
+            options.level == "health",
+            partial(self._could_not, "what runs eagerly"),
+        )
+        self._thread = threading.get_ident()
         self._watched: dict[str, Watched | None] = {}
         self._gone: list[str] = []
         self._failed = False
@@ -50,13 +67,13 @@ class TensorFlowTracer:
         if lacks:
             sink.gap("untraced", f"this TensorFlow lacks {', '.join(lacks)}")
             return
-        sink.gap("untraced", "operations that TensorFlow runs eagerly")
         if options.level == "structure":
             sink.gap("untraced", "which branches and loops of a function ran: --level health sees that")
         self._wrap_registration()
         self._wrap_calls()
         self._undo += gradients.hook(self._building)
-        self._undo.append(compat.hide_frames([__file__, gradients.__file__]))
+        self._undo += execution.hook(self._eager, sink, self._look_for_keras)
+        self._undo.append(compat.hide_frames([__file__, gradients.__file__, execution.__file__]))
 
     def stop(self) -> None:
         """See `Tracer.stop`."""
@@ -64,6 +81,7 @@ class TensorFlowTracer:
             self._undo.pop()()
         if not self._failed:
             with self._lock:
+                self._eager.stream.end()
                 self._drop()
                 self._functions.declare_all()
 
@@ -98,12 +116,13 @@ class TensorFlowTracer:
         compat.func_graph.FuncGraph.__init__ = around_beginning
         self._undo.append(partial(setattr, compat.func_graph.FuncGraph, "__init__", begun))
 
-    def _look_for_keras(self) -> None:
+    def _look_for_keras(self) -> bool:
         if not self._keras:
             undo = layers.hook(self._building)
             if undo is not None:
                 self._keras = True
                 self._undo += undo
+        return self._keras
 
     def _note(self, name: str, graph: Any, made: Any) -> None:
         if self._failed:
@@ -120,6 +139,7 @@ class TensorFlowTracer:
             watched = self._begin(compat.text(name))
             if watched is None:
                 return original(context, name, tensor_inputs, num_outputs)
+            frame = sys._getframe()
             began = perf_counter_ns()
             try:
                 outputs = original(
@@ -130,12 +150,15 @@ class TensorFlowTracer:
                     self._refuse(watched)
                     return original(context, name, tensor_inputs, num_outputs)
                 compat.rename(error, watched.originals)
-                self._end(watched, None, began, perf_counter_ns() - began, error)
+                self._raised(watched, began, error, frame)
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
             took = perf_counter_ns() - began
-            self._end(watched, outputs[-1] if watched.outputs else None, began, took, None)
-            return outputs[:num_outputs] if num_outputs else None
+            vector, outputs = (
+                (outputs[-1], outputs[:num_outputs]) if watched.outputs else (None, outputs or [])
+            )
+            self._end(watched, vector, tensor_inputs, outputs, began, took, frame)
+            return outputs if num_outputs else None
 
         compat.Context.call_function = around_call
         self._undo.append(partial(setattr, compat.Context, "call_function", original))
@@ -179,7 +202,16 @@ class TensorFlowTracer:
             self._sink.gap("compiled", words, len(watched.compiled))
         return watched
 
-    def _end(self, watched: Watched, vector: Any, began: int, took: int, error: BaseException | None) -> None:
+    def _end(
+        self,
+        watched: Watched,
+        vector: Any,
+        inputs: Any,
+        outputs: Any,
+        began: int,
+        took: int,
+        frame: FrameType,
+    ) -> None:
         if self._failed:
             return
         try:
@@ -187,14 +219,28 @@ class TensorFlowTracer:
             with self._lock:
                 if self._options.level == "structure":
                     self._calls.called(ran)
-                first, stop = self._options.steps
-                if first <= self._calls.steps and (stop is None or self._calls.steps < stop):
-                    self._calls.write(ran, began, took, None if error is None else words_of(error))
-                elif skipped := self._calls.skip(ran):
-                    words = f"training steps outside of {first}:{'' if stop is None else stop}"
-                    self._sink.gap("untraced", words, skipped)
+                if threading.get_ident() == self._thread:
+                    self._eager.called(self._calls, ran, inputs, outputs, began, took, frame)
+                elif not self._eager.stream.idle:
+                    self._calls.write(ran, began, took, self._caller())
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
+
+    def _raised(self, watched: Watched, began: int, error: BaseException, frame: FrameType) -> None:
+        if self._failed:
+            return
+        try:
+            with self._lock:
+                if threading.get_ident() == self._thread:
+                    self._eager.between(frame)
+                if not self._eager.stream.idle:
+                    self._calls.raised(watched.ran(None), words_of(error), self._caller())
+        except Exception as ours:
+            self._could_not(f"a call of {watched.function}", ours)
+
+    def _caller(self) -> Caller:
+        """What a function is part of that no operation was seen to call."""
+        return self._eager.stream.caller(-1)
 
     def _refuse(self, watched: Watched) -> None:
         """TensorFlow does not run the copy: nothing of it has run, and the function itself does."""
@@ -215,5 +261,5 @@ class TensorFlowTracer:
 
     def _could_not(self, what: str, error: Exception) -> None:
         """We failed. The script never notices: what is watched goes on running so, unread."""
-        self._failed = True
+        self._failed, self._eager.on = True, False
         self._sink.stopped(what, error)

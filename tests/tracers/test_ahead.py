@@ -6,7 +6,7 @@ import sys
 import weakref
 from typing import Any
 
-from graphlens_tracers.pytorch.ahead import _names
+from graphlens_tracers.ahead import _names
 
 
 class Thing:

@@ -1,0 +1,80 @@
+"""Looks at the numbers of what ran eagerly: ranges into the page, and facts of what is not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from graphlens_tracers.events import NodeId, Numerics, Seq, Unusual
+from graphlens_tracers.rows import Rows
+from graphlens_tracers.sink import LogSink, words_of
+from graphlens_tracers.tf.nodes import Node
+from graphlens_tracers.tf.numerics import INF, NOTHING, numerics, range_of
+from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SLOTS
+
+_FIRST_F32, _FIRST_F64 = AT_SLOTS // 4, AT_SLOTS // 8
+MOST_FACTS = 8
+"""Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
+
+
+class Looks:
+    """Writes the rows of one thread with the ranges that it finds."""
+
+    def __init__(self, sink: LogSink) -> None:
+        self._sink = sink
+        self._rows = Rows(sink)
+        self._ranges: dict[int, tuple[float, float]] = {}  # by tensor, of this call
+        self._facts: dict[tuple[NodeId, int], Numerics] = {}
+        self._facts_left = 0
+
+    def begin(self) -> None:
+        """A call begins."""
+        self._ranges.clear()
+        self._facts_left = MOST_FACTS
+
+    def interrupted(self) -> None:
+        """Others have written rows."""
+        self._rows.emptied()
+
+    def write(self, node: Node, outputs: Sequence[Any], began: int, took: int, alike: Any = None) -> None:
+        """Write the row of an operation.
+
+        Args:
+            alike: The tensor that has just the numbers of its first output.
+        """
+        sink = self._sink
+        if sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS:
+            sink.flush()
+        slot, page = sink.slots, sink.page
+        for output, how in node.ranged:
+            tensor = outputs[output]
+            found = None if alike is None else self._ranges.get(alike._id)
+            low, high = self._look(node, output, tensor) if found is None else found
+            self._ranges[tensor._id] = low, high
+            if how == "f4":
+                at = _FIRST_F32 + 2 * slot
+                page.f32[at], page.f32[at + 1] = low, high
+                slot += 1
+            else:
+                at = _FIRST_F64 + slot
+                page.f64[at], page.f64[at + 1] = low, high
+                slot += 2
+        sink.slots = slot
+        self._rows.write(node, began, took)
+
+    def _look(self, node: Node, output: int, tensor: Any) -> tuple[float, float]:
+        try:
+            low, high = range_of(tensor)
+        except Exception as error:
+            words = f"tensors that run eagerly: {words_of(error)}"[:200]
+            self._rows.later.append(partial(self._sink.gap, "unreadable", words))
+            return NOTHING
+        if not (-INF < low and high < INF) and (low, high) != NOTHING and self._facts_left > 0:
+            self._facts_left -= 1
+            found = numerics(tensor)
+            if self._facts.get((node.id, output)) != found:
+                self._facts[node.id, output] = found
+                fact = Unusual(Seq(self._sink.seq), output, found)
+                self._rows.later.append(partial(self._sink.declare, fact))
+        return low, high

@@ -1,0 +1,252 @@
+"""The nodes of what runs eagerly: which operation it is, what it reads, and what it gives a new content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from graphlens_tracers.events import (
+    Bound,
+    CallId,
+    GraphId,
+    LeafSeen,
+    NodeId,
+    NodeSeen,
+    Output,
+    Phase,
+    Seq,
+    Spec,
+    ValueId,
+    WiringId,
+    WiringSeen,
+)
+from graphlens_tracers.sink import LogSink
+from graphlens_tracers.sites import Place
+from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.building import Building
+from graphlens_tracers.tf.concrete import DATA, WRITES, Functions, Module
+from graphlens_tracers.tf.forms import eager_form
+from graphlens_tracers.tf.numerics import WIDTH, Ranged, how_of
+from graphlens_tracers.tf.ways import Step
+
+MOST_NODES = 1 << 17
+"""Nodes that are remembered; then they are declared anew."""
+_AFTER_GRADIENTS = (Phase.BACKWARD, Phase.OPTIMIZER)
+
+
+class Operation(NamedTuple):
+    """An operation that ran eagerly.
+
+    Attributes:
+        name: Its type; `attributes`: their names and values in turn.
+        given: What the script gave it where it has read tensors: numbers, arrays, variables.
+        calls: The graph that it enters.
+    """
+
+    name: str
+    attributes: tuple[Any, ...]
+    inputs: Sequence[Any]
+    outputs: Sequence[Any]
+    given: Sequence[Any] = ()
+    calls: GraphId | None = None
+
+
+class Node:
+    """A place in the program where an operation runs.
+
+    Attributes:
+        slots: How many its ranges take; `ranged`: its outputs that are looked at, and how.
+        inputs: What it was declared to read; `wirings`: by what it reads otherwise.
+        leaves: By input: the leaf that it reads there when nobody in the call has made it.
+        writes: The variable that it gives a new content: its input, and the value that is this content.
+    """
+
+    __slots__ = ("id", "inputs", "leaves", "outputs", "phase", "ranged", "slots", "wirings", "writes")
+
+    def __init__(self, node: NodeId, phase: Phase) -> None:
+        self.id = node
+        self.phase = phase
+        self.slots = 0
+        self.ranged: tuple[tuple[int, Ranged], ...] = ()
+        self.inputs: tuple[ValueId, ...] = ()
+        self.outputs: list[ValueId] = []
+        self.leaves: dict[int, ValueId] = {}
+        self.wirings: dict[tuple[ValueId, ...], WiringId] = {}
+        self.writes: tuple[int, ValueId] | None = None
+
+
+class Nodes:
+    """The nodes of one thread, and what their tensors are in the call under way."""
+
+    def __init__(self, sink: LogSink, functions: Functions, building: Building, health: bool) -> None:
+        self._sink = sink
+        self._functions = functions
+        self._building = building
+        self._health = health
+        self._call = CallId(-1)
+        self._setting_up = False
+        self._nodes: dict[tuple[Any, ...], list[Node]] = {}
+        self._counts: dict[tuple[Any, ...], int] = {}
+        self._phases: dict[ValueId, Phase] = {}
+        self._modules: dict[NodeId, Module] = {}
+        self._wirings = 0
+        self._variables: dict[int, ValueId] = {}
+        self._values: dict[int, ValueId] = {}  # by tensor: what it is in this call
+        self._made: dict[int, tuple[int, int]] = {}  # by tensor: (operation, output) that made it
+        self._made_before: dict[int, tuple[int, int]] = {}
+
+    def begin(self, call: CallId, setting_up: bool) -> bool:
+        """A call begins. Gives whether nothing is known of those before it."""
+        self._call, self._setting_up = call, setting_up
+        self._values.clear()
+        self._counts.clear()
+        self._made_before, self._made = self._made, {}
+        if len(self._phases) <= MOST_NODES:
+            return False
+        self._nodes.clear()
+        self._phases.clear()
+        self._modules.clear()
+        return True
+
+    def find(self, ran: Operation, key: tuple[int, ...], stack: list[Place]) -> tuple[Node, Step]:
+        """The node of what ran, and how it is wired; where the script is, as a key and as its frames."""
+        state = self._building.state
+        phase = self._phase(ran)
+        layer = None if state.layer is None else state.layer.key
+        place = ran.name, _hashable(ran.attributes), key, phase, layer, state.node, ran.calls
+        nth = self._counts.get(place, 0)
+        self._counts[place] = nth + 1
+        known = self._nodes.setdefault(place, [])
+        is_new = nth >= len(known)
+        if is_new:
+            known.append(Node(self._functions.new_node(), phase))
+        node = known[nth]
+        reads = tuple([self._read(node, k, tensor, ran.given) for k, tensor in enumerate(ran.inputs)])
+        if is_new:
+            self._declare(node, nth, ran, reads, stack)
+        wiring = None if reads == node.inputs else self._wiring(node, reads)
+        for slot, (tensor, value) in enumerate(zip(ran.outputs, node.outputs, strict=True)):
+            self._values[tensor._id] = value
+            self._made[tensor._id] = self._sink.seq, slot
+        if node.writes is not None:
+            self._values[ran.inputs[node.writes[0]]._id] = node.writes[1]
+        return node, (node.id, wiring)
+
+    def _phase(self, ran: Operation) -> Phase:
+        said = self._building.state.phase
+        if ran.name.startswith(DATA):
+            return Phase.DATA
+        if said is not Phase.FORWARD:
+            return said
+        values, phases = self._values, self._phases
+        for tensor in ran.inputs:
+            value = values.get(tensor._id)
+            if value is not None and phases.get(value) in _AFTER_GRADIENTS:
+                return Phase.OPTIMIZER
+        return Phase.OTHER if self._setting_up else Phase.FORWARD
+
+    def _declare(
+        self, node: Node, nth: int, ran: Operation, reads: tuple[ValueId, ...], stack: list[Place]
+    ) -> None:
+        functions, state = self._functions, self._building.state
+        looked = [how_of(tensor) if self._health else "" for tensor in ran.outputs]
+        made = [
+            Output(functions.new_value(), _spec(tensor), ranged=how)
+            for tensor, how in zip(ran.outputs, looked, strict=True)
+        ]
+        node.inputs = reads
+        node.outputs = [output.value for output in made]
+        node.ranged = tuple((slot, how) for slot, how in enumerate(looked) if how)
+        node.slots = sum(WIDTH[how] for _, how in node.ranged)
+        writes: tuple[tuple[int, int], ...] = ()
+        if WRITES.match(ran.name):
+            content = Output(functions.new_value(), compat.content(ran.inputs[0]))
+            writes = ((0, len(made)),)
+            node.writes = 0, content.value
+            made.append(content)
+        for output in made:
+            self._phases[output.value] = node.phase
+        module = functions.module(state.layer) if state.node is None else self._modules[state.node]
+        self._modules[node.id] = module
+        site = functions.site(stack)
+        self._sink.declare(
+            NodeSeen(
+                node.id, f"{node.phase}/{ran.name}/{site}/{nth}", ran.name, node.phase,
+                eager_form(ran.name, ran.attributes, len(reads)), reads, tuple(made),
+                *module, site, writes=writes, calls=ran.calls, twin=state.node,
+            )
+        )  # fmt: skip
+
+    def _wiring(self, node: Node, reads: tuple[ValueId, ...]) -> WiringId:
+        known = node.wirings.get(reads)
+        if known is None:
+            known = node.wirings[reads] = WiringId(self._wirings)
+            self._wirings += 1
+            self._sink.declare(WiringSeen(known, node.id, reads))
+        return known
+
+    # ── what they read ───────────────────────────────────────────────────────────────────────
+
+    def _read(self, node: Node, k: int, tensor: Any, given: Sequence[Any]) -> ValueId:
+        """The value that a tensor is: made in this call, or a leaf."""
+        value = self._values.get(tensor._id)
+        if value is not None:
+            return value
+        variable = given[k] if k < len(given) and compat.is_variable(given[k]) else compat.variable_of(tensor)
+        if variable is not None:
+            value = self._variable(variable)
+        else:
+            value = self._leaf(node, k, tensor)
+        self._values[tensor._id] = value
+        return value
+
+    def _leaf(self, node: Node, k: int, tensor: Any) -> ValueId:
+        """What a node reads that nobody in this call has made."""
+        before = self._made_before.get(tensor._id)
+        value = node.leaves.get(k)
+        if value is None:
+            value = node.leaves[k] = self._functions.new_value()
+            kind = _kind(tensor) if before is None else "earlier"
+            self._sink.declare(LeafSeen(value, kind, "", _spec(tensor)))
+        if before is not None:
+            self._sink.declare(Bound(self._call, value, None, Seq(before[0]), before[1]))
+        return value
+
+    def _variable(self, variable: Any) -> ValueId:
+        """The content of a variable as it is when the call begins, or as this call has written it."""
+        handle = variable.handle
+        written = self._values.get(handle._id)
+        if written is not None:
+            return written
+        value = self._variables.get(handle._id)
+        if value is None:
+            value = self._variables[handle._id] = self._functions.new_value()
+            name, cell = compat.identity(variable)
+            content = compat.content(handle)
+            self._sink.declare(LeafSeen(value, "parameter", name, content, self._functions.cell(cell)))
+        self._values[handle._id] = value
+        return value
+
+
+def _kind(tensor: Any) -> Literal["capture", "constant", "batch"]:
+    """What a tensor is that nobody was seen to make: a few whole numbers, or one number, are a constant."""
+    if tensor._datatype_enum() == compat.RESOURCE:
+        return "capture"
+    shape = tensor._shape_tuple()
+    few = not shape or (len(shape) == 1 and shape[0] <= 8 and tensor.dtype.is_integer)
+    return "constant" if few else "batch"
+
+
+def _spec(tensor: Any) -> Spec:
+    return Spec(tensor._shape_tuple(), tensor.dtype.name, compat.device(tensor))
+
+
+def _hashable(attributes: tuple[Any, ...]) -> Any:
+    """Attributes as a part of a key: without the names that resources are given, anew each time."""
+    if "shared_name" in attributes:
+        return ()
+    try:
+        hash(attributes)
+    except (TypeError, ValueError):
+        return str(attributes)
+    return attributes

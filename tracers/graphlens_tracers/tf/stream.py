@@ -1,0 +1,252 @@
+"""What a thread runs eagerly, as calls: one a step, with the calls of functions inside of it."""
+
+from __future__ import annotations
+
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+from graphlens_tracers.events import CallBegan, CallEnded, CallId, GraphId, GraphNamed, Seq
+from graphlens_tracers.loops import Steps, follows, in_training_loop
+from graphlens_tracers.sink import LogSink
+from graphlens_tracers.sites import DEEPEST, Place, Stacks
+from graphlens_tracers.tf.ahead import LayersAhead
+from graphlens_tracers.tf.calls import Caller, Calls, Role
+from graphlens_tracers.tf.ways import Kind, Point, Ways
+
+_TRAINERS = ("keras/src/backend/tensorflow/trainer.py", "tf_keras/src/engine/training.py")
+"""Files of Keras whose loops are those of the training, as if the user had written them."""
+LONG = 2000
+"""After so many operations without a layer, a gradient or an optimizer, any operation is an anchor."""
+
+
+class Stack(NamedTuple):
+    """Where the script is, innermost first.
+
+    Attributes:
+        user: The user's frames; `steps`: those, and the loops of Keras that train.
+    """
+
+    user: list[Place]
+    steps: list[Place]
+
+
+class Frames:
+    """Finds the stack of an operation; the same one is looked at once."""
+
+    def __init__(self, stacks: Stacks) -> None:
+        self._stacks = stacks
+        self._counts: dict[int, bool] = {}
+        self._codes: list[CodeType] = []  # so that their ids stay theirs
+        self._known: dict[tuple[int, ...], Stack] = {}
+
+    def key(self, frame: FrameType | None) -> tuple[int, ...]:
+        """What tells the stack of a frame from others."""
+        key: list[int] = []
+        counts, depth = self._counts, 0
+        while frame is not None and depth < DEEPEST:
+            code = frame.f_code
+            count = counts.get(id(code))
+            if count is None:
+                count = counts[id(code)] = self._stacks.is_user(code) or _trains(code)
+                self._codes.append(code)
+            if count:
+                key += (id(code), frame.f_lasti)
+            frame = frame.f_back
+            depth += 1
+        return tuple(key)
+
+    def inside(self, frame: FrameType | None) -> list[Place]:
+        """The frames of the framework between the stack's innermost one and this one, outermost first."""
+        places: list[Place] = []
+        while frame is not None and not self._counts.get(id(frame.f_code), False):
+            places.append((frame.f_code, frame.f_lasti))
+            frame = frame.f_back
+        return places[::-1]
+
+    def stack(self, key: tuple[int, ...], frame: FrameType | None) -> Stack:
+        """The stack of a frame, by its key."""
+        known = self._known.get(key)
+        if known is None:
+            user: list[Place] = []
+            steps: list[Place] = []
+            depth = 0
+            while frame is not None and depth < DEEPEST:
+                place = frame.f_code, frame.f_lasti
+                if self._stacks.is_user(frame.f_code):
+                    user.append(place)
+                    steps.append(place)
+                elif _trains(frame.f_code):
+                    steps.append(place)
+                frame = frame.f_back
+                depth += 1
+            known = self._known[key] = Stack(user, steps)
+        return known
+
+
+def _trains(code: CodeType) -> bool:
+    return code.co_filename.replace("\\", "/").endswith(_TRAINERS)
+
+
+class Stream:
+    """The calls of one thread.
+
+    Attributes:
+        call: The one that is under way, or the last one.
+        begun: Whether one is under way; `idle`: it is none of those that are recorded.
+        setting_up: Whether it is what runs before the first step.
+        count: How many operations it has had.
+        step: The training step that it is in, as was said; -1 before the first.
+    """
+
+    def __init__(
+        self,
+        sink: LogSink,
+        calls: Calls,
+        ways: Ways,
+        frames: Frames,
+        steps: tuple[int, int | None],
+        stacks: Stacks,
+    ) -> None:
+        self._sink = sink
+        self._calls = calls
+        self.ways = ways
+        self.frames = frames
+        self._recorded = steps
+        self._ahead = LayersAhead(stacks)
+        self._steps = Steps(self._ahead)
+        self._state = self._steps.state
+        self._anchor: tuple[tuple[int, ...], list[Place]] = (), []
+        self._belongs: set[object] = set()
+        self._last: dict[int, tuple[list[Point], Role]] = {}  # by loop: what its calls were
+        self._names: dict[Role, int] = {}
+        self._role: Role = "other"
+        self._graph = GraphId(-1)
+        self._base = self._most = self.count = 0
+        self._trained = self._evaluated = False
+        self.call = CallId(-1)
+        self.begun = self.idle = self.setting_up = False
+        self.step = -1
+
+    # ── where calls begin and end ────────────────────────────────────────────────────────────
+
+    def between(self, key: tuple[int, ...], stack: Stack, frame: FrameType | None) -> bool:
+        """An operation ran at this stack: a call may be over before it. Gives whether one begins with it."""
+        if self.begun:
+            if key == self._anchor[0] and follows(self.frames.inside(frame), self._anchor[1]):
+                return False  # the framework has not come back to the script yet
+            if (key, self._state) in self._belongs:
+                return False
+            if not self._is_over(stack.steps):
+                self._belongs.add((key, self._state))
+                return False
+            self.end()
+        self._begin(stack.steps)
+        return True
+
+    def _is_over(self, stack: list[Place]) -> bool:
+        steps = self._steps
+        if not self.count:
+            return False
+        if self.setting_up and not steps.anchored:
+            return self._ahead(stack) is not None
+        if not (steps.anchored or self._trained or self._evaluated) and self.count > LONG and stack:
+            steps.anchor(stack)
+            self._state = steps.state
+            return False
+        return steps.is_new(stack)
+
+    def _begin(self, stack: list[Place]) -> None:
+        calls, steps = self._calls, self._steps
+        self.setting_up = self.call < 0 and not calls.steps and self._ahead(stack) is None
+        self.begun, self.count = True, 0
+        self._trained = self._evaluated = False
+        self._anchor = (), []
+        self._base, self._most = calls.steps, 0
+        first, stop = self._recorded
+        self.idle = not (first <= calls.steps and (stop is None or calls.steps < stop))
+        steps.begin(stack)
+        self._state = steps.state
+        if len(self._belongs) > 1 << 16:
+            self._belongs.clear()
+        path, role = self._last.get(id(steps.loop), ([], None))
+        role = None if role == "setup" else role
+        self._role = role or ("setup" if self.setting_up else "train" if in_training_loop(stack) else "other")
+        self.step = self._base if self._role == "train" else self._base - 1
+        if self.idle:
+            return
+        self.call = calls.new_call()
+        kind: Kind = "setup" if self.setting_up else "step"
+        self._graph = self.ways.begin(self.call, kind, path)
+        step = None if self.step < 0 else self.step
+        self._sink.declare(CallBegan(self.call, self._graph, Seq(self._sink.seq), step, self._role))
+
+    def end(self) -> None:
+        """The call under way is over."""
+        if not self.begun:
+            return
+        self.begun = False
+        role: Role = "setup" if self.setting_up else "other"
+        if self._trained:
+            role = "train"
+        elif self._evaluated:
+            role = "eval"
+        trained = max(self._most, 1) if self._trained else 0
+        self._calls.steps = self._base + trained
+        if self.idle and trained:
+            first, stop = self._recorded
+            words = f"training steps outside of {first}:{'' if stop is None else stop}"
+            self._sink.gap("untraced", words, trained)
+        if self.idle or not self.count:
+            return
+        graph, is_new = self.ways.end()
+        step = self._base if role == "train" else self._base - 1
+        self._sink.declare(
+            CallEnded(
+                self.call, Seq(self._sink.seq - 1),
+                None if graph == self.ways.graph else graph,
+                None if role == self._role else role,
+                None if step == self.step else step,
+            )
+        )  # fmt: skip
+        if is_new:
+            count = self._names[role] = self._names.get(role, 0) + 1
+            name = role if count == 1 else f"{role}#{count}"
+            self._sink.declare(GraphNamed(graph, name, "setup" if role == "setup" else "step"))
+        self._last[id(self._steps.loop)] = self.ways.path, role
+
+    # ── what happens in them ─────────────────────────────────────────────────────────────────
+
+    def went(self) -> None:
+        """An operation ran."""
+        self.count += 1
+
+    def entering(self) -> None:
+        """A function is about to be written, with the steps that it trains."""
+        self._calls.steps = self._base
+
+    def entered(self) -> None:
+        """A function was written."""
+        self._most = max(self._most, self._calls.steps - self._base)
+        self._calls.steps = self._base
+
+    def caller(self, node: int) -> Caller:
+        """What a function is called by; `node`: by which operation, -1 when that was not seen."""
+        role = self._role
+        if role == "other" and self._calls.steps:
+            role = "eval"
+        return Caller(self.call if self.begun else -1, node, self.step, role)
+
+    def anchor(self, frame: FrameType | None, trains: bool) -> None:
+        """A step has done its work here: it `trains`, or evaluates."""
+        if not self.begun:
+            return
+        if trains:
+            self._trained = True
+        elif self.setting_up:
+            return  # layers are tried out when a model is made
+        elif not self._trained:
+            self._evaluated = True
+        key = self.frames.key(frame)
+        self._anchor = key, self.frames.inside(frame)
+        self._steps.anchor(self.frames.stack(key, frame).steps, trains)
+        self._state = self._steps.state
