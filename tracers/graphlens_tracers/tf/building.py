@@ -38,6 +38,7 @@ class LayerCall:
     Attributes:
         layer: Its `id`; `name` and `kind`: its own name and its class's.
         nth: How many calls of it came before in the same call around it, and the same trace.
+        key: The same in every step.
     """
 
     parent: LayerCall | None
@@ -45,11 +46,10 @@ class LayerCall:
     name: str
     kind: str
     nth: int
+    key: tuple[object, ...] = ()
 
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """The same in every step."""
-        return self.layer, self.nth, self.parent and self.parent.key
+    def __post_init__(self) -> None:
+        self.key = self.layer, self.nth, self.parent and self.parent.key
 
 
 class State(NamedTuple):

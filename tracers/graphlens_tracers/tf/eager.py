@@ -19,7 +19,7 @@ from graphlens_tracers.tf.concrete import Functions
 from graphlens_tracers.tf.looking import ALIKE
 from graphlens_tracers.tf.looks import Looks
 from graphlens_tracers.tf.nodes import Node, Nodes, Operation
-from graphlens_tracers.tf.stream import Stream
+from graphlens_tracers.tf.stream import Stack, Stream
 
 CALL = "StatefulPartitionedCall"
 """What a function that is called is, as an operation."""
@@ -65,24 +65,25 @@ class Eager:
     def ran(self, ran: Operation, began: int, frame: FrameType | None) -> None:
         """An operation ran."""
         took = perf_counter_ns() - began
-        key = self.between(frame)
+        stack = self.between(frame)
         if self.stream.idle:
             self.stream.went()
             return
-        node = self._go(ran, key, frame)
+        node = self._go(ran, stack)
         self._looks.write(
             node, ran.outputs, began, took, ran.inputs[0] if ran.name in ALIKE and ran.inputs else None
         )
-        inputs = tuple([tensor._id for tensor in ran.inputs])
-        shapes = tuple([tensor._shape_tuple() for tensor in ran.outputs])
-        self._ran.setdefault(ran.name, []).append(_Ran(node.id, inputs, shapes))
+        if compat.is_taped():
+            inputs = tuple([tensor._id for tensor in ran.inputs])
+            shapes = tuple([tensor._shape_tuple() for tensor in ran.outputs])
+            self._ran.setdefault(ran.name, []).append(_Ran(node.id, inputs, shapes))
 
     def called(
         self, calls: Calls, ran: Ran, inputs: Sequence[Any], outputs: Sequence[Any], began: int, took: int,
         frame: FrameType | None,
     ) -> None:  # fmt: skip
         """A function ran: its calls are inside of an operation."""
-        key, stream = self.between(frame), self.stream
+        stack, stream = self.between(frame), self.stream
         stream.entering()
         if stream.idle:
             calls.skip(ran)
@@ -91,7 +92,7 @@ class Eager:
             name = ran.body.function
             function = self._functions.declare(name)
             graph = None if function is None else function.graph
-            node = self._go(Operation(CALL, ("f", name), inputs, outputs, calls=graph), key, frame)
+            node = self._go(Operation(CALL, ("f", name), inputs, outputs, calls=graph), stack)
             calls.write(ran, began, took, stream.caller(node.id))
             self._looks.interrupted()
             self._looks.write(node, outputs, began, took)
@@ -106,21 +107,21 @@ class Eager:
         if self.on:
             self.stream.anchor(sys._getframe(1), trains)
 
-    def between(self, frame: FrameType | None) -> tuple[int, ...]:
-        """A call may begin with what runs now; gives the key of its stack."""
+    def between(self, frame: FrameType | None) -> Stack:
+        """A call may begin with what runs now; gives its stack."""
         stream = self.stream
-        key = stream.frames.key(frame)
-        if stream.between(key, stream.frames.stack(key, frame), frame):
+        stack = stream.frames.stack(frame)
+        if stream.between(stack, frame):
             if self._nodes.begin(stream.call, stream.setting_up):
                 stream.ways.forget()
             self._looks.begin()
             self._ran.clear()
             self._building.begin_trace()
-        return key
+        return stack
 
-    def _go(self, ran: Operation, key: tuple[int, ...], frame: FrameType | None) -> Node:
+    def _go(self, ran: Operation, stack: Stack) -> Node:
         """The call goes on with the node of what ran."""
-        node, step = self._nodes.find(ran, key, self.stream.frames.stack(key, frame).user)
+        node, step = self._nodes.find(ran, stack, self.stream.ways.expected())
         self.stream.ways.go(step)
         self.stream.went()
         return node

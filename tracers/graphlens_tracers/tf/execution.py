@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from threading import get_ident
 from time import perf_counter_ns
+from types import FrameType
 from typing import Any
 
 from graphlens_tracers.sink import LogSink
@@ -27,17 +28,16 @@ def hook(eager: Eager, sink: LogSink, before: Callable[[], bool]) -> list[Callab
     given: tuple[Any, ...] = ()
     ready = running = False
 
-    def elsewhere() -> bool:
-        if get_ident() == here:
-            return False
+    def elsewhere() -> None:
         sink.gap("thread", "operations that run eagerly on other threads")
-        return True
 
     def around_quick(*args: Any) -> Any:
         nonlocal began, given, ready, running
-        if elsewhere():
+        if get_ident() != here:
+            elsewhere()
             return quick(*args)
-        ready = ready or before()
+        if not ready:
+            ready = before()
         around = running, given, began  # of an operation that runs Python, which runs this one
         running, given = True, args[3:]  # behind what executes it, its type and its name
         began = perf_counter_ns()
@@ -49,19 +49,23 @@ def hook(eager: Eager, sink: LogSink, before: Callable[[], bool]) -> list[Callab
     def around_slow(handle: Any, device: Any, op: Any, inputs: Any, attributes: Any, count: Any) -> Any:
         before = perf_counter_ns()
         outputs = slow(handle, device, op, inputs, attributes, count)
-        if eager.on and compat.op_def(compat.text(op)) is not None and not elsewhere():
-            see(compat.text(op), tuple(inputs), tuple(attributes or ()), outputs, before, ())
+        if eager.on and compat.op_def(compat.text(op)) is not None:
+            if get_ident() == here:
+                operation = Operation(compat.text(op), tuple(attributes or ()), tuple(inputs), outputs)
+                see(operation, before, sys._getframe())
+            else:
+                elsewhere()
         return outputs
 
     def ran(
         op: str, inputs: Any, attributes: Any, outputs: Any, op_name: Any = None, graph: Any = None
     ) -> None:
         if running and eager.on:  # else a graph is being built, or it comes by the way that is slow
-            see(op, inputs, attributes, outputs, began, given)
+            see(Operation(op, attributes, inputs, outputs, given), began, sys._getframe())
 
-    def see(op: str, inputs: Any, attributes: Any, outputs: Any, since: int, args: tuple[Any, ...]) -> None:
+    def see(operation: Operation, since: int, frame: FrameType) -> None:
         try:
-            eager.ran(Operation(op, attributes, inputs, outputs, args), since, sys._getframe(1))
+            eager.ran(operation, since, frame)
         except Exception as error:
             eager.failed(error)
 

@@ -21,12 +21,12 @@ from graphlens_tracers.events import (
     WiringSeen,
 )
 from graphlens_tracers.sink import LogSink
-from graphlens_tracers.sites import Place
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.building import Building
+from graphlens_tracers.tf.building import Building, State
 from graphlens_tracers.tf.concrete import DATA, WRITES, Functions, Module
 from graphlens_tracers.tf.forms import eager_form
 from graphlens_tracers.tf.numerics import WIDTH, Ranged, how_of
+from graphlens_tracers.tf.stream import Stack
 from graphlens_tracers.tf.ways import Step
 
 MOST_NODES = 1 << 17
@@ -55,17 +55,25 @@ class Node:
     """A place in the program where an operation runs.
 
     Attributes:
+        place: What tells it from others, but for the how many-th such it is in a call: its type, attributes,
+            stack, phase, layer, the operation it differentiates, and the graph that it enters.
+        attributes, said: As they were when it was declared; `said` is the phase that was under way.
         slots: How many its ranges take; `ranged`: its outputs that are looked at, and how.
         inputs: What it was declared to read; `wirings`: by what it reads otherwise.
         leaves: By input: the leaf that it reads there when nobody in the call has made it.
         writes: The variable that it gives a new content: its input, and the value that is this content.
     """
 
-    __slots__ = ("id", "inputs", "leaves", "outputs", "phase", "ranged", "slots", "wirings", "writes")
+    __slots__ = (
+        "attributes", "id", "inputs", "leaves", "outputs", "place", "ranged", "said", "slots", "wirings",
+        "writes",
+    )  # fmt: skip
 
-    def __init__(self, node: NodeId, phase: Phase) -> None:
+    def __init__(self, node: NodeId, place: tuple[Any, ...], ran: Operation, said: Phase) -> None:
         self.id = node
-        self.phase = phase
+        self.place = place
+        self.attributes = ran.attributes
+        self.said = said
         self.slots = 0
         self.ranged: tuple[tuple[int, Ranged], ...] = ()
         self.inputs: tuple[ValueId, ...] = ()
@@ -73,6 +81,25 @@ class Node:
         self.leaves: dict[int, ValueId] = {}
         self.wirings: dict[tuple[ValueId, ...], WiringId] = {}
         self.writes: tuple[int, ValueId] | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """Which part of the step it is."""
+        phase: Phase = self.place[3]
+        return phase
+
+    def is_of(self, ran: Operation, stack: Stack, state: State) -> bool:
+        """Whether it is the node of an operation, if that reads what it reads."""
+        name, _, at, _, layer, twin, calls = self.place
+        return (
+            at is stack
+            and name == ran.name
+            and self.said is state.phase
+            and twin == state.node
+            and calls == ran.calls
+            and layer == (None if state.layer is None else state.layer.key)
+            and self.attributes == ran.attributes
+        )
 
 
 class Nodes:
@@ -86,7 +113,9 @@ class Nodes:
         self._call = CallId(-1)
         self._setting_up = False
         self._nodes: dict[tuple[Any, ...], list[Node]] = {}
-        self._counts: dict[tuple[Any, ...], int] = {}
+        self._by_id: dict[NodeId, Node] = {}
+        self._counts: dict[tuple[Any, ...], int] = {}  # by place, in this call, without those below
+        self._uncounted: list[Node] = []
         self._phases: dict[ValueId, Phase] = {}
         self._modules: dict[NodeId, Module] = {}
         self._wirings = 0
@@ -100,30 +129,49 @@ class Nodes:
         self._call, self._setting_up = call, setting_up
         self._values.clear()
         self._counts.clear()
+        self._uncounted.clear()
         self._made_before, self._made = self._made, {}
         if len(self._phases) <= MOST_NODES:
             return False
         self._nodes.clear()
+        self._by_id.clear()
         self._phases.clear()
         self._modules.clear()
         return True
 
-    def find(self, ran: Operation, key: tuple[int, ...], stack: list[Place]) -> tuple[Node, Step]:
-        """The node of what ran, and how it is wired; where the script is, as a key and as its frames."""
+    def find(self, ran: Operation, stack: Stack, expected: NodeId | None) -> tuple[Node, Step]:
+        """The node of what ran where the script is, and how it is wired; `expected`: what it probably is."""
+        node = None if expected is None else self._by_id.get(expected)
+        if node is None or not node.is_of(ran, stack, self._building.state):
+            return self._search(ran, stack)
+        reads = tuple([self._read(node, k, tensor, ran.given) for k, tensor in enumerate(ran.inputs)])
+        if reads != node.inputs:
+            return self._search(ran, stack)
+        self._uncounted.append(node)
+        return self._made_by(node, ran, reads)
+
+    def _search(self, ran: Operation, stack: Stack) -> tuple[Node, Step]:
         state = self._building.state
         phase = self._phase(ran)
         layer = None if state.layer is None else state.layer.key
-        place = ran.name, _hashable(ran.attributes), key, phase, layer, state.node, ran.calls
+        place = ran.name, _hashable(ran), stack, phase, layer, state.node, ran.calls
+        for node in self._uncounted:
+            self._counts[node.place] = self._counts.get(node.place, 0) + 1
+        self._uncounted.clear()
         nth = self._counts.get(place, 0)
         self._counts[place] = nth + 1
         known = self._nodes.setdefault(place, [])
         is_new = nth >= len(known)
         if is_new:
-            known.append(Node(self._functions.new_node(), phase))
+            known.append(Node(self._functions.new_node(), place, ran, state.phase))
         node = known[nth]
         reads = tuple([self._read(node, k, tensor, ran.given) for k, tensor in enumerate(ran.inputs)])
         if is_new:
             self._declare(node, nth, ran, reads, stack)
+        return self._made_by(node, ran, reads)
+
+    def _made_by(self, node: Node, ran: Operation, reads: tuple[ValueId, ...]) -> tuple[Node, Step]:
+        """What it made is the node's outputs from now on."""
         wiring = None if reads == node.inputs else self._wiring(node, reads)
         for slot, (tensor, value) in enumerate(zip(ran.outputs, node.outputs, strict=True)):
             self._values[tensor._id] = value
@@ -146,7 +194,7 @@ class Nodes:
         return Phase.OTHER if self._setting_up else Phase.FORWARD
 
     def _declare(
-        self, node: Node, nth: int, ran: Operation, reads: tuple[ValueId, ...], stack: list[Place]
+        self, node: Node, nth: int, ran: Operation, reads: tuple[ValueId, ...], stack: Stack
     ) -> None:
         functions, state = self._functions, self._building.state
         looked = [how_of(tensor) if self._health else "" for tensor in ran.outputs]
@@ -154,6 +202,7 @@ class Nodes:
             Output(functions.new_value(), _spec(tensor), ranged=how)
             for tensor, how in zip(ran.outputs, looked, strict=True)
         ]
+        self._by_id[node.id] = node
         node.inputs = reads
         node.outputs = [output.value for output in made]
         node.ranged = tuple((slot, how) for slot, how in enumerate(looked) if how)
@@ -168,7 +217,7 @@ class Nodes:
             self._phases[output.value] = node.phase
         module = functions.module(state.layer) if state.node is None else self._modules[state.node]
         self._modules[node.id] = module
-        site = functions.site(stack)
+        site = functions.site(stack.user)
         self._sink.declare(
             NodeSeen(
                 node.id, f"{node.phase}/{ran.name}/{site}/{nth}", ran.name, node.phase,
@@ -241,9 +290,10 @@ def _spec(tensor: Any) -> Spec:
     return Spec(tensor._shape_tuple(), tensor.dtype.name, compat.device(tensor))
 
 
-def _hashable(attributes: tuple[Any, ...]) -> Any:
+def _hashable(ran: Operation) -> Any:
     """Attributes as a part of a key: without the names that resources are given, anew each time."""
-    if "shared_name" in attributes:
+    attributes = ran.attributes
+    if not ran.inputs and "shared_name" in attributes:
         return ()
     try:
         hash(attributes)

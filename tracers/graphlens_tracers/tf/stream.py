@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import NamedTuple
 
 from graphlens_tracers.events import CallBegan, CallEnded, CallId, GraphId, GraphNamed, Seq
 from graphlens_tracers.loops import Steps, follows, in_training_loop
@@ -19,19 +19,22 @@ LONG = 2000
 """After so many operations without a layer, a gradient or an optimizer, any operation is an anchor."""
 
 
-class Stack(NamedTuple):
+@dataclass(eq=False, slots=True)
+class Stack:
     """Where the script is, innermost first.
 
     Attributes:
         user: The user's frames; `steps`: those, and the loops of Keras that train.
+        belongs: When it was found to belong to the call under way: what that depends on.
     """
 
     user: list[Place]
     steps: list[Place]
+    belongs: object = None
 
 
 class Frames:
-    """Finds the stack of an operation; the same one is looked at once."""
+    """Finds the stack of an operation: the same one for the same places."""
 
     def __init__(self, stacks: Stacks) -> None:
         self._stacks = stacks
@@ -39,21 +42,24 @@ class Frames:
         self._codes: list[CodeType] = []  # so that their ids stay theirs
         self._known: dict[tuple[int, ...], Stack] = {}
 
-    def key(self, frame: FrameType | None) -> tuple[int, ...]:
-        """What tells the stack of a frame from others."""
+    def stack(self, frame: FrameType | None) -> Stack:
+        """The stack of a frame."""
         key: list[int] = []
-        counts, depth = self._counts, 0
-        while frame is not None and depth < DEEPEST:
-            code = frame.f_code
+        counts, at, depth = self._counts, frame, 0
+        while at is not None and depth < DEEPEST:
+            code = at.f_code
             count = counts.get(id(code))
             if count is None:
                 count = counts[id(code)] = self._stacks.is_user(code) or _trains(code)
                 self._codes.append(code)
             if count:
-                key += (id(code), frame.f_lasti)
-            frame = frame.f_back
+                key += (id(code), at.f_lasti)
+            at = at.f_back
             depth += 1
-        return tuple(key)
+        known = self._known.get(tuple(key))
+        if known is None:
+            known = self._known[tuple(key)] = self._made(frame)
+        return known
 
     def inside(self, frame: FrameType | None) -> list[Place]:
         """The frames of the framework between the stack's innermost one and this one, outermost first."""
@@ -63,24 +69,19 @@ class Frames:
             frame = frame.f_back
         return places[::-1]
 
-    def stack(self, key: tuple[int, ...], frame: FrameType | None) -> Stack:
-        """The stack of a frame, by its key."""
-        known = self._known.get(key)
-        if known is None:
-            user: list[Place] = []
-            steps: list[Place] = []
-            depth = 0
-            while frame is not None and depth < DEEPEST:
-                place = frame.f_code, frame.f_lasti
-                if self._stacks.is_user(frame.f_code):
-                    user.append(place)
-                    steps.append(place)
-                elif _trains(frame.f_code):
-                    steps.append(place)
-                frame = frame.f_back
-                depth += 1
-            known = self._known[key] = Stack(user, steps)
-        return known
+    def _made(self, frame: FrameType | None) -> Stack:
+        made = Stack([], [])
+        depth = 0
+        while frame is not None and depth < DEEPEST:
+            place = frame.f_code, frame.f_lasti
+            is_user = self._stacks.is_user(frame.f_code)
+            if is_user:
+                made.user.append(place)
+            if is_user or _trains(frame.f_code):
+                made.steps.append(place)
+            frame = frame.f_back
+            depth += 1
+        return made
 
 
 def _trains(code: CodeType) -> bool:
@@ -114,9 +115,9 @@ class Stream:
         self._recorded = steps
         self._ahead = LayersAhead(stacks)
         self._steps = Steps(self._ahead)
-        self._state = self._steps.state
-        self._anchor: tuple[tuple[int, ...], list[Place]] = (), []
-        self._belongs: set[object] = set()
+        self._state = object()  # what decides whether a call is over has not changed while it is the same
+        self._anchor: Stack | None = None
+        self._anchored_at: list[Place] = []
         self._last: dict[int, tuple[list[Point], Role]] = {}  # by loop: what its calls were
         self._names: dict[Role, int] = {}
         self._role: Role = "other"
@@ -129,15 +130,15 @@ class Stream:
 
     # ── where calls begin and end ────────────────────────────────────────────────────────────
 
-    def between(self, key: tuple[int, ...], stack: Stack, frame: FrameType | None) -> bool:
+    def between(self, stack: Stack, frame: FrameType | None) -> bool:
         """An operation ran at this stack: a call may be over before it. Gives whether one begins with it."""
         if self.begun:
-            if key == self._anchor[0] and follows(self.frames.inside(frame), self._anchor[1]):
+            if stack is self._anchor and follows(self.frames.inside(frame), self._anchored_at):
                 return False  # the framework has not come back to the script yet
-            if (key, self._state) in self._belongs:
+            if stack.belongs is self._state:
                 return False
             if not self._is_over(stack.steps):
-                self._belongs.add((key, self._state))
+                stack.belongs = self._state
                 return False
             self.end()
         self._begin(stack.steps)
@@ -151,7 +152,7 @@ class Stream:
             return self._ahead(stack) is not None
         if not (steps.anchored or self._trained or self._evaluated) and self.count > LONG and stack:
             steps.anchor(stack)
-            self._state = steps.state
+            self._state = object()
             return False
         return steps.is_new(stack)
 
@@ -160,14 +161,12 @@ class Stream:
         self.setting_up = self.call < 0 and not calls.steps and self._ahead(stack) is None
         self.begun, self.count = True, 0
         self._trained = self._evaluated = False
-        self._anchor = (), []
+        self._anchor = None
         self._base, self._most = calls.steps, 0
         first, stop = self._recorded
         self.idle = not (first <= calls.steps and (stop is None or calls.steps < stop))
         steps.begin(stack)
-        self._state = steps.state
-        if len(self._belongs) > 1 << 16:
-            self._belongs.clear()
+        self._state = object()
         path, role = self._last.get(id(steps.loop), ([], None))
         role = None if role == "setup" else role
         self._role = role or ("setup" if self.setting_up else "train" if in_training_loop(stack) else "other")
@@ -246,7 +245,6 @@ class Stream:
             return  # layers are tried out when a model is made
         elif not self._trained:
             self._evaluated = True
-        key = self.frames.key(frame)
-        self._anchor = key, self.frames.inside(frame)
-        self._steps.anchor(self.frames.stack(key, frame).steps, trains)
-        self._state = self._steps.state
+        self._anchor, self._anchored_at = self.frames.stack(frame), self.frames.inside(frame)
+        self._steps.anchor(self._anchor.steps, trains)
+        self._state = object()

@@ -21,10 +21,12 @@ class Point:
     """A point on the ways that calls have taken.
 
     Attributes:
-        graph: One that passes it, after `depth` nodes; None before the first node.
+        step: What led to it; None before the first node.
+        graph: One that passes it, after `depth` nodes.
         ends: The graph of the calls that ended here.
     """
 
+    step: Step | None
     graph: GraphId | None
     depth: int
     children: dict[Step, Point] = field(default_factory=dict)
@@ -42,7 +44,7 @@ class Ways:
     def __init__(self, sink: LogSink, new_graph: Callable[[], GraphId]) -> None:
         self._sink = sink
         self._new_graph = new_graph
-        self._root = Point(None, 0)
+        self._root = Point(None, None, 0)
         self._at = self._root
         self._last: dict[GraphId, Point] = {}  # of each graph that was declared in this call
         self._follows: list[Point] = []
@@ -72,24 +74,32 @@ class Ways:
         self.graph = ends
         return ends
 
+    def expected(self) -> NodeId | None:
+        """The node that comes next if the call goes on like the one that it is like."""
+        follows, depth = self._follows, len(self.path)
+        step = follows[depth].step if depth < len(follows) else None
+        return None if step is None else step[0]
+
     def go(self, step: Step) -> None:
         """The call goes on with a node."""
         at, depth = self._at, len(self.path)
+        if depth < len(self._follows) and self._follows[depth].step == step:
+            self._at = self._follows[depth]
+            self.path.append(self._at)
+            return
         next_ = at.children.get(step)
         if next_ is None:
             next_ = self._new(step)
             self._follows = []
-        elif self._follows and (depth >= len(self._follows) or self._follows[depth] is not next_):
+        else:
             self._follows = []
-            self._turn(next_.graph)
-        elif not self._follows:
             self._turn(next_.graph)
         self.path.append(next_)
         self._at = next_
 
     def forget(self) -> None:
         """Forget every way, between two calls or when one has just begun."""
-        self._root = self._at = Point(None, 0)
+        self._root = self._at = Point(None, None, 0)
         self._points, self._follows = 0, []
 
     def end(self) -> tuple[GraphId, bool]:
@@ -115,7 +125,7 @@ class Ways:
             graph = self._declare(at.graph, at.depth)
         self._turn(graph)
         self._sink.declare(GraphGrew(graph, (node,), () if wiring is None else (wiring,)))
-        new = at.children[step] = Point(graph, at.depth + 1)
+        new = at.children[step] = Point(step, graph, at.depth + 1)
         self._last[graph] = new
         self._points += 1
         return new
