@@ -68,8 +68,8 @@ class Building(threading.local):
             self._turn(self._before.pop())
 
     def _turn(self, state: State) -> None:
-        graph = compat.graph_now()
-        if compat.is_function_graph(graph):
+        graph = compat.graph_being_built()
+        if graph is not None:
             marks = self.marks.get(graph)
             if marks is None:
                 marks = self.marks[graph] = [(0, self.state)]
@@ -79,6 +79,10 @@ class Building(threading.local):
     def states(self, graph: Any) -> States:
         """What the operations of a graph belong to."""
         return States(self.marks.get(graph) or [(0, self.state)])
+
+    def states_at_rest(self, graph: Any) -> States:
+        """The same of a graph that nobody is building at this moment."""
+        return States(self.marks.get(graph) or [(0, NOTHING)])
 
 
 class States:

@@ -11,7 +11,7 @@ from functools import partial, wraps
 from typing import Any
 
 from graphlens_tracers.events import Phase
-from graphlens_tracers.tf.building import Building
+from graphlens_tracers.tf.building import Building, State
 from graphlens_tracers.tf.compat import (
     backprop,
     execute,
@@ -19,6 +19,7 @@ from graphlens_tracers.tf.compat import (
     graph_name,
     imperative_grad,
     ops,
+    optimizer,
     pywrap_tfe,
 )
 
@@ -47,42 +48,59 @@ def hook(building: Building) -> list[Callable[[], None]]:
 
     differentiate = backprop._gradient_function
 
-    @wraps(differentiate)
-    def gradient_function(*args: Any) -> Any:
+    def taped(args: tuple[Any, ...]) -> tuple[State | None, tuple[Any, ...]]:
         scope = args[-1]
         if not scope or _BEHIND not in scope:
-            return differentiate(*args)
+            return None, args
         scope, graph, name = scope.split(_BEHIND)
-        return _within(building, (int(graph), name), differentiate, *args[:-1], scope)
+        return backward((int(graph), name)), (*args[:-1], scope)
 
-    maybe_compile = gradients_util._MaybeCompile
+    def backward(twin: tuple[int, str] | None = None) -> State:
+        return building.state._replace(phase=Phase.BACKWARD, twin=twin)
 
-    @wraps(maybe_compile)
-    def around_gradient(scope: Any, op: Any, func: Any, grad_fn: Any) -> Any:
-        return _within(building, (id(op.graph), op.name), maybe_compile, scope, op, func, grad_fn)
+    def of_one(args: tuple[Any, ...]) -> tuple[State, tuple[Any, ...]]:
+        return backward((id(args[1].graph), args[1].name)), args  # a scope, the forward operation, and others
 
-    whole = imperative_grad.imperative_grad
+    def whole(args: tuple[Any, ...]) -> tuple[State, tuple[Any, ...]]:
+        return backward(), args
 
-    @wraps(whole)
-    def around_gradients(*args: Any, **kwargs: Any) -> Any:
-        return _within(building, None, whole, *args, **kwargs)
+    def applied(args: tuple[Any, ...]) -> tuple[State, tuple[Any, ...]]:
+        return building.state._replace(phase=Phase.OPTIMIZER, layer=None, twin=None), args
 
     replace(execute, "record_gradient", record_gradient)
-    replace(gradients_util, "_MaybeCompile", around_gradient)
-    replace(imperative_grad, "imperative_grad", around_gradients)
-    pywrap_tfe.TFE_Py_RegisterGradientFunction(gradient_function)
+    for holder, name, told in (
+        (gradients_util, "_MaybeCompile", of_one),
+        (gradients_util, "_GradientsHelper", whole),
+        (imperative_grad, "imperative_grad", whole),
+        (optimizer.Optimizer, "apply_gradients", applied),
+    ):
+        replace(holder, name, _around(building, getattr(holder, name), told))
+    pywrap_tfe.TFE_Py_RegisterGradientFunction(_around(building, differentiate, taped))
     undo.append(partial(pywrap_tfe.TFE_Py_RegisterGradientFunction, differentiate))
     return undo
 
 
-def _within(building: Building, twin: tuple[int, str] | None, run: Any, *args: Any, **kwargs: Any) -> Any:
-    """Run something of TensorFlow's whose operations are gradients."""
-    building.enter(building.state._replace(phase=Phase.BACKWARD, twin=twin))
-    try:
-        return run(*args, **kwargs)
-    except BaseException as error:
-        # Without our frame: the script's traceback is what it would be without us.
-        error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
-        raise
-    finally:
-        building.leave()
+Told = Callable[[tuple[Any, ...]], tuple[State | None, tuple[Any, ...]]]
+
+
+def _around(building: Building, original: Any, told: Told) -> Any:
+    """A function of TensorFlow's, around which the state is another one.
+
+    Args:
+        told: By its arguments, the state (None: as it is), and the arguments that it is to get.
+    """
+
+    @wraps(original)
+    def around(*args: Any, **kwargs: Any) -> Any:
+        state, args = told(args)
+        building.enter(state or building.state)
+        try:
+            return original(*args, **kwargs)
+        except BaseException as error:
+            # Without our frame: the script's traceback is what it would be without us.
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            raise
+        finally:
+            building.leave()
+
+    return around

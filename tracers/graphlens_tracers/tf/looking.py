@@ -16,7 +16,7 @@ NARROW = frozenset((compat.FLOAT, compat.HALF, compat.BFLOAT16, compat.COMPLEX64
 """Kept as float32, which holds them exactly."""
 _PARTS = {compat.COMPLEX64: compat.FLOAT, compat.COMPLEX128: compat.DOUBLE}
 
-_ALIKE = frozenset((
+ALIKE = frozenset((
     "Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "PreventGradient", "Transpose",
     "Snapshot", "CheckNumerics", "DeepCopy", "PlaceholderWithDefault", "EnsureShape", "ReverseV2", "Roll",
 ))  # fmt: skip
@@ -81,14 +81,14 @@ class Looking:
                 tensor = names[name] = Tensor(node.name, slot)
                 said[tensor] = name
                 root = tensor
-                if slot == 0 and node.op in _ALIKE and node.input[0] in names:
+                if slot == 0 and node.op in ALIKE and node.input[0] in names:
                     read = names[node.input[0]]
                     root = roots.get(read, read)
                 roots[tensor] = root
                 if kind not in WIDE and kind not in NARROW:
                     continue
                 if root == tensor and node.op == "Const":
-                    self._body.fixed[tensor] = _range_of(compat.array(node.attr["value"].tensor))
+                    self._body.fixed[tensor] = range_of(compat.array(node.attr["value"].tensor))
                 elif root in self._body.fixed:
                     self._body.fixed[tensor] = self._body.fixed[root]
                 else:
@@ -280,7 +280,7 @@ def _unused(wanted: str, names: list[str]) -> str:
     return wanted
 
 
-def _range_of(numbers: Any) -> tuple[float, float]:
+def range_of(numbers: Any) -> tuple[float, float]:
     """Minimum and maximum; (inf, -inf) of nothing, NaN where there is one."""
     if numbers.dtype.kind == "c":
         numbers = np.stack([numbers.real, numbers.imag])

@@ -12,10 +12,11 @@ from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.sites import Stacks
-from graphlens_tracers.tf import compat, gradients, layers
+from graphlens_tracers.tf import compat, gradients, layers, sessions, variablescopes
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Calls
 from graphlens_tracers.tf.concrete import Functions
+from graphlens_tracers.tf.sessions import Sessions
 from graphlens_tracers.tf.watched import Watched
 
 
@@ -44,6 +45,7 @@ class TensorFlowTracer:
         self._watched: dict[str, Watched | None] = {}
         self._gone: list[str] = []
         self._failed = False
+        self._sessions = Sessions(sink, options, self._building, self._functions, self._calls)
         self._keras = False
         lacks = compat.lacks()
         sink.declare(TracerStarted("tensorflow", compat.tf.__version__, lacks))
@@ -56,7 +58,9 @@ class TensorFlowTracer:
         self._wrap_registration()
         self._wrap_calls()
         self._undo += gradients.hook(self._building)
-        self._undo.append(compat.hide_frames([__file__, gradients.__file__]))
+        self._undo += self._sessions.hook(self._lock, lambda: self._failed, self._could_not)
+        self._undo += variablescopes.hook(self._building)
+        self._undo.append(compat.hide_frames([__file__, gradients.__file__, sessions.__file__]))
 
     def stop(self) -> None:
         """See `Tracer.stop`."""
@@ -187,12 +191,8 @@ class TensorFlowTracer:
             with self._lock:
                 if self._options.level == "structure":
                     self._calls.called(ran)
-                first, stop = self._options.steps
-                if first <= self._calls.steps and (stop is None or self._calls.steps < stop):
-                    self._calls.write(ran, began, took, None if error is None else words_of(error))
-                elif skipped := self._calls.skip(ran):
-                    words = f"training steps outside of {first}:{'' if stop is None else stop}"
-                    self._sink.gap("untraced", words, skipped)
+                words = None if error is None else words_of(error)
+                self._calls.over(ran, self._options.steps, began, took, words)
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
 
@@ -209,7 +209,7 @@ class TensorFlowTracer:
             name = self._gone.pop()
             watched = self._watched.pop(name, None)
             if watched is not None:
-                self._calls.forget(watched)
+                self._calls.forget(watched.bodies)
                 watched.remove()
             self._functions.forget(name)
 
