@@ -37,36 +37,37 @@ class Where(NamedTuple):
     loops: tuple[str, ...] = ()
     conditions: Conditions | None = frozenset()
 
-    @property
-    def always(self) -> bool:
-        """Whether it runs in each run, once."""
-        return not self.loops and self.conditions == frozenset()
 
+class Flow:
+    """Where the operations of a graph are.
 
-def places(order: Sequence[Made]) -> dict[str, Where]:
-    """Where each operation is.
-
-    Args:
-        order: Each after what it needs.
+    Attributes:
+        where: Of each, by name.
     """
-    found: dict[str, Where] = {}
-    kinds = {one.name: one for one in order}
-    roots: dict[Tensor, Tensor] = {}
-    entered: dict[tuple[str, ...], Conditions | None] = {}
 
-    def of(tensor: Tensor) -> Where:
-        where = found[tensor.node]
-        maker = kinds[tensor.node]
-        if maker.kind not in SWITCHES or where.conditions is None:
+    def __init__(self, order: Sequence[Made]) -> None:
+        """`order`: each after what it needs."""
+        self.where: dict[str, Where] = {}
+        self._switches = {one.name: one.inputs[1] for one in order if one.kind in SWITCHES}
+        self._roots: dict[Tensor, Tensor] = {}
+        self._entered: dict[tuple[str, ...], Conditions | None] = {}
+        for one in order:
+            self.where[one.name] = self._place(one)
+
+    def of(self, tensor: Tensor) -> Where:
+        """Where a tensor is: a Switch hands on only one of its two."""
+        where = self.where[tensor.node]
+        truth = self._switches.get(tensor.node)
+        if truth is None or where.conditions is None:
             return where
-        truth = maker.inputs[1]
-        return where._replace(conditions=where.conditions | {(roots.get(truth, truth), tensor.slot)})
+        which = self._roots.get(truth, truth), tensor.slot
+        return where._replace(conditions=where.conditions | {which})
 
-    for one in order:
-        data = [of(tensor) for tensor in one.inputs if tensor.node in found]
-        controls = [found[name] for name in one.controls if name in found]
+    def _place(self, one: Made) -> Where:
+        data = [self.of(tensor) for tensor in one.inputs if tensor.node in self.where]
+        controls = [self.where[name] for name in one.controls if name in self.where]
         if one.kind == "Identity" and one.inputs:
-            roots[Tensor(one.name, 0)] = roots.get(one.inputs[0], one.inputs[0])
+            self._roots[Tensor(one.name, 0)] = self._roots.get(one.inputs[0], one.inputs[0])
         loops = max((where.loops for where in (*data, *controls)), key=len, default=())
         conditions = all_of(where.conditions for where in (*data, *controls))
         if one.kind in MERGES:
@@ -74,11 +75,10 @@ def places(order: Sequence[Made]) -> dict[str, Where]:
             conditions = all_of([one_of, *(where.conditions for where in controls)])
         elif one.kind in _ENTERS:
             loops = (*loops, str(one.definition.attr["frame_name"].s))
-            entered.setdefault(loops, conditions)
+            self._entered.setdefault(loops, conditions)
         elif one.kind in _EXITS:
-            conditions, loops = entered.get(loops, conditions), loops[:-1]
-        found[one.name] = Where(loops, conditions)
-    return found
+            conditions, loops = self._entered.get(loops, conditions), loops[:-1]
+        return Where(loops, conditions)
 
 
 def all_of(several: Iterable[Conditions | None]) -> Conditions | None:
@@ -93,16 +93,17 @@ def all_of(several: Iterable[Conditions | None]) -> Conditions | None:
 
 def _any_of(several: Sequence[Conditions | None]) -> Conditions | None:
     """When one of these is; None where that is not known."""
-    if any(one == frozenset() for one in several):
+    if frozenset() in several:
         return frozenset()
-    if len(several) != 2 or several[0] is None or several[1] is None:
+    if len(several) != 2:
         return several[0] if len(several) == 1 else None
     one, other = several
+    if one is None or other is None:
+        return None
     if one <= other or other <= one:
-        return min(one, other, key=len)
+        return one & other
     apart = one ^ other
-    truths = {truth for truth, _ in apart}
-    return one & other if len(apart) == 2 and len(truths) == 1 else None
+    return one & other if len(apart) == 2 and len({truth for truth, _ in apart}) == 1 else None
 
 
 def surely(order: Sequence[Made], roots: Iterable[str], optimised: bool) -> set[str]:
@@ -134,12 +135,18 @@ def _has_effect(one: Made) -> bool:
     return kind is None or kind.is_stateful or any(spec.dtype.endswith("_ref") for spec in one.outputs)
 
 
-def alike(order: Sequence[Made], wanted: Mapping[Tensor, str]) -> dict[Tensor, Tensor]:
-    """Of tensors that are wanted, those whose numbers are just those of another one, and which."""
+def alike(order: Sequence[Made], wanted: Mapping[Tensor, object]) -> dict[Tensor, Tensor]:
+    """Of tensors that are wanted, those whose numbers are just those of another one, and which.
+
+    Args:
+        wanted: What has to be the same of both.
+    """
     found: dict[Tensor, Tensor] = {}
     for one in order:
         tensor = Tensor(one.name, 0)
-        if one.kind in ALIKE and one.inputs and tensor in wanted and one.inputs[0] in wanted:
+        if one.kind not in ALIKE or not one.inputs or tensor not in wanted:
+            continue
+        if wanted.get(one.inputs[0]) == wanted[tensor]:
             found[tensor] = found.get(one.inputs[0], one.inputs[0])
     return found
 

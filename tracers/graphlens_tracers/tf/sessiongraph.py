@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 """Types that are variables: leaves, and no operations that run."""
 
 
+NOTHING = (float("inf"), float("-inf"))
+"""The range of no numbers."""
 NUMBER = -1
 """Of the body of a part: no watched function has one of that number."""
 
@@ -49,9 +51,9 @@ class Part:
 
     Attributes:
         function: It as a graph of ours; `body`: where in the numbers of a run its ranges are found.
-        outputs: The tensors that are fetched beside what is asked for: first those that are looked at.
-        wide: For each that is looked at, whether its range is kept in float64.
-        truths: What those behind them are: they say which branches ran.
+        outputs: The tensors that are looked at, and behind them those that say which branches ran.
+        places: For each that is looked at, where its range goes; `when`: when it is there to be looked at.
+        truths: What those behind them are.
         fed: The same of tensors that are fed: their names.
         unknown: Rows of operations of which it is never known whether they ran.
         conditional: Rows of those of which it is known, and when they did.
@@ -60,40 +62,50 @@ class Part:
     function: Function
     body: Body
     outputs: list[Any]
-    wide: list[bool]
+    places: list[At]
+    when: list[flow.Conditions]
     truths: list[Tensor]
     fed: dict[Tensor, str]
     unknown: frozenset[int]
     conditional: list[tuple[int, flow.Conditions]]
 
-    def ran(self, arrays: Sequence[Any] | None, feeds: dict[str, Any]) -> Ran:
-        """What ran, by the tensors that were fetched beside; None: none were."""
+    def chosen(self, feeds: Mapping[str, Any]) -> list[int]:
+        """Which of `outputs` are fetched, by what is fed."""
+        known = self._fed(feeds)
+        looked = [k for k, conditions in enumerate(self.when) if _holds(conditions, known)]
+        return looked + list(range(len(self.when), len(self.outputs)))
+
+    def ran(self, arrays: Mapping[int, Any] | None, feeds: Mapping[str, Any]) -> Ran:
+        """What ran, by the tensors that were fetched, by their places in `outputs`; None: none were."""
         if arrays is None:
             return Ran(self.body, left_out=self.unknown | {row for row, _ in self.conditional})
-        ends = [_ends(array) for array in arrays[: len(self.wide)]]
-        narrow = [end for end, wide in zip(ends, self.wide, strict=True) if not wide]
-        wide = [end for end, wide in zip(ends, self.wide, strict=True) if wide]
-        told = zip(self.truths, arrays[len(self.wide) :], strict=True)
-        truths = {truth: bool(array) for truth, array in told}
-        truths |= {truth: bool(feeds[name]) for truth, name in self.fed.items()}
-        left_out = {
-            row
-            for row, conditions in self.conditional
-            if any(truths[truth] != bool(which) for truth, which in conditions)
+        ends = {
+            wide: np.tile(np.array(NOTHING, np.float64), (sum(at.wide is wide for at in self.places), 1))
+            for wide in (False, True)
         }
-        return Ran(
-            self.body,
-            narrow=np.array(narrow, np.float32).reshape(-1),
-            wide=np.array(wide, np.float64).reshape(-1),
-            left_out=self.unknown | left_out,
-        )
+        for k, at in enumerate(self.places):
+            if k in arrays:
+                ends[at.wide][at.pair] = _ends(arrays[k])
+        known = self._fed(feeds)
+        known |= {truth: bool(arrays[k]) for k, truth in enumerate(self.truths, len(self.when))}
+        left_out = {row for row, conditions in self.conditional if not _holds(conditions, known)}
+        narrow = ends[False].astype(np.float32).reshape(-1)
+        return Ran(self.body, narrow=narrow, wide=ends[True].reshape(-1), left_out=self.unknown | left_out)
+
+    def _fed(self, feeds: Mapping[str, Any]) -> dict[Tensor, bool]:
+        values = {truth: np.asarray(feeds[name]) for truth, name in self.fed.items()}
+        return {truth: bool(value) for truth, value in values.items() if value.size == 1}
+
+
+def _holds(conditions: flow.Conditions, known: Mapping[Tensor, bool]) -> bool:
+    return all(truth in known and known[truth] == bool(which) for truth, which in conditions)
 
 
 def _ends(array: Any) -> tuple[float, float]:
     """Minimum and maximum; (inf, -inf) of nothing, NaN where there is one."""
     flat: npt.NDArray[Any] = np.asarray(array).reshape(-1)
     if not flat.size:
-        return float("inf"), float("-inf")
+        return NOTHING
     if flat.dtype.kind == "c":
         flat = np.ascontiguousarray(flat).view(flat.real.dtype)
     elif flat.dtype.kind == "V":  # of NumPy's own types none is bfloat16
@@ -154,19 +166,19 @@ class Looked:
     """What is looked at in a part of a graph, and what tells which branches ran."""
 
     def __init__(self, graph: Any, needed: Needed, asked: Asked, order: Sequence[Made], health: bool) -> None:
-        self._graph = graph
-        self.where = flow.places(order)
+        self._flow = flow.Flow(order)
+        self.where = self._flow.where
         roots = [graph.get_tensor_by_name(name).op.name for name in asked.fetches]
         self._surely = flow.surely(order, [*roots, *asked.targets], asked.optimised)
         self.fixed: dict[Tensor, tuple[float, float]] = {}
         self.ranges: dict[Tensor, At] = {}
-        self.wanted: list[Tensor] = []
+        self.wanted: dict[Tensor, flow.Conditions] = {}
         self.truths: list[Tensor] = []
         self.fed: dict[Tensor, str] = {}
         self.rewritten = self.in_branches = 0
         if health:
+            self._ask(needed)
             self._look(needed, order)
-            self._ask(needed, asked)
 
     def _look(self, needed: Needed, order: Sequence[Made]) -> None:
         operations = needed.operations
@@ -179,50 +191,54 @@ class Looked:
         references |= {Tensor(op.outputs[0].name, 0) for op in operations.values() if op.type in VARIABLES}
         writes = any(tensor.node in self.where for tensor in references)
         memory = flow.shared(order, references)
-        kinds: dict[Tensor, str] = {}
+        found: dict[Tensor, tuple[str, flow.Conditions]] = {}
         for one in order:
             for slot, spec in enumerate(one.outputs):
                 tensor = Tensor(one.name, slot)
+                when = self._when(tensor, self.fed)
                 if spec.dtype not in FLOATS or tensor in references:
                     continue
                 if one.kind == "Const":
                     self.fixed[tensor] = range_of(compat.array(one.definition.attr["value"].tensor))
                 elif writes and tensor in memory:
                     self.rewritten += 1
-                elif not self.where[one.name].always:
-                    self.in_branches += not self.where[one.name].loops
-                elif self._may_fetch(one.name):
-                    kinds[tensor] = FLOATS[spec.dtype]
-        same = flow.alike(order, kinds)
+                elif when is None:
+                    # What a Switch hands on has been seen where it comes from.
+                    self.in_branches += not self.where[one.name].loops and one.kind not in flow.SWITCHES
+                elif one.name in self._surely:
+                    found[tensor] = FLOATS[spec.dtype], when
+        same = flow.alike(order, found)
         counts = {"f4": 0, "f8": 0}
-        for tensor, kind in kinds.items():
+        for tensor, (kind, when) in found.items():
             if tensor not in same:
-                self.wanted.append(tensor)
+                self.wanted[tensor] = when
                 self.ranges[tensor] = At(kind == "f8", counts[kind])
                 counts[kind] += 1
         self.ranges |= {tensor: self.ranges[root] for tensor, root in same.items()}
 
-    def _ask(self, needed: Needed, asked: Asked) -> None:
+    def _ask(self, needed: Needed) -> None:
         """Find what is to be known for the branches to be known."""
         truths = {truth for where in self.where.values() for truth, _ in where.conditions or ()}
         for truth in sorted(truths):
             given = needed.given.get(truth.node)
             if given is not None and given.kind == "batch":
                 self.fed[truth] = given.name
-            elif truth.node in self.where and self.where[truth.node].always and self._may_fetch(truth.node):
+            elif truth.node in self._surely and self._when(truth, ()) is not None:
                 self.truths.append(truth)
-
-    def _may_fetch(self, name: str) -> bool:
-        """Whether fetching it can change nothing: it is computed anyway, and the script allows it."""
-        return name in self._surely and self._graph.is_fetchable(self._graph.get_operation_by_name(name))
 
     def conditions(self, name: str) -> flow.Conditions | None:
         """When an operation runs; None where it is not known, or not once in a run."""
-        where = self.where[name]
-        known = {*self.truths, *self.fed}
-        if where.loops or where.conditions is None or any(one not in known for one, _ in where.conditions):
-            return None
-        return where.conditions
+        return _told(self.where[name], {*self.truths, *self.fed})
+
+    def _when(self, tensor: Tensor, known: Container[Tensor]) -> flow.Conditions | None:
+        """The same of a tensor, where no more is known than this."""
+        return _told(self._flow.of(tensor), known)
+
+
+def _told(where: flow.Where, known: Container[Tensor]) -> flow.Conditions | None:
+    if where.loops or where.conditions is None or any(one not in known for one, _ in where.conditions):
+        return None
+    return where.conditions
 
 
 def part_of(
@@ -251,7 +267,8 @@ def part_of(
         function,
         Body(NUMBER, function.name, ranges=looked.ranges, fixed=looked.fixed),
         [compat.Output(graph.get_operation_by_name(name).outputs[slot]) for name, slot in outputs],
-        [looked.ranges[tensor].wide for tensor in looked.wanted],
+        [looked.ranges[tensor] for tensor in looked.wanted],
+        list(looked.wanted.values()),
         looked.truths,
         looked.fed,
         frozenset(row for row, conditions in enumerate(rows.values()) if conditions is None),

@@ -33,10 +33,16 @@ class _Graph:
 
 @dataclass
 class _Run:
-    """A run that has begun: its part, and whether more is fetched than the script asked for."""
+    """A run that has begun.
+
+    Attributes:
+        chosen: Which of its part's outputs are fetched beside what the script asked for.
+        fed: By name.
+    """
 
     part: Part
-    looks: bool
+    chosen: list[int]
+    fed: dict[str, Any]
 
 
 class Sessions:
@@ -78,13 +84,13 @@ class Sessions:
                 could_not("a run of a session", error)
                 return None
 
-        def end(run: _Run | None, more: Any, feeds: Any, began: int, error: BaseException | None) -> None:
+        def end(run: _Run | None, more: Any, began: int, error: BaseException | None) -> None:
             took = perf_counter_ns() - began
             if run is None or is_off():
                 return
             try:
                 with lock:
-                    self._end(run, more, feeds, began, took, error)
+                    self._end(run, more, began, took, error)
             except Exception as ours:
                 could_not("a run of a session", ours)
 
@@ -93,16 +99,16 @@ class Sessions:
             session: Any, handle: Any, targets: Any, fetches: Any, feeds: Any, options: Any, metadata: Any
         ) -> Any:
             run = begin(session, handle, targets, fetches, feeds, options)
-            more = run.part.outputs if run is not None and run.looks else []
+            more = [run.part.outputs[k] for k in run.chosen] if run is not None else []
             began = perf_counter_ns()
             try:
                 results = original(session, handle, targets, [*fetches, *more], feeds, options, metadata)
             except BaseException as error:
-                end(run, None, feeds, began, error)
+                end(run, [], began, error)
                 # Without our frame: the script's traceback is what it would be without us.
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
-            end(run, results[len(fetches) :] if more else None, feeds, began, None)
+            end(run, results[len(fetches) :], began, None)
             return results[: len(fetches)] if more else results
 
         base._do_run = around_run
@@ -144,13 +150,13 @@ class Sessions:
         if handle is not None:
             self._sink.gap("untraced", "partial runs of sessions")
             return None
-        fed = names(feed.deref() for feed in feeds)
-        asked = Asked(names(fetches), names(targets), fed, compat.session_optimises(session))
+        fed = {feed.deref().name: value for feed, value in feeds.items()}
+        asked = Asked(names(fetches), names(targets), frozenset(fed), compat.session_optimises(session))
         known = self._graphs.get(session.graph) or self._note(session.graph)
         part = known.parts.get(asked)
         if part is None:
             part = known.parts[asked] = self._part(session, known, asked)
-        return _Run(part, self._looks(session, part, options))
+        return _Run(part, part.chosen(fed) if self._looks(session, part, options) else [], fed)
 
     def _looks(self, session: Any, part: Part, options: Any) -> bool:
         if not part.outputs or not self._calls.is_wanted(self._options.steps):
@@ -160,11 +166,8 @@ class Sessions:
             return False
         return True
 
-    def _end(
-        self, run: _Run, more: Any, feeds: Any, began: int, took: int, error: BaseException | None
-    ) -> None:
-        fed = {feed.deref().name: value for feed, value in feeds.items()} if run.part.fed else {}
-        ran = run.part.ran(more, fed)
+    def _end(self, run: _Run, more: Any, began: int, took: int, error: BaseException | None) -> None:
+        ran = run.part.ran(dict(zip(run.chosen, more, strict=True)) if more else None, run.fed)
         if error is None:
             self._calls.called(ran)
         self._calls.over(ran, self._options.steps, began, took, None if error is None else words_of(error))
