@@ -18,6 +18,7 @@ from fetched import bounds
 import graphlens
 from graphlens.store import Process
 from graphlens_tracers.events import NodeSeen, Phase, Seq
+from graphlens_tracers.tf.calls import Calls
 from graphlens_tracers.tf.compat import tf
 from recorded import recorded, recording, tensorflow
 
@@ -547,3 +548,49 @@ def test_what_runs_past_us_is_said(tmp_path: Path) -> None:
 
     assert {"what Session.make_callable has made", "partial runs of sessions"} <= gaps(process)
     assert len(process.calls()) == 1
+
+
+@pytest.mark.parametrize("where", ["write", "called"])
+def test_a_failure_of_ours_leaves_the_script_alone(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is said once, and the script goes on with the same results, unrecorded."""
+    plain = Regression(True).trained()
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(Calls, where, fails)
+    traced: list[Any] = []
+
+    process = recorded(
+        lambda: traced.extend(Regression(True).trained()), tmp_path / "run.glens", of=tensorflow
+    )
+
+    assert [one.tobytes() for one in traced] == [one.tobytes() for one in plain]
+    assert [gap.kind for gap in process.gaps].count("failed") == 1
+    assert capfd.readouterr().err.count("the script goes on untraced") == 1
+
+
+def test_memory_of_a_variable_behind_other_operations(tmp_path: Path) -> None:
+    """What only hands it on changes when it is written: nothing is said of it, but of what is computed."""
+    graph = tf.Graph()
+    with graph.as_default():
+        w = v1.get_variable("w", [4], initializer=v1.ones_initializer(), use_resource=False)
+        part = tf.identity(tf.split(tf.reshape(w, [2, 2]), 2)[0], name="part")
+        double = tf.multiply(part, 2.0, name="double")
+        with tf.control_dependencies([double]):
+            write = v1.assign_add(w, tf.ones([4]))
+
+    def program() -> None:
+        with session(graph) as run_in:
+            run_in.run(w.initializer)
+            run_in.run(write)
+            run_in.run(double)
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    assert ranges(process, 1)["double", 0] == (2.0, 2.0)
+    assert ("part", 0) not in ranges(process, 1)
+    assert ranges(process, 2)["part", 0] == (2.0, 2.0)
+    assert ranges(process, 2)["double", 0] == (4.0, 4.0)

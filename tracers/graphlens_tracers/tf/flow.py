@@ -19,6 +19,12 @@ SWITCHES = ("Switch", "RefSwitch")
 NEXT = ("NextIteration", "RefNextIteration")
 _ENTERS = ("Enter", "RefEnter")
 _EXITS = ("Exit", "RefExit")
+_SHARING = frozenset((
+    *MERGES, *SWITCHES, *NEXT, *_ENTERS, *_EXITS, "IdentityN", "Bitcast", "Cast", "GuaranteeConst", "Print",
+    "Split", "SplitV", "Unpack", "Slice", "StridedSlice", "Tile", "Pad", "PadV2", "BroadcastTo", "AddN",
+    "Concat", "ConcatV2", "Pack", "Reverse", "Sum", "Mean", "Prod", "Min", "Max",
+))  # fmt: skip
+"""Types that may hand on memory that they read, as those of ALIKE do: where there is nothing to compute."""
 _SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")
 """Types that need no number of what they read: TensorFlow may know their results without it."""
 
@@ -152,13 +158,13 @@ def alike(order: Sequence[Made], wanted: Mapping[Tensor, object]) -> dict[Tensor
 
 
 def shared(order: Sequence[Made], references: set[Tensor]) -> set[Tensor]:
-    """The tensors that are the memory of a variable itself: they change when it is written.
+    """The tensors that may be the memory of a variable itself, and change when it is written.
 
     Args:
         references: Those of a type that ends with `_ref`.
     """
-    found: set[Tensor] = set()
+    found = set(references)
     for one in order:
-        if one.kind in ALIKE and one.inputs and one.inputs[0] in found | references:
-            found.add(Tensor(one.name, 0))
-    return found
+        if (one.kind in ALIKE or one.kind in _SHARING) and not found.isdisjoint(one.inputs):
+            found.update(Tensor(one.name, slot) for slot in range(len(one.outputs)))
+    return found - references

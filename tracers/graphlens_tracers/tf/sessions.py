@@ -96,20 +96,22 @@ class Sessions:
 
         @wraps(original)
         def around_run(
-            session: Any, handle: Any, targets: Any, fetches: Any, feeds: Any, options: Any, metadata: Any
-        ) -> Any:
-            run = begin(session, handle, targets, fetches, feeds, options)
+            self: Any, handle: Any, target_list: Any, fetch_list: Any, feed_dict: Any, options: Any,
+            run_metadata: Any,
+        ) -> Any:  # fmt: skip
+            run = begin(self, handle, target_list, fetch_list, feed_dict, options)
             more = [run.part.outputs[k] for k in run.chosen] if run is not None else []
+            wanted = [*fetch_list, *more]
             began = perf_counter_ns()
             try:
-                results = original(session, handle, targets, [*fetches, *more], feeds, options, metadata)
+                results = original(self, handle, target_list, wanted, feed_dict, options, run_metadata)
             except BaseException as error:
                 end(run, [], began, error)
                 # Without our frame: the script's traceback is what it would be without us.
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
-            end(run, results[len(fetches) :], began, None)
-            return results[: len(fetches)] if more else results
+            end(run, results[len(fetch_list) :], began, None)
+            return results[: len(fetch_list)] if more else results
 
         base._do_run = around_run
         return [partial(setattr, base, "_do_run", original), *self._hook_callables(base)]
