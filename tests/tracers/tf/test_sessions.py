@@ -440,7 +440,18 @@ def failures() -> dict[str, Callable[[Any], Any]]:
         run_in.close()
         run_in.run(one)
 
-    return {one.__name__: one for one in (uninitialised, unfed, checked, no_fetch, closed)}
+    def no_scope(run_in: Any) -> None:
+        with run_in.graph.as_default(), v1.variable_scope(None):
+            run_in.run(tf.constant(1.0))
+
+    def no_gradient(run_in: Any) -> None:
+        with run_in.graph.as_default():
+            w = v1.get_variable("w", [2], use_resource=True)
+            v1.train.GradientDescentOptimizer(0.1).apply_gradients([(None, w)])
+
+    return {
+        one.__name__: one for one in (uninitialised, unfed, checked, no_fetch, closed, no_scope, no_gradient)
+    }
 
 
 def failed(program: Callable[[Any], Any]) -> tuple[str, list[tuple[str, str]]]:
@@ -529,6 +540,17 @@ def test_runs_of_several_threads(tmp_path: Path) -> None:
 
     assert results == {k: [2.0 * (k + 1)] * 20 for k in range(4)}
     assert len(process.calls()) == 80
+
+
+def test_two_sessions_of_one_graph_are_said(tmp_path: Path) -> None:
+    """Their variables are not the same, and are taken to be."""
+    model = Regression(True)
+
+    process = recorded(lambda: (model.trained(1), model.trained(1)), tmp_path / "run.glens", of=tensorflow)
+
+    what = "whose a variable is, where several sessions run one graph"
+    assert [gap.count for gap in process.gaps if gap.what == what] == [1]
+    assert len(process.graphs()) == 4
 
 
 def test_what_runs_past_us_is_said(tmp_path: Path) -> None:

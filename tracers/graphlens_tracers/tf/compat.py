@@ -211,6 +211,11 @@ def rename(error: BaseException, names: dict[str, str]) -> None:
     error.args = tuple(map(said, error.args))
 
 
+def leave_out(error: BaseException) -> None:
+    """Take the frame that catches an error out of its traceback: it is ours, and raises the error again."""
+    error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+
+
 def hide_frames(files: list[str]) -> Callable[[], None]:
     """Leave frames of these files out of the stacks that TensorFlow keeps, and prints with errors.
 

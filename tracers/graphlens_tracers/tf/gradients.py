@@ -18,6 +18,7 @@ from graphlens_tracers.tf.compat import (
     gradients_util,
     graph_name,
     imperative_grad,
+    leave_out,
     ops,
     optimizer,
     pywrap_tfe,
@@ -97,8 +98,7 @@ def _around(building: Building, original: Any, told: Told) -> Any:
         try:
             return original(*args, **kwargs)
         except BaseException as error:
-            # Without our frame: the script's traceback is what it would be without us.
-            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            leave_out(error)
             raise
         finally:
             building.leave()

@@ -25,10 +25,16 @@ from graphlens_tracers.tf.sessiongraph import Asked, Looked, Part, names, part_o
 
 @dataclass
 class _Graph:
-    """What is known of a graph of the script's: its number, and its parts."""
+    """What is known of a graph of the script's.
+
+    Attributes:
+        sessions: Those that have run it and are alive; `count`: how many have.
+    """
 
     number: int
     parts: dict[Asked, Part] = field(default_factory=dict)
+    sessions: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
+    count: int = 0
 
 
 @dataclass
@@ -107,8 +113,7 @@ class Sessions:
                 results = original(self, handle, target_list, wanted, feed_dict, options, run_metadata)
             except BaseException as error:
                 end(run, [], began, error)
-                # Without our frame: the script's traceback is what it would be without us.
-                error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+                compat.leave_out(error)
                 raise
             end(run, results[len(fetch_list) :], began, None)
             return results[: len(fetch_list)] if more else results
@@ -136,8 +141,7 @@ class Sessions:
             try:
                 return original(*args, **kwargs)
             except BaseException as error:
-                # Without our frame: the script's traceback is what it would be without us.
-                error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+                compat.leave_out(error)
                 raise
 
         return around
@@ -155,6 +159,11 @@ class Sessions:
         fed = {feed.deref().name: value for feed, value in feeds.items()}
         asked = Asked(names(fetches), names(targets), frozenset(fed), compat.session_optimises(session))
         known = self._graphs.get(session.graph) or self._note(session.graph)
+        if session not in known.sessions:
+            known.sessions.add(session)
+            known.count += 1
+            if known.count > 1:
+                self._sink.gap("untraced", "whose a variable is, where several sessions run one graph")
         part = known.parts.get(asked)
         if part is None:
             part = known.parts[asked] = self._part(session, known, asked)

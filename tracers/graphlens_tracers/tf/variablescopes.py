@@ -19,7 +19,11 @@ def hook(building: Building) -> list[Callable[[], None]]:
 
     @wraps(enter)
     def around_enter(self: Any) -> Any:
-        entered = enter(self)
+        try:
+            entered = enter(self)
+        except BaseException as error:
+            compat.leave_out(error)
+            raise
         path = str(entered.name).replace("/", ".")
         number = numbers.setdefault(path, -1 - len(numbers))  # an `id`, which a layer has, is above zero
         now = building.state
@@ -31,7 +35,11 @@ def hook(building: Building) -> list[Callable[[], None]]:
     @wraps(leave)
     def around_leave(self: Any, *args: Any) -> Any:
         building.leave()
-        return leave(self, *args)
+        try:
+            return leave(self, *args)
+        except BaseException as error:
+            compat.leave_out(error)
+            raise
 
     scope.__enter__, scope.__exit__ = around_enter, around_leave
     return [partial(setattr, scope, "__enter__", enter), partial(setattr, scope, "__exit__", leave)]
