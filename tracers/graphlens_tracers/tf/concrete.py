@@ -153,6 +153,7 @@ class Functions:
         self._cells: dict[str, CellId] = {}
         self._families: dict[str, int] = {}
         self._unreadable: set[str] = set()
+        self._users_files: dict[str, bool] = {}
 
     # ── noted when it is registered ──────────────────────────────────────────────────────────
 
@@ -222,8 +223,14 @@ class Functions:
         return tuple(
             (frame.filename, frame.lineno, frame.name)
             for frame in reversed(list(stack or ()))
-            if self._stacks.is_users_file(frame.filename)
+            if self._is_users(frame.filename)
         )
+
+    def _is_users(self, file: str) -> bool:
+        known = self._users_files.get(file)
+        if known is None:
+            known = self._users_files[file] = self._stacks.is_users_file(file)
+        return known
 
     def declare_all(self) -> None:
         """Declare also what was made and has never run."""
