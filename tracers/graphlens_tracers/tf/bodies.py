@@ -76,6 +76,7 @@ class Ran:
         iteration: Of a loop; None outside of loops.
         narrow, wide: Its minima and maxima in turn; None when it told none.
         inside: What ran inside of it, in order.
+        left_out: Rows of its operations that did not run, or of which nobody knows it.
     """
 
     body: Body
@@ -83,3 +84,4 @@ class Ran:
     narrow: Vector | None = None
     wide: npt.NDArray[np.float64] | None = None
     inside: list[Ran] = field(default_factory=list)
+    left_out: frozenset[int] = frozenset()

@@ -89,15 +89,14 @@ class Building(threading.local):
         """An eager step begins."""
         self._trace = Trace()
 
-    def called(self, layer: int, name: str, kind: str) -> LayerCall:
-        """A layer is called, in the middle of what is under way."""
-        graph = compat.graph_now()
+    def called(self, layer: int, name: str, kind: str, around: LayerCall | None) -> LayerCall:
+        """A layer is called, by another one."""
+        graph = compat.graph_being_built()
         trace = self._trace
-        if compat.is_function_graph(graph):
+        if graph is not None:
             outermost = compat.outermost(graph)
             known = self.traces.get(outermost)
             trace = self.traces[outermost] = Trace() if known is None else known
-        around = self.state.layer
         counted = around, layer
         nth = trace.calls[counted] = trace.calls.get(counted, -1) + 1
         return LayerCall(around, layer, name, kind, nth)
@@ -121,7 +120,7 @@ class Building(threading.local):
     def _ask(self, ask: Callable[[Eager], Answer]) -> Answer | None:
         """What runs eagerly knows, on the threads where it is recorded."""
         eager = self.eager
-        if eager is None or not eager.on or compat.is_function_graph(compat.graph_now()):
+        if eager is None or not eager.on or not compat.context.executing_eagerly():
             return None
         try:
             return ask(eager)
@@ -140,8 +139,8 @@ class Building(threading.local):
             self._turn(self._before.pop())
 
     def _turn(self, state: State) -> None:
-        graph = compat.graph_now()
-        if compat.is_function_graph(graph):
+        graph = compat.graph_being_built()
+        if graph is not None:
             marks = self.marks.get(graph)
             if marks is None:
                 marks = self.marks[graph] = [(0, self.state)]
@@ -151,6 +150,10 @@ class Building(threading.local):
     def states(self, graph: Any) -> States:
         """What the operations of a graph belong to."""
         return States(self.marks.get(graph) or [(0, self.state)])
+
+    def states_at_rest(self, graph: Any) -> States:
+        """The same of a graph that nobody is building at this moment."""
+        return States(self.marks.get(graph) or [(0, NOTHING)])
 
 
 class States:

@@ -6,6 +6,7 @@ its nodes in their topological order, and before a node those of the calls that 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +16,6 @@ from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf.bodies import Body, Ran, Tensor
 from graphlens_tracers.tf.concrete import Function, Functions
-from graphlens_tracers.tf.watched import Watched
 from graphlens_tracers.wire import (
     AT_BLOCKS,
     AT_ROWS,
@@ -27,6 +27,7 @@ from graphlens_tracers.wire import (
 )
 
 Role = Literal["setup", "train", "eval", "other"]
+Steps = tuple[int, int | None]
 
 
 class Caller(NamedTuple):
@@ -112,16 +113,17 @@ class Calls:
         self._last_slots = 0  # of the row that was written last
         self.steps = 0
 
-    def forget(self, watched: Watched) -> None:
-        """It will not run any more."""
-        for body in watched.bodies:
+    def forget(self, bodies: Iterable[Body]) -> None:
+        """They will not run any more."""
+        for body in bodies:
             self._layouts.pop((body.function, body.number), None)
 
     def called(self, ran: Ran) -> None:
         """Add what surely ran where bodies report nothing: functions that are called outside of branches."""
         body = ran.body
         function = self._functions.declare(body.function)
-        live = set(function.live) if function is not None else ()
+        names = function.live if function is not None else ()
+        live = {name for row, name in enumerate(names) if row not in ran.left_out}
         for operation, attribute, name in function.inner if function is not None else ():
             if attribute == "f" and operation in live and name in self._functions.known:
                 ran.inside.append(Ran(Body(body.number, name, body, operation, attribute)))
@@ -131,6 +133,24 @@ class Calls:
         """An id for a call."""
         self._calls += 1
         return CallId(self._calls - 1)
+
+    def is_wanted(self, steps: Steps) -> bool:
+        """Whether what runs now is in one of these training steps: from the first up to the second."""
+        first, stop = steps
+        return first <= self.steps and (stop is None or self.steps < stop)
+
+    def over(self, ran: Ran, steps: Steps, began: int, took: int, error: str | None = None) -> None:
+        """Write an execution that nothing has called; only count it where its step is not wanted."""
+        caller = Caller(-1, -1, -1, "eval" if self.steps else "setup")
+        if not self.is_wanted(steps):
+            if skipped := self.skip(ran):
+                first, stop = steps
+                words = f"training steps outside of {first}:{'' if stop is None else stop}"
+                self._sink.gap("untraced", words, skipped)
+        elif error is not None:
+            self.raised(ran, error, caller)
+        else:
+            self.write(ran, began, took, caller)
 
     def write(self, ran: Ran, began: int, took: int, caller: Caller) -> None:
         """Write an execution: its rows, and those of what it called.
@@ -229,11 +249,11 @@ class Calls:
             else:
                 inside.setdefault(layout.rows[inner.body.node], []).append((inner, entered))
         done = 0
-        for row in sorted(inside):
+        for row in sorted({*inside, *ran.left_out}):
             # What a node entered is over before the node is.
             self._block(function, layout, slots, done, row, began)
-            done = row
-            for inner, entered in inside[row]:
+            done = row + (row in ran.left_out)
+            for inner, entered in inside.get(row, ()):
                 self._write(inner, entered, Caller(call, function.first + row, shown, role), began, step)
         self._block(function, layout, slots, done, len(function.live), began)
         iteration = -1 if ran.iteration is None else ran.iteration

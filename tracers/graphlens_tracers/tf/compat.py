@@ -10,6 +10,8 @@ from typing import Any
 
 import tensorflow
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
+from tensorflow.python.client import pywrap_tf_session as _pywrap_tf_session
+from tensorflow.python.client import session as _session
 from tensorflow.python.eager import backprop as _backprop
 from tensorflow.python.eager import context as _context
 from tensorflow.python.eager import execute as _execute
@@ -22,6 +24,8 @@ from tensorflow.python.framework import op_def_registry, tensor_util
 from tensorflow.python.framework import ops as _ops
 from tensorflow.python.ops import gradients_util as _gradients_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
+from tensorflow.python.ops import variable_scope as _variable_scope
+from tensorflow.python.training import optimizer as _optimizer
 from tensorflow.python.util import tf_stack as _tf_stack
 
 from graphlens_tracers.events import Spec
@@ -40,6 +44,10 @@ ops: Any = _ops
 gradients_util: Any = _gradients_util
 resource_variable_ops: Any = _resource_variable_ops
 tf_stack: Any = _tf_stack
+pywrap_tf_session: Any = _pywrap_tf_session
+session: Any = _session
+variable_scope: Any = _variable_scope
+optimizer: Any = _optimizer
 
 HALF, BFLOAT16, FLOAT, DOUBLE, COMPLEX64, COMPLEX128, INT32, INT64, BOOL, VARIANT, RESOURCE = (
     int(kind.as_datatype_enum)
@@ -63,6 +71,7 @@ def lacks() -> tuple[str, ...]:
         "function calls": hasattr(Context, "call_function") and hasattr(Context, "add_function_def"),
         "stacks without ours": hasattr(tf_stack, "SentinelFilter")
         and hasattr(tf_stack, "_source_filter_stacks"),
+        "sessions": hasattr(session.BaseSession, "_do_run"),
     }
     return tuple(name for name, there in wanted.items() if not there)
 
@@ -118,6 +127,11 @@ def array(tensor: Any) -> Any:
 def graph_now() -> Any:
     """The graph that is being built; an empty one when operations run at once."""
     return ops.get_default_graph()
+
+
+def graph_being_built() -> Any | None:
+    """The graph that operations are added to; None where they run at once."""
+    return None if context.executing_eagerly() else ops.get_default_graph()
 
 
 def is_function_graph(graph: Any) -> bool:
@@ -263,6 +277,11 @@ def rename(error: BaseException, names: dict[str, str]) -> None:
     error.args = tuple(map(said, error.args))
 
 
+def leave_out(error: BaseException) -> None:
+    """Take the frame that catches an error out of its traceback: it is ours, and raises the error again."""
+    error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+
+
 def hide_frames(files: list[str]) -> Callable[[], None]:
     """Leave frames of these files out of the stacks that TensorFlow keeps, and prints with errors.
 
@@ -290,3 +309,41 @@ def hide_frames(files: list[str]) -> Callable[[], None]:
 def optimises() -> bool:
     """Whether Grappler rewrites functions before they run."""
     return not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+
+
+# ── sessions ─────────────────────────────────────────────────────────────────────────────────
+
+
+def session_optimises(run_in: Any) -> bool:
+    """Whether Grappler rewrites what a session runs."""
+    return not run_in._config.graph_options.rewrite_options.disable_meta_optimizer
+
+
+def asks_for_more(run_in: Any, options: Any) -> bool:
+    """Whether a run tells the script what it ran, operation by operation: then nothing is added to it.
+
+    Args:
+        options: The buffer with its RunOptions; None for none.
+    """
+    if run_in._config.graph_options.build_cost_model:
+        return True
+    if options is None:
+        return False
+    told = tf.compat.v1.RunOptions.FromString(pywrap_tf_session.TF_GetBuffer(options))
+    watches = told.debug_options.debug_tensor_watch_opts
+    return bool(told.trace_level or told.output_partition_graphs or watches)
+
+
+def is_remote(run_in: Any) -> bool:
+    """Whether another process runs what a session runs."""
+    return bool(run_in._target)
+
+
+class Output:
+    """A tensor of a graph as `BaseSession._do_run` takes it, without holding the graph."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._output = tensor._as_tf_output()
+
+    def _as_tf_output(self) -> Any:
+        return self._output

@@ -44,7 +44,9 @@ FLOATS = {
 """How ranges of a type are stored: as what holds them exactly."""
 DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
 """How types begin that fetch the next batch."""
-WRITES = re.compile(r"^(Assign\w*VariableOp|Resource(Sparse)?Apply|ResourceScatter)")
+WRITES = re.compile(
+    r"^(Assign((Add|Sub)?|\w*VariableOp)$|(Resource)?(Sparse)?Apply[A-Z]|(Resource)?Scatter\w*(Add|Sub|Update|Mul|Div|Min|Max)$)"
+)
 """Types that change a variable."""
 Module = tuple[ScopeId | None, ModuleCallId | None]
 _NO_MODULE: Module = (None, None)
@@ -58,6 +60,7 @@ class Given(NamedTuple):
         name: Of its placeholder; `shown`: what a person calls it.
         captured: Whether it is none of the function's arguments.
         variable: The key of the variable that it is; None for anything else.
+        kind: Which kind of leaf it is, where that does not follow from the others.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Given(NamedTuple):
     spec: Spec
     captured: bool
     variable: str | None
+    kind: Literal["", "batch", "earlier"] = ""
 
 
 class Made(NamedTuple):
@@ -81,14 +85,19 @@ class Made(NamedTuple):
 
 @dataclass(eq=False)
 class Function:
-    """A function of the runtime's.
+    """A function of the runtime's, or what a session runs of a graph.
 
     Attributes:
-        name: As the runtime has it; `graph_key`: `id` of the graph it was made of.
+        name: As the runtime has it, or one that nothing else has.
+        graph_key: `id` of the graph that it was made of.
         names: Of its operations, in the order in which they were made.
         given: The tensors that it is given, in order.
         outputs: Operations whose results or side effects are wanted.
         lines: The user's frames of each operation, innermost first.
+        kind: Which of both it is.
+        family: What it is called; "": as follows from its name.
+        place: What the keys of its nodes begin with; "": its name.
+        looked: The tensors that are looked at; None: all that are made of numbers.
         live: Names of the operations that run, in order; their nodes are `first` and so on.
         ranged: For each of those, the outputs that are looked at: (slot, "f4" or "f8").
         nodes: By operation; `modules`: the same; `values`: by tensor.
@@ -102,6 +111,10 @@ class Function:
     given: list[Given]
     outputs: list[str]
     lines: dict[str, tuple[Line, ...]]
+    kind: Literal["function", "session"] = "function"
+    family: str = ""
+    place: str = ""
+    looked: frozenset[Tensor] | None = None
     live: list[str] = field(default_factory=list)
     ranged: list[tuple[tuple[int, Literal["f4", "f8"]], ...]] = field(default_factory=list)
     first: int = -1
@@ -113,6 +126,9 @@ class Function:
     layered: bool = False
 
     def __post_init__(self) -> None:
+        match = _NUMBERED.match(self.name)
+        self.family = self.family or (match[1] if match is not None and match[1] else self.name)
+        self.place = self.place or self.name
         self.names = [one.name for one in self.made]
         self.inner = [
             (one.name, attribute, function.name)
@@ -139,6 +155,7 @@ class Functions:
         self._cells: dict[str, CellId] = {}
         self._families: dict[str, int] = {}
         self._unreadable: set[str] = set()
+        self._users_files: dict[str, bool] = {}
 
     # ── noted when it is registered ──────────────────────────────────────────────────────────
 
@@ -158,7 +175,7 @@ class Functions:
             spec = (
                 compat.content(outer)
                 if outer is not None and tensor.dtype.name == "resource"
-                else _spec(tensor)
+                else spec_of(tensor)
             )
             shown, key = variables.get(id(outer), (tensor.op.name, None))
             given.append(Given(tensor.op.name, shown, spec, outer is not None, key))
@@ -166,7 +183,7 @@ class Functions:
         made = [
             Made(
                 op.name, op.type, op.node_def, tuple(Tensor(t.op.name, t.value_index) for t in op.inputs),
-                tuple(control.name for control in op.control_inputs), tuple(map(_spec, op.outputs)),
+                tuple(control.name for control in op.control_inputs), tuple(map(spec_of, op.outputs)),
                 states.of(at),
             )
             for at, op in enumerate(graph.get_operations())
@@ -205,6 +222,20 @@ class Functions:
         }
         return {name: traces.get(key, ()) for name, key in told.name_to_trace_id.items()}
 
+    def users(self, stack: Any) -> tuple[Line, ...]:
+        """The user's frames of a stack that an operation keeps, innermost first."""
+        return tuple(
+            (frame.filename, frame.lineno, frame.name)
+            for frame in reversed(list(stack or ()))
+            if self._is_users(frame.filename)
+        )
+
+    def _is_users(self, file: str) -> bool:
+        known = self._users_files.get(file)
+        if known is None:
+            known = self._users_files[file] = self._stacks.is_users_file(file)
+        return known
+
     def declare_all(self) -> None:
         """Declare also what was made and has never run."""
         entered = {inner for function in self.known.values() for _, _, inner in function.inner}
@@ -219,10 +250,9 @@ class Functions:
         if function is None or function.graph is not None:
             return function
         function.graph = self.new_graph()
-        match = _NUMBERED.match(name)
-        family = match[1] if match is not None and match[1] else name
+        family = function.family
         nth = self._families[family] = self._families.get(family, 0) + 1
-        kind: Literal["function", "branch", "body"] = "function"
+        kind: Literal["function", "session", "branch", "body"] = function.kind
         if attribute in ("cond", "body"):
             kind = "body"
         elif attribute and attribute != "f":
@@ -251,9 +281,12 @@ class Functions:
     def _leaves(self, function: Function, is_inside: bool) -> None:
         for one in function.given:
             value = function.values[Tensor(one.name, 0)] = self.new_value()
-            kind: Literal["argument", "batch", "parameter", "capture"] = "argument" if is_inside else "batch"
+            kind: Literal["argument", "batch", "parameter", "capture", "earlier"]
+            kind = "argument" if is_inside else "batch"
             cell = None
-            if one.variable is not None:
+            if one.kind:
+                kind = one.kind
+            elif one.variable is not None:
                 kind = "parameter"
                 cell = self.cell(one.variable)
             elif one.captured:
@@ -262,7 +295,7 @@ class Functions:
 
     def _declare_nodes(self, function: Function, entered: dict[str, GraphId]) -> list[NodeId]:
         live = _live(function)
-        sorted_ = _in_order(function.made)
+        sorted_ = in_order(function.made)
         order = [one for one in sorted_ if one.name in live]
         order += [one for one in sorted_ if one.name not in live]
         function.first = self._nodes
@@ -277,13 +310,20 @@ class Functions:
             ranged = tuple(
                 (slot, FLOATS[spec.dtype])
                 for slot, spec in enumerate(one.outputs)
-                if self._health and one.name in live and spec.dtype in FLOATS
+                if self._health
+                and one.name in live
+                and spec.dtype in FLOATS
+                and (function.looked is None or Tensor(one.name, slot) in function.looked)
             )
             if one.name in live:
                 function.ranged.append(ranged)  # type: ignore[arg-type]  # the values of FLOATS
             phase = Phase.DATA if one.kind.startswith(DATA) else one.state.phase
-            phase = Phase.OPTIMIZER if one.name in updates else phase
-            function.trains = function.trains or phase in (Phase.BACKWARD, Phase.OPTIMIZER)
+            phase = Phase.OPTIMIZER if one.name in updates and phase is Phase.FORWARD else phase
+            if function.kind == "function":
+                function.trains = function.trains or phase in (Phase.BACKWARD, Phase.OPTIMIZER)
+            elif phase is Phase.OPTIMIZER and WRITES.match(one.kind):
+                # An optimizer's slots are set up by writes, too.
+                function.trains = function.trains or one.name in updates or "Apply" in one.kind
             self._declare_node(
                 function, one, phase, dict(ranged), lines.get(one.name, ()), entered.get(one.name)
             )
@@ -299,14 +339,14 @@ class Functions:
         calls: GraphId | None,
     ) -> None:
         state = one.state
-        twin = self._twin(state)
-        module = self.module(state.layer) if state.twin is None else self._twins_module(state.twin)
+        twin = self._twin(function, state)
+        module = self.module(state.layer) if state.twin is None else self._twins_module(function, state.twin)
         function.modules[one.name] = module
         function.layered = function.layered or module is not _NO_MODULE
         node = function.nodes[one.name]
         self._sink.declare(
             NodeSeen(
-                node, f"{function.name}/{one.name}", one.kind, phase,
+                node, f"{function.place}/{one.name}", one.kind, phase,
                 form_of(one.definition, len(one.inputs)),
                 tuple(function.values[tensor] for tensor in one.inputs),
                 tuple(
@@ -319,17 +359,17 @@ class Functions:
             )
         )  # fmt: skip
 
-    def _twins_module(self, twin: tuple[int, str]) -> Module:
+    def _twins_module(self, function: Function, twin: tuple[int, str]) -> Module:
         graph, name = twin
-        function = self._of_graph.get(graph)
-        return function.modules.get(name, _NO_MODULE) if function is not None else _NO_MODULE
+        forward = function if graph == function.graph_key else self._of_graph.get(graph)
+        return forward.modules.get(name, _NO_MODULE) if forward is not None else _NO_MODULE
 
-    def _twin(self, state: State) -> NodeId | None:
+    def _twin(self, function: Function, state: State) -> NodeId | None:
         if state.twin is None:
             return None
         graph, name = state.twin
-        function = self._of_graph.get(graph)
-        return function.nodes.get(name) if function is not None else None
+        forward = function if graph == function.graph_key else self._of_graph.get(graph)
+        return forward.nodes.get(name) if forward is not None else None
 
     # ── ids, and what is declared once ───────────────────────────────────────────────────────
 
@@ -396,7 +436,7 @@ def _live(function: Function) -> set[str]:
     return found
 
 
-def _in_order(made: Sequence[Made]) -> list[Made]:
+def in_order(made: Sequence[Made]) -> list[Made]:
     """Each operation after those that it needs; as they were made, where that is so already."""
     found: dict[str, Made] = {}
     known = {one.name: one for one in made}
@@ -414,25 +454,26 @@ def _in_order(made: Sequence[Made]) -> list[Made]:
 
 
 def _updates(made: Sequence[Made]) -> set[str]:
-    """The operations that change variables by gradients, where no optimizer of a library does it."""
+    """The operations that change variables by gradients: what is between them, and the writes."""
     after: set[str] = set()
     for one in made:
-        follows = one.state.phase is Phase.FORWARD and any(tensor.node in after for tensor in one.inputs)
+        follows = any(tensor.node in after for tensor in one.inputs)
         if follows or one.state.phase is Phase.BACKWARD:
             after.add(one.name)
     found: set[str] = set()
     for one in reversed(made):
-        comes_after = one.state.phase is Phase.FORWARD and one.name in after
+        comes_after = one.state.phase is not Phase.BACKWARD and one.name in after
         if comes_after and (WRITES.match(one.kind) or one.name in found):
             found.add(one.name)
             found.update(tensor.node for tensor in one.inputs if tensor.node in after)
-    return {one.name for one in made if one.name in found and one.state.phase is Phase.FORWARD}
+    return {one.name for one in made if one.name in found and one.state.phase is not Phase.BACKWARD}
 
 
 # ── specs ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _spec(tensor: Any) -> Spec:
+def spec_of(tensor: Any) -> Spec:
+    """What a tensor of a graph is; a type that ends with `_ref` is the memory of a variable."""
     rank = tensor.shape.rank
     shape = None if rank is None else tuple(tensor.shape.as_list())
     return Spec(shape, tensor.dtype.name, tensor.device or "cpu")

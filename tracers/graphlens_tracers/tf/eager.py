@@ -102,6 +102,10 @@ class Eager:
         elif calls.is_layered(ran) and not compat.is_taped():
             self.anchor(False)
 
+    def interrupted(self) -> None:
+        """Others have written rows."""
+        self._looks.interrupted()
+
     def anchor(self, trains: bool) -> None:
         """A step has done its work here: it `trains`, or evaluates."""
         if self.on:

@@ -11,14 +11,16 @@ from functools import partial, wraps
 from typing import Any
 
 from graphlens_tracers.events import NodeId, Phase
-from graphlens_tracers.tf.building import Building
+from graphlens_tracers.tf.building import Building, State
 from graphlens_tracers.tf.compat import (
     backprop,
     execute,
     gradients_util,
     graph_name,
     imperative_grad,
+    leave_out,
     ops,
+    optimizer,
     pywrap_tfe,
 )
 
@@ -47,57 +49,65 @@ def hook(building: Building) -> list[Callable[[], None]]:
 
     differentiate = backprop._gradient_function
 
-    @wraps(differentiate)
-    def gradient_function(*args: Any) -> Any:
+    def taped(args: tuple[Any, ...]) -> tuple[State | None, tuple[Any, ...]]:
         scope = args[-1]
         if not scope or _BEHIND not in scope:
-            return _within(
-                building, None, differentiate, *args, node=building.differentiated(args[0], args[3], args[5])
-            )
+            node = building.differentiated(args[0], args[3], args[5])
+            return None if node is None else backward(node=node), args
         scope, graph, name = scope.split(_BEHIND)
-        return _within(building, (int(graph), name), differentiate, *args[:-1], scope)
+        return backward((int(graph), name)), (*args[:-1], scope)
 
-    maybe_compile = gradients_util._MaybeCompile
+    def backward(twin: tuple[int, str] | None = None, node: NodeId | None = None) -> State:
+        return building.state._replace(phase=Phase.BACKWARD, twin=twin, node=node)
 
-    @wraps(maybe_compile)
-    def around_gradient(scope: Any, op: Any, func: Any, grad_fn: Any) -> Any:
-        return _within(building, (id(op.graph), op.name), maybe_compile, scope, op, func, grad_fn)
+    def of_one(args: tuple[Any, ...]) -> tuple[State, tuple[Any, ...]]:
+        return backward((id(args[1].graph), args[1].name)), args  # a scope, the forward operation, and others
 
-    whole = imperative_grad.imperative_grad
-
-    @wraps(whole)
-    def around_gradients(*args: Any, **kwargs: Any) -> Any:
-        outermost = building.state.phase is not Phase.BACKWARD
-        if outermost:
+    def whole(args: tuple[Any, ...]) -> tuple[State, tuple[Any, ...]]:
+        if building.state.phase is not Phase.BACKWARD:
             building.begin_gradients()
-        result = _within(building, None, whole, *args, **kwargs)
-        if outermost:
-            building.anchor(True)
-        return result
+        return backward(), args
+
+    def applied(args: tuple[Any, ...]) -> tuple[State, tuple[Any, ...]]:
+        return building.state._replace(phase=Phase.OPTIMIZER, layer=None, twin=None, node=None), args
 
     replace(execute, "record_gradient", record_gradient)
-    replace(gradients_util, "_MaybeCompile", around_gradient)
-    replace(imperative_grad, "imperative_grad", around_gradients)
-    pywrap_tfe.TFE_Py_RegisterGradientFunction(gradient_function)
+    for holder, name, told, steps in (
+        (gradients_util, "_MaybeCompile", of_one, False),
+        (gradients_util, "_GradientsHelper", whole, False),
+        (imperative_grad, "imperative_grad", whole, True),
+        (optimizer.Optimizer, "apply_gradients", applied, True),
+    ):
+        replace(holder, name, _around(building, getattr(holder, name), told, steps))
+    pywrap_tfe.TFE_Py_RegisterGradientFunction(_around(building, differentiate, taped, False))
     undo.append(partial(pywrap_tfe.TFE_Py_RegisterGradientFunction, differentiate))
     return undo
 
 
-def _within(
-    building: Building,
-    twin: tuple[int, str] | None,
-    run: Any,
-    *args: Any,
-    node: NodeId | None = None,
-    **kwargs: Any,
-) -> Any:
-    """Run something of TensorFlow's whose operations are gradients."""
-    building.enter(building.state._replace(phase=Phase.BACKWARD, twin=twin, node=node))
-    try:
-        return run(*args, **kwargs)
-    except BaseException as error:
-        # Without our frame: the script's traceback is what it would be without us.
-        error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
-        raise
-    finally:
-        building.leave()
+Told = Callable[[tuple[Any, ...]], tuple[State | None, tuple[Any, ...]]]
+
+
+def _around(building: Building, original: Any, told: Told, steps: bool) -> Any:
+    """A function of TensorFlow's, around which the state is another one.
+
+    Args:
+        told: By its arguments, the state (None: as it is), and the arguments that it is to get.
+        steps: Whether a step that runs eagerly has done its work with it.
+    """
+
+    @wraps(original)
+    def around(*args: Any, **kwargs: Any) -> Any:
+        state, args = told(args)
+        building.enter(state or building.state)
+        try:
+            result = original(*args, **kwargs)
+        except BaseException as error:
+            leave_out(error)
+            raise
+        finally:
+            building.leave()
+        if steps and building.state.phase is not Phase.BACKWARD:
+            building.anchor(True)
+        return result
+
+    return around

@@ -64,4 +64,4 @@ def _call(building: Building, layer: Any) -> LayerCall:
     now = building.state.layer
     if now is not None and now.layer == id(layer):
         return now
-    return building.called(id(layer), str(layer.name), type(layer).__name__)
+    return building.called(id(layer), str(layer.name), type(layer).__name__, now)

@@ -88,7 +88,7 @@ class Looking:
                 if kind not in WIDE and kind not in NARROW:
                     continue
                 if root == tensor and node.op == "Const":
-                    self._body.fixed[tensor] = _range_of(compat.array(node.attr["value"].tensor))
+                    self._body.fixed[tensor] = range_of(compat.array(node.attr["value"].tensor))
                 elif root in self._body.fixed:
                     self._body.fixed[tensor] = self._body.fixed[root]
                 else:
@@ -280,7 +280,7 @@ def _unused(wanted: str, names: list[str]) -> str:
     return wanted
 
 
-def _range_of(numbers: Any) -> tuple[float, float]:
+def range_of(numbers: Any) -> tuple[float, float]:
     """Minimum and maximum; (inf, -inf) of nothing, NaN where there is one."""
     if numbers.dtype.kind == "c":
         numbers = np.stack([numbers.real, numbers.imag])

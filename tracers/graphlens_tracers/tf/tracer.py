@@ -14,11 +14,12 @@ from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.sites import Stacks
-from graphlens_tracers.tf import compat, execution, gradients, layers
+from graphlens_tracers.tf import compat, execution, gradients, layers, sessions, variablescopes
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Caller, Calls
 from graphlens_tracers.tf.concrete import Functions
 from graphlens_tracers.tf.eager import Eager
+from graphlens_tracers.tf.sessions import Sessions
 from graphlens_tracers.tf.stream import Frames, Stream
 from graphlens_tracers.tf.watched import Watched
 from graphlens_tracers.tf.ways import Ways
@@ -61,6 +62,7 @@ class TensorFlowTracer:
         self._watched: dict[str, Watched | None] = {}
         self._gone: list[str] = []
         self._failed = False
+        self._sessions = Sessions(sink, options, self._building, self._functions, self._calls)
         self._keras = False
         lacks = compat.lacks()
         sink.declare(TracerStarted("tensorflow", compat.tf.__version__, lacks))
@@ -73,7 +75,12 @@ class TensorFlowTracer:
         self._wrap_calls()
         self._undo += gradients.hook(self._building)
         self._undo += execution.hook(self._eager, sink, self._look_for_keras)
-        self._undo.append(compat.hide_frames([__file__, gradients.__file__, execution.__file__]))
+        self._undo += self._sessions.hook(
+            self._lock, lambda: self._failed, self._could_not, self._end_eager_call
+        )
+        self._undo += variablescopes.hook(self._building)
+        files = [__file__, gradients.__file__, execution.__file__, sessions.__file__]
+        self._undo.append(compat.hide_frames(files))
 
     def stop(self) -> None:
         """See `Tracer.stop`."""
@@ -238,6 +245,12 @@ class TensorFlowTracer:
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
 
+    def _end_eager_call(self) -> None:
+        """A session runs: what ran eagerly before it is a call of its own."""
+        if threading.get_ident() == self._thread:
+            self._eager.stream.end()
+            self._eager.interrupted()
+
     def _caller(self) -> Caller:
         """What a function is part of that no operation was seen to call."""
         return self._eager.stream.caller(-1)
@@ -255,7 +268,7 @@ class TensorFlowTracer:
             name = self._gone.pop()
             watched = self._watched.pop(name, None)
             if watched is not None:
-                self._calls.forget(watched)
+                self._calls.forget(watched.bodies)
                 watched.remove()
             self._functions.forget(name)
 
