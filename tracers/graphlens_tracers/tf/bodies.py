@@ -67,6 +67,11 @@ class Body:
     copy: str = ""
     inside: list[Body] = field(default_factory=list)
 
+    @property
+    def length(self) -> int:
+        """How many float32 its record has: its number, its ranges, and those in float64 as two halves."""
+        return 1 + 2 * self.narrow + 4 * self.wide
+
 
 @dataclass(eq=False)
 class Ran:
@@ -74,12 +79,13 @@ class Ran:
 
     Attributes:
         iteration: Of a loop; None outside of loops.
-        narrow, wide: Its minima and maxima in turn; None when it told none.
+        at: Where its record begins in what was told; -1 when it told nothing.
         inside: What ran inside of it, in order.
+        told: What the outermost body and all inside of it told this time.
     """
 
     body: Body
     iteration: int | None = None
-    narrow: Vector | None = None
-    wide: npt.NDArray[np.float64] | None = None
+    at: int = -1
     inside: list[Ran] = field(default_factory=list)
+    told: Vector | None = None

@@ -170,6 +170,8 @@ class TensorFlowTracer:
             self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             return None
         watched = Watched(name, self._options.level == "health")
+        if self._options.level == "structure":
+            self._calls.called(watched.untold)
         for inner in watched.unwatched:
             self._sink.gap("untraced", f"inside of {inner}")
         if self._options.level == "health" and compat.optimises():
@@ -183,10 +185,9 @@ class TensorFlowTracer:
         if self._failed:
             return
         try:
-            ran = watched.ran(None if vector is None else vector.numpy())
+            told = None if vector is None else vector.numpy()
             with self._lock:
-                if self._options.level == "structure":
-                    self._calls.called(ran)
+                ran = watched.ran(told)
                 first, stop = self._options.steps
                 if first <= self._calls.steps and (stop is None or self._calls.steps < stop):
                     self._calls.write(ran, began, took, None if error is None else words_of(error))
@@ -209,7 +210,6 @@ class TensorFlowTracer:
             name = self._gone.pop()
             watched = self._watched.pop(name, None)
             if watched is not None:
-                self._calls.forget(watched)
                 watched.remove()
             self._functions.forget(name)
 

@@ -12,10 +12,11 @@ those of its iterations in a list.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import INNER, LOOPS, Body, Ran, Vector
@@ -25,7 +26,22 @@ _COMPILED = ("_XlaMustCompile", "_XlaCompile")
 """Attributes that let XLA compile."""
 DEEPEST = 32
 """Functions inside of functions that are watched; those further in run as they are."""
+MOST_WAYS = 16
+"""Ways through a function that are kept; others are read anew."""
 _serial = itertools.count()
+
+
+class _Way(NamedTuple):
+    """One way through a function.
+
+    Attributes:
+        length: Of the vector; `places`: where records begin in it; `numbers`: what they begin with.
+    """
+
+    length: int
+    places: npt.NDArray[np.int64]
+    numbers: Vector
+    ran: Ran
 
 
 class Watched:
@@ -38,6 +54,7 @@ class Watched:
         unwatched: Functions that it enters, and which run as they are.
         compiled: Those of its functions that XLA would compile.
         originals: By the name of each copy, what it is a copy of.
+        untold: An execution of which nothing is known but that it was.
     """
 
     def __init__(self, function: str, look: bool = True) -> None:
@@ -52,14 +69,17 @@ class Watched:
         self.unwatched: list[str] = []
         self.compiled: list[str] = []
         self.originals: dict[str, str] = {}
+        self._ways: list[_Way] = []
         if not look:
             self.name = function
             self._body_of(function)
+            self.untold = Ran(self.bodies[0])
             return
         definition = compat.definition(function)
         if definition is None:
             raise LookupError(f"the runtime knows no function {function}")
         self.name = self._copy(definition, self._body_of(function), (function,))
+        self.untold = Ran(self.bodies[0])
 
     def remove(self) -> None:
         """Take the copies away."""
@@ -76,19 +96,30 @@ class Watched:
     # ── what it told ─────────────────────────────────────────────────────────────────────────
 
     def ran(self, vector: Vector | None) -> Ran:
-        """What ran in one execution, by the vector that it gave out; None: it told nothing."""
+        """What ran in one execution, by the vector that it gave out; None: it told nothing.
+
+        The same object, as long as executions go the same way.
+        """
         if vector is None:
-            return Ran(self.bodies[0])
-        found, stop = self._read(vector, 0, None)
-        assert stop == len(vector), f"{self.function}: {len(vector)} numbers told, {stop} understood"
-        return found
+            return self.untold
+        for way in reversed(self._ways):
+            if way.length == len(vector) and np.array_equal(vector[way.places], way.numbers):
+                break
+        else:
+            found, stop = self._read(vector, 0, None)
+            assert stop == len(vector), f"{self.function}: {len(vector)} numbers told, {stop} understood"
+            places = np.array(list(_places(found)))
+            way = _Way(stop, places, vector[places], found)
+            del self._ways[: len(self._ways) + 1 - MOST_WAYS]
+            self._ways.append(way)
+        way.ran.told = vector
+        return way.ran
 
     def _read(self, vector: Vector, at: int, iteration: int | None) -> tuple[Ran, int]:
-        """The body whose vector begins at a place, and where it ends."""
+        """The body whose record begins at a place, and where what is inside of it ends."""
         body = self.bodies[int(vector[at])]
-        wide = at + 1 + 2 * body.narrow
-        stop = wide + 4 * body.wide
-        ran = Ran(body, iteration, vector[at + 1 : wide], vector[wide:stop].view(np.float64))
+        stop = at + body.length
+        ran = Ran(body, iteration, at)
         for node, inner in itertools.groupby(body.inside, key=lambda one: one.node):
             entered = list(inner)
             if entered[0].attribute not in ("cond", "body"):
@@ -198,3 +229,11 @@ class Watched:
             given = [f"{node.name}:output:{k}" for k in range(outputs)]
             vectors.append(looking.condition(cond.copy, given, list(node.attr["T"].list.type)[:outputs]))
         return vectors
+
+
+def _places(ran: Ran) -> Iterator[int]:
+    """Where records begin."""
+    if ran.at >= 0:
+        yield ran.at
+    for inner in ran.inside:
+        yield from _places(inner)
