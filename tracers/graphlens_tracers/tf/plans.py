@@ -39,6 +39,7 @@ class Layout:
         rows: By operation, as the FunctionDef names it.
         blank: What is there in the beginning, in halves.
         to: Halves that are told; `of`: where, in the body's record.
+        elsewhere: Halves of what is told elsewhere: (the first, whether they are of float64, the tensor).
         too_large: Rows with more slots than a page has.
     """
 
@@ -46,6 +47,7 @@ class Layout:
         # Operations can have other names in the FunctionDef; their order is the same.
         theirs = dict(zip(function.names, body.names, strict=True)) if body.names else {}
         self.rows = {theirs.get(name, name): row for row, name in enumerate(function.live)}
+        self.elsewhere: list[tuple[int, bool, Tensor]] = []
         starts: list[int] = [0]
         to: list[int] = []
         of: list[int] = []
@@ -55,15 +57,15 @@ class Layout:
                 tensor, wide = Tensor(theirs.get(name, name), output), how == "f8"
                 found = body.ranges.get(tensor)
                 if found is not None and found.wide == wide:
-                    count = 4 if wide else 2
-                    first = count * found.pair + (1 + 2 * body.narrow if wide else 1)
-                    to += range(2 * len(blank), 2 * len(blank) + count)
-                    of += range(first, first + count)
-                ends = np.array(body.fixed.get(tensor, _BLANK), np.float64 if wide else np.float32)
-                blank += ends.view(np.uint64).tolist()
-            starts.append(len(blank))
+                    halves = body.halves(found)
+                    to += range(len(blank), len(blank) + len(halves))
+                    of += halves
+                elif tensor in body.alike or tensor in body.popped:
+                    self.elsewhere.append((len(blank), wide, tensor))
+                blank += _halves(body.fixed.get(tensor, _BLANK), wide).tolist()
+            starts.append(len(blank) // 2)
         self.starts, self.to, self.of = (np.array(each, np.int64) for each in (starts, to, of))
-        self.blank = np.array(blank, np.uint64).view(np.uint32)
+        self.blank = np.array(blank, np.uint32)
         self.too_large = np.flatnonzero(np.diff(self.starts) > MAX_SLOTS).tolist()
 
 
@@ -148,6 +150,7 @@ class Planner:
     def __init__(self, functions: Functions, layouts: MutableMapping[Body, Layout]) -> None:
         self._functions, self._layouts = functions, layouts
         self._steps = self._rows = self._slots = self._too_large = self._unreadable = 0
+        self._loops: dict[tuple[Ran, Body], list[Ran]] = {}
         self._calls: list[Call] = []
         self._blocks: list[tuple[int, int]] = []  # first row, its node
         self._starts: list[Indices] = []
@@ -234,5 +237,57 @@ class Planner:
             begin, end = np.searchsorted(layout.to, (2 * first, 2 * last))
             self._to.append(layout.to[begin:end] + 2 * (self._slots - first))
             self._of.append(layout.of[begin:end] + ran.at)
+            if layout.elsewhere:
+                self._blank[-1] = self._blank[-1].copy()
+                self._elsewhere(ran, layout, 2 * first, 2 * last)
         self._rows += stop - start
         self._slots += int(last - first)
+
+    def _elsewhere(self, ran: Ran, layout: Layout, start: int, stop: int) -> None:
+        """The halves from `start` up to `stop` of which others tell; they come last of all so far."""
+        blank = self._blank[-1]
+        to: list[int] = []
+        of: list[int] = []
+        for half, wide, tensor in layout.elsewhere:
+            if start <= half < stop:
+                teller, told = self._teller(ran, tensor)
+                at = teller.body.ranges.get(told)
+                if at is None:
+                    ends = _halves(teller.body.fixed[told], wide)
+                    blank[half - start : half - start + len(ends)] = ends
+                else:
+                    halves = teller.body.halves(at)
+                    to += range(2 * self._slots + half - start, 2 * self._slots + half - start + len(halves))
+                    of += range(teller.at + halves.start, teller.at + halves.stop)
+        self._to.append(np.array(to, np.int64))
+        self._of.append(np.array(of, np.int64))
+
+    def _teller(self, ran: Ran, tensor: Tensor) -> tuple[Ran, Tensor]:
+        """Which execution tells the range of a tensor, and of which tensor there."""
+        while True:
+            body, outer = ran.body, ran.outer
+            tensor = body.alike.get(tensor, tensor)
+            if tensor in body.ranges or tensor in body.fixed:
+                return ran, tensor
+            assert outer is not None, f"{tensor} of {body.function} is told by nobody"
+            if tensor in body.popped:
+                pushing, tensor = body.popped[tensor]
+                ran = self._iterations(outer, pushing)[-1 - (ran.iteration or 0)]
+                continue
+            at = body.arguments.index(tensor)
+            if ran.before is not None and body.gives[at] != tensor:
+                ran, tensor = ran.before, body.gives[at]
+            else:  # also where a loop hands it on as it is
+                ran, tensor = outer, body.gets[at]
+
+    def _iterations(self, ran: Ran, body: Body) -> list[Ran]:
+        """The executions of a loop's body inside of another one."""
+        found = self._loops.get((ran, body))
+        if found is None:
+            found = self._loops[ran, body] = [one for one in ran.inside if one.body is body]
+        return found
+
+
+def _halves(ends: tuple[float, float], wide: bool) -> npt.NDArray[np.uint32]:
+    """A range as slots have it, in halves of slots."""
+    return np.array(ends, np.float64 if wide else np.float32).view(np.uint32)
