@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import tensorflow
@@ -122,6 +123,7 @@ def count(graph: Any) -> int:
     return int(graph.version)
 
 
+@cache
 def type_name(kind: int) -> str:
     """The name of a type by its number in a proto."""
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from graphlens_tracers.tf import compat
 
+_json = json.JSONEncoder(separators=(",", ":")).encode
 MOST_CONSTANT = 4096
 """Bytes of a constant that are kept in the form of its node."""
 
@@ -37,7 +38,7 @@ def form_of(definition: Any, inputs: int) -> str:
     named = {
         name: _attribute(value) for name, value in sorted(definition.attr.items()) if not name.startswith("_")
     }
-    return json.dumps([positional, named], separators=(",", ":"))
+    return _json([positional, named])
 
 
 def _attribute(value: Any) -> Any:
