@@ -138,7 +138,11 @@ class LogSink:
             if isinstance(event, _FACTS)
             else Kind.DECLARATIONS
         )
-        text = text_of(event).encode("utf-8", "surrogatepass")
+        self.put(kind, text_of(event))
+
+    def put(self, kind: Kind, words: str) -> None:
+        """Record an event that is JSON already."""
+        text = words.encode("utf-8", "surrogatepass")
         with self._lock:
             if self.closed:
                 return

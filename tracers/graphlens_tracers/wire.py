@@ -227,17 +227,17 @@ def page_frames(page: bytes | memoryview) -> list[bytes]:
     presupposed += len(texts[Kind.DECLARATIONS])
     rows, slots = min(field[At.ROWS], MAX_ROWS), min(field[At.SLOTS], MAX_SLOTS)
     scalars = min(field[At.SCALARS], MAX_SCALARS)
-    blocks = [
-        PAGE_BLOCK.unpack_from(page, AT_BLOCKS + k * PAGE_BLOCK.size)
-        for k in range(min(field[At.BLOCKS], MAX_BLOCKS))
-    ]
-    blocks = [block for block in blocks if block[0] < rows]  # a block is opened before its first row
+    begun = bytes(page[AT_BLOCKS : AT_BLOCKS + min(field[At.BLOCKS], MAX_BLOCKS) * PAGE_BLOCK.size])
+    # A block is opened before its first row: the last one may have none.
+    blocks = [block for block in PAGE_BLOCK.iter_unpack(begun) if block[0] < rows]
     if rows:
         columns = memoryview(page)[AT_ROWS : AT_ROWS + rows * 8]
         put(
             Kind.ROWS,
             ROWS_HEADER.pack(rows, len(blocks), scalars, field[At.STRAND] & 0xFFFFFFFF)
-            + b"".join(BLOCK.pack(row, node, t0, seq) for row, node, t0, seq, _ in blocks)
+            + b"".join(
+                [begun[k : k + BLOCK.size] for k in range(0, len(blocks) * PAGE_BLOCK.size, PAGE_BLOCK.size)]
+            )
             + columns.cast("I")[::2].tobytes()
             + columns.cast("H")[2::4].tobytes()
             + bytes(page[AT_SCALARS : AT_SCALARS + scalars * SCALAR.size]),
@@ -248,8 +248,10 @@ def page_frames(page: bytes | memoryview) -> list[bytes]:
             Kind.RANGES,
             RANGES_HEADER.pack(len(blocks), slots)
             + b"".join(
-                RANGE_BLOCK.pack(seq, node, stop - row, slot)
-                for (row, node, _, seq, slot), stop in zip(blocks, stops, strict=True)
+                [
+                    RANGE_BLOCK.pack(seq, node, stop - row, slot)
+                    for (row, node, _, seq, slot), stop in zip(blocks, stops, strict=True)
+                ]
             )
             + bytes(page[AT_SLOTS : AT_SLOTS + slots * 8]),
         )

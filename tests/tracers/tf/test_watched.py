@@ -365,3 +365,84 @@ def test_a_failure_of_ours_leaves_the_script_alone(
     assert traced == plain
     assert [gap.kind for gap in process.gaps if "RuntimeError: ours" in gap.what] == ["failed"]
     assert capfd.readouterr().err.count("the script goes on untraced") == 1
+
+
+def recurrent(x: Any, weight: Any) -> Any:
+    """Loops whose iterations hand on, exchange and stack tensors, and which are differentiated."""
+
+    def cell(h: Any, row: Any) -> Any:
+        return tf.tanh(row + tf.linalg.matvec(weight, h))
+
+    with tf.GradientTape() as tape:
+        tape.watch([x, weight])
+        h, one, other = tf.identity(x[0]), tf.constant(1.0), tf.constant(2.0)
+        for k in tf.range(4):
+            h = tf.function(cell)(h, x[k])
+            for _ in tf.range(k):
+                h = h * 1.5 if h[0] > 0.0 else -h
+            one, other = tf.identity(other), tf.identity(one + other)
+        total = tf.reduce_sum(h) * one
+    return tape.gradient(total, [x, weight])
+
+
+@pytest.mark.parametrize("bad", [0.5, NAN, -INF])
+def test_what_is_told_elsewhere_is_what_looking_there_tells(
+    bad: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arguments of functions, what loops hand on, and what gradients take back: as if looked at."""
+    given = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32), np.eye(3, dtype=np.float32)
+    given[0][2, 1] = bad
+    found: list[list[tuple[int, float, float]]] = []
+    numbers: list[int] = []
+
+    def seen() -> None:
+        function = tf.function(recurrent)
+        process = recorded(
+            lambda: [function(*map(tf.constant, given)) for _ in range(2)],
+            tmp_path / f"{len(found)}.glens",
+            of=tensorflow,
+        )
+        assert [gap for gap in process.gaps if gap.kind == "failed"] == []
+        found.append([(slot, low, high) for _, slot, low, high in ranges(process)])
+
+    look_at = looking.Looking._add
+
+    def counted(*args: Any) -> Any:
+        numbers.append(1)
+        return look_at(*args)
+
+    monkeypatch.setattr(looking.Looking, "_add", counted)
+    seen()
+    fewer = len(numbers)
+    monkeypatch.setattr(looking.Looking, "_is_elsewhere", lambda *args: False)
+    seen()
+
+    assert 0 < fewer < len(numbers) - fewer
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_ranges_of_iterations_are_those_of_python(tmp_path: Path) -> None:
+    """What a loop hands on, and stacks for its gradient, iteration by iteration; also without any."""
+
+    @tf.function
+    def powers(x: Any, n: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = x
+            for _ in tf.range(n):
+                y = tf.identity(y) * x
+        return tape.gradient(y, x)
+
+    process = recorded(
+        lambda: [powers(tf.constant([2.0, -3.0]), tf.constant(n)) for n in (3, 0, 5, 3)],
+        tmp_path / "run.glens",
+        of=tensorflow,
+    )
+
+    lows = [low for key, _, low, _ in ranges(process) if key.endswith("/while/mul")]
+    handed = [low for key, _, low, _ in ranges(process) if key.endswith("/while/Identity")]
+    taken = [high for key, slot, _, high in ranges(process) if "TensorListPopBack" in key and slot == 1]
+    products = {n: [np.array([2.0, -3.0]) ** k for k in range(1, n + 2)] for n in (3, 5)}
+    assert lows == [float(y.min()) for n in (3, 5, 3) for y in products[n][1:]]
+    assert handed == [float(y.min()) for n in (3, 5, 3) for y in products[n][:-1]]
+    assert taken == [float(y.max()) for n in (3, 5, 3) for y in reversed(products[n][:-1])]

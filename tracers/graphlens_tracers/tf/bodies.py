@@ -47,6 +47,10 @@ class Body:
         ranges: Where the range of an output is found in its vector.
         narrow, wide: How many ranges there are, in float32 and in float64.
         fixed: Ranges of constants.
+        alike: Tensors with just the numbers of another one.
+        arguments: In order; `gets`: what they are in `parent`, where that is of use.
+        gives: What it gives out, in order. A loop's body hands it on to its next iteration.
+        popped: What its iterations take out of a list, and which body's iterations put in what before.
         names: Of all nodes of its FunctionDef: TensorFlow renames a node where an output has its name.
         told: Whether it has a vector: a loop's condition without floating tensors has none.
         copy: The name of its copy.
@@ -62,10 +66,26 @@ class Body:
     narrow: int = 0
     wide: int = 0
     fixed: dict[Tensor, tuple[float, float]] = field(default_factory=dict)
+    alike: dict[Tensor, Tensor] = field(default_factory=dict)
+    arguments: list[Tensor] = field(default_factory=list)
+    gets: list[Tensor] = field(default_factory=list)
+    gives: list[Tensor] = field(default_factory=list)
+    popped: dict[Tensor, tuple[Body, Tensor]] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     told: bool = True
     copy: str = ""
     inside: list[Body] = field(default_factory=list)
+
+    @property
+    def length(self) -> int:
+        """How many float32 its record has: its number, its ranges, and those in float64 as two halves."""
+        return 1 + 2 * self.narrow + 4 * self.wide
+
+    def halves(self, at: At) -> range:
+        """Where in its record a range is."""
+        if at.wide:
+            return range(1 + 2 * self.narrow + 4 * at.pair, 1 + 2 * self.narrow + 4 * (at.pair + 1))
+        return range(1 + 2 * at.pair, 1 + 2 * (at.pair + 1))
 
 
 @dataclass(eq=False)
@@ -74,14 +94,18 @@ class Ran:
 
     Attributes:
         iteration: Of a loop; None outside of loops.
-        narrow, wide: Its minima and maxima in turn; None when it told none.
+        at: Where its record begins in what was told; -1 when it told nothing.
         inside: What ran inside of it, in order.
+        outer: In which it ran; `before`: the iteration before it.
         left_out: Rows of its operations that did not run, or of which nobody knows it.
+        told: What the outermost body and all inside of it told this time.
     """
 
     body: Body
     iteration: int | None = None
-    narrow: Vector | None = None
-    wide: npt.NDArray[np.float64] | None = None
+    at: int = -1
+    outer: Ran | None = None
+    before: Ran | None = None
     inside: list[Ran] = field(default_factory=list)
     left_out: frozenset[int] = frozenset()
+    told: Vector | None = None

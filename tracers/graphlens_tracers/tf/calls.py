@@ -6,16 +6,18 @@ its nodes in their topological order, and before a node those of the calls that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import numpy.typing as npt
 
 from graphlens_tracers import page as at
-from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq
+from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq, text_of
 from graphlens_tracers.sink import LogSink
-from graphlens_tracers.tf.bodies import Body, Ran, Tensor
-from graphlens_tracers.tf.concrete import Function, Functions
+from graphlens_tracers.tf.bodies import Body, Ran
+from graphlens_tracers.tf.concrete import Functions
+from graphlens_tracers.tf.plans import MOST_CALLS, Layout, Plan, Planner
 from graphlens_tracers.wire import (
     AT_BLOCKS,
     AT_ROWS,
@@ -24,6 +26,7 @@ from graphlens_tracers.wire import (
     MAX_ROWS,
     MAX_SLOTS,
     PAGE_BLOCK,
+    Kind,
 )
 
 Role = Literal["setup", "train", "eval", "other"]
@@ -39,60 +42,7 @@ class Caller(NamedTuple):
     role: Role
 
 
-MOST_CALLS = 250
-"""Calls that are said at once: they must fit into the page's text."""
 _NO_TIMES = bytes(8 * MAX_ROWS)
-_BLANK = (float("inf"), float("-inf"))
-
-
-class Layout:
-    """Where in the page's slots the ranges of one body go.
-
-    Attributes:
-        starts: First slot of each row, and their number.
-        rows: By operation, as the FunctionDef names it.
-    """
-
-    def __init__(self, function: Function, body: Body) -> None:
-        # Operations can have other names in the FunctionDef; their order is the same.
-        theirs = dict(zip(function.names, body.names, strict=True)) if body.names else {}
-        self.rows = {theirs.get(name, name): row for row, name in enumerate(function.live)}
-        self.starts = [0]
-        narrow: list[tuple[int, int]] = []  # (slot in the page, pair in the vector)
-        wide: list[tuple[int, int]] = []
-        fixed: list[tuple[int, bool, tuple[float, float]]] = []
-        slot = 0
-        for name, ranged in zip(function.live, function.ranged, strict=True):
-            for output, how in ranged:
-                tensor, is_wide = Tensor(theirs.get(name, name), output), how == "f8"
-                found = body.ranges.get(tensor)
-                if found is not None and found.wide == is_wide:
-                    (wide if is_wide else narrow).append((slot, found.pair))
-                else:
-                    fixed.append((slot, is_wide, body.fixed.get(tensor, _BLANK)))
-                slot += 2 if is_wide else 1
-            self.starts.append(slot)
-        self._blank = np.zeros(slot, np.uint64)
-        for one, is_wide, (low, high) in fixed:
-            if is_wide:
-                self._blank[one : one + 2] = np.array([low, high], np.float64).view(np.uint64)
-            else:
-                self._blank[one : one + 1] = np.array([low, high], np.float32).view(np.uint64)
-        self._narrow = np.array(narrow, np.int64).reshape(-1, 2)
-        self._wide = np.array(wide, np.int64).reshape(-1, 2)
-
-    def slots(self, ran: Ran) -> bytes:
-        """The slots of all rows, as the page has them."""
-        slots = self._blank.copy()
-        if ran.narrow is not None and len(self._narrow):
-            slots[self._narrow[:, 0]] = np.ascontiguousarray(ran.narrow, np.float32).view(np.uint64)[
-                self._narrow[:, 1]
-            ]
-        if ran.wide is not None and len(self._wide):
-            ends = np.ascontiguousarray(ran.wide, np.float64).view(np.uint64).reshape(-1, 2)[self._wide[:, 1]]
-            slots[self._wide[:, 0]] = ends[:, 0]
-            slots[self._wide[:, 0] + 1] = ends[:, 1]
-        return slots.tobytes()
 
 
 class Calls:
@@ -105,18 +55,10 @@ class Calls:
     def __init__(self, sink: LogSink, functions: Functions) -> None:
         self._sink = sink
         self._functions = functions
-        self._layouts: dict[tuple[str, int], Layout] = {}
+        self._layouts: WeakKeyDictionary[Body, Layout] = WeakKeyDictionary()
+        self._plans: WeakKeyDictionary[Ran, Plan] = WeakKeyDictionary()
         self._calls = 0
-        self._ran: list[
-            tuple[int, int, int, int, int, int, int]
-        ] = []  # of the execution that is being written
-        self._last_slots = 0  # of the row that was written last
         self.steps = 0
-
-    def forget(self, bodies: Iterable[Body]) -> None:
-        """They will not run any more."""
-        for body in bodies:
-            self._layouts.pop((body.function, body.number), None)
 
     def called(self, ran: Ran) -> None:
         """Add what surely ran where bodies report nothing: functions that are called outside of branches."""
@@ -158,157 +100,96 @@ class Calls:
         Args:
             began: When, in ns of `perf_counter_ns`; `took`: for how many.
         """
-        function, sink = self._functions.declare(ran.body.function), self._sink
-        if function is None or function.graph is None:
+        plan, sink = self._plan(ran), self._sink
+        if plan is None:
             sink.gap("untraced", "calls of functions whose definition cannot be read")
             return
-        role, first = self._role(ran, caller), CallId(self._calls)
-        self._ran.clear()
-        self._write(ran, function, caller, began, -1)
-        if sink.rows:
-            self._ends(began + took)
-        for at_call in range(0, len(self._ran), MOST_CALLS):
-            calls = tuple(self._ran[at_call : at_call + MOST_CALLS])
-            sink.declare(CallsRan(CallId(first + at_call), role, calls))
+        role, first = self._role(plan, caller), CallId(self._calls)
+        if plan.unreadable:
+            sink.gap("untraced", "calls of functions whose definition cannot be read", plan.unreadable)
+        if plan.too_large:
+            sink.gap("dropped", "operations with more outputs than a page holds ranges", plan.too_large)
+        seq = sink.seq
+        self._rows(plan, plan.slots(ran.told), began, began + took)
+        for at_call, calls in enumerate(plan.calls(first, seq, self.steps, caller[:3])):
+            empty = text_of(CallsRan(CallId(first + at_call * MOST_CALLS), role, ()))
+            sink.put(Kind.CALLS, empty.replace("[]", f"[{calls}]"))
+        self._calls += len(plan.changing)
+        self.steps += plan.steps
 
     def raised(self, ran: Ran, error: str, caller: Caller) -> None:
         """Write an execution that an error has ended: nobody knows what of it has run."""
-        function, sink = self._functions.declare(ran.body.function), self._sink
-        if function is None or function.graph is None:
+        plan, sink = self._plan(ran), self._sink
+        if plan is None:
             return
-        call, step = self.new_call(), self._step(ran, -1, caller.step)
-        parent = None if caller.call < 0 else CallId(caller.call)
-        began = CallBegan(
-            call,
-            function.graph,
-            Seq(sink.seq),
-            None if step < 0 else step,
-            self._role(ran, caller),
-            parent=parent,
-        )
-        sink.declare(began)
+        call, step = self.new_call(), max(self.steps + plan.step, caller.step)
+        sink.declare(
+            CallBegan(
+                call, plan.graph, Seq(sink.seq), None if step < 0 else step, self._role(plan, caller),
+                parent=None if caller.call < 0 else CallId(caller.call),
+            )
+        )  # fmt: skip
         sink.declare(CallEnded(call, Seq(sink.seq - 1), error=error))
 
-    def _role(self, ran: Ran, caller: Caller) -> Role:
-        return "train" if self.trains(ran) else caller.role
-
-    def skip(self, ran: Ran) -> int:
-        """Count the training steps in an execution, and write nothing of it."""
-        function = self._functions.declare(ran.body.function)
-        count = 1 if function is not None and function.trains else sum(map(self.skip, ran.inside))
-        if function is not None and function.trains:
-            self.steps += 1
-        return count
+    def _role(self, plan: Plan, caller: Caller) -> Role:
+        return "train" if plan.trains else caller.role
 
     def trains(self, ran: Ran) -> bool:
         """Whether it is a part of training: it computes gradients, or changes what is trained."""
-        function = self._functions.declare(ran.body.function)
-        return (function is not None and function.trains) or any(map(self.trains, ran.inside))
+        plan = self._plan(ran)
+        return plan is not None and plan.trains
 
     def is_layered(self, ran: Ran) -> bool:
         """Whether layers ran in it."""
-        function = self._functions.declare(ran.body.function)
-        return (function is not None and function.layered) or any(map(self.is_layered, ran.inside))
+        plan = self._plan(ran)
+        return plan is not None and plan.layered
 
-    def _step(self, ran: Ran, step: int, around: int) -> int:
-        """Which training step an execution is in, or after; -1 before the first.
+    def skip(self, ran: Ran) -> int:
+        """Count the training steps in an execution, and write nothing of it."""
+        plan = self._plan(ran)
+        count = 0 if plan is None else plan.steps
+        self.steps += count
+        return count
 
-        Args:
-            step: The one that it is a part of, or -1; `around`: that of what called it.
-        """
-        if step < 0 and not self.trains(ran):
-            return max(around, self.steps - 1)
-        return self.steps if step < 0 else step
+    def _plan(self, ran: Ran) -> Plan | None:
+        """What such an execution writes; None where its definition cannot be read."""
+        plan = self._plans.get(ran)
+        function = None if plan is not None else self._functions.declare(ran.body.function)
+        if function is not None and function.graph is not None:
+            plan = self._plans[ran] = Planner(self._functions, self._layouts).plan(ran, function)
+        return plan
 
-    def _write(self, ran: Ran, function: Function, caller: Caller, began: int, step: int) -> None:
-        """Rows of one body.
-
-        Args:
-            caller: The call and the node that entered it, and its step; -1 for none.
-            step: The training step that it is a part of, or -1.
-        """
-        parent, node, around, role = caller
-        shown = self._step(ran, step, around)
-        if step < 0 and function.trains:
-            step = self.steps
-            self.steps += 1
-        call, place, first = self._calls, len(self._ran), self._sink.seq
-        self._calls += 1
-        assert function.graph is not None
-        self._ran.append((0, 0, 0, 0, 0, 0, 0))  # what is inside comes after it
-        key = ran.body.function, ran.body.number
-        layout = self._layouts.get(key)
-        if layout is None:
-            layout = self._layouts[key] = Layout(function, ran.body)
-        slots = layout.slots(ran)
-        inside: dict[int, list[tuple[Ran, Function]]] = {}
-        for inner in ran.inside:
-            entered = self._functions.declare(inner.body.function)
-            if entered is None:
-                self._sink.gap("untraced", "calls of functions whose definition cannot be read")
-            else:
-                inside.setdefault(layout.rows[inner.body.node], []).append((inner, entered))
-        done = 0
-        for row in sorted({*inside, *ran.left_out}):
-            # What a node entered is over before the node is.
-            self._block(function, layout, slots, done, row, began)
-            done = row + (row in ran.left_out)
-            for inner, entered in inside.get(row, ()):
-                self._write(inner, entered, Caller(call, function.first + row, shown, role), began, step)
-        self._block(function, layout, slots, done, len(function.live), began)
-        iteration = -1 if ran.iteration is None else ran.iteration
-        last = self._sink.seq - 1
-        self._ran[place] = (
-            function.graph, first, last, shown, parent, node, iteration
-        )  # fmt: skip
-
-    def _block(
-        self, function: Function, layout: Layout, slots: bytes, start: int, stop: int, began: int
-    ) -> None:
-        """Rows of the nodes from `start` up to `stop`."""
-        sink = self._sink
-        while start < stop:
-            if sink.rows >= MAX_ROWS or sink.blocks >= MAX_BLOCKS:
-                sink.flush()
-            first_slot = layout.starts[start]
-            end = min(stop, start + MAX_ROWS - sink.rows)
-            while end > start and layout.starts[end] - first_slot > MAX_SLOTS - sink.slots:
-                end = max(start, end - 1 - (layout.starts[end] - first_slot - MAX_SLOTS + sink.slots) // 4)
-            if end == start:
-                if not sink.rows:
-                    sink.gap("dropped", "operations with more outputs than a page holds ranges")
-                    return
+    def _rows(self, plan: Plan, slots: npt.NDArray[np.uint64], began: int, ended: int) -> None:
+        """Rows and ranges; the last row ends the call: it begins when everything is over."""
+        sink, row = self._sink, 0
+        while row < plan.rows:
+            stop = plan.until(row, MAX_ROWS - sink.rows, MAX_SLOTS - sink.slots, MAX_BLOCKS - sink.blocks)
+            if stop == row:
                 sink.flush()
                 continue
-            page, count = sink.page, end - start
-            PAGE_BLOCK.pack_into(
-                page.bytes, AT_BLOCKS + sink.blocks * PAGE_BLOCK.size,
-                sink.rows, function.first + start, began, sink.seq, sink.slots,
-            )  # fmt: skip
-            there = AT_ROWS + 8 * sink.rows
-            page.bytes[there : there + 8 * count] = _NO_TIMES[: 8 * count]
-            size = layout.starts[end] - first_slot
-            there = AT_SLOTS + 8 * sink.slots
-            page.bytes[there : there + 8 * size] = slots[8 * first_slot : 8 * (first_slot + size)]
-            sink.blocks += 1
-            page.u64[at.BLOCKS] = sink.blocks
-            sink.slots += size
-            page.u64[at.SLOTS] = sink.slots
-            sink.rows += count
-            page.u64[at.ROWS] = sink.rows
-            self._last_slots = layout.starts[end] - layout.starts[end - 1]
-            start = end
+            blocks = plan.blocks_of(row, stop)
+            blocks["t0"] = began
+            if stop == plan.rows:
+                blocks["t0"][-1] = ended
+            blocks["row"] += sink.rows - row
+            blocks["seq"] += sink.seq - row
+            first, last = plan.starts[[row, stop]].tolist()
+            blocks["slot"] += sink.slots - first
+            self._put(blocks, stop - row, slots[first:last])
+            row = stop
 
-    def _ends(self, ended: int) -> None:
-        """The row that was written last ends the call: it begins when everything is over."""
-        sink = self._sink
-        there = AT_BLOCKS + (sink.blocks - 1) * PAGE_BLOCK.size
-        first, node, _, _, slot = PAGE_BLOCK.unpack_from(sink.page.bytes, there)
-        row = sink.rows - 1
-        if row > first:
-            if sink.blocks >= MAX_BLOCKS:
-                return  # then it ends with the beginning of what comes next
-            there, slot = there + PAGE_BLOCK.size, sink.slots - self._last_slots
-            sink.blocks += 1
-        PAGE_BLOCK.pack_into(sink.page.bytes, there, row, node + row - first, ended, sink.seq - 1, slot)
-        sink.page.u64[at.BLOCKS] = sink.blocks
+    def _put(self, blocks: npt.NDArray[np.void], rows: int, slots: npt.NDArray[np.uint64]) -> None:
+        """All of it onto the page, where there is place for it."""
+        sink, page = self._sink, self._sink.page
+        for start, data in (
+            (AT_BLOCKS + sink.blocks * PAGE_BLOCK.size, blocks.tobytes()),
+            (AT_ROWS + 8 * sink.rows, _NO_TIMES[: 8 * rows]),
+            (AT_SLOTS + 8 * sink.slots, slots.tobytes()),
+        ):
+            page.bytes[start : start + len(data)] = data
+        sink.blocks += len(blocks)
+        page.u64[at.BLOCKS] = sink.blocks
+        sink.slots += len(slots)
+        page.u64[at.SLOTS] = sink.slots
+        sink.rows += rows
+        page.u64[at.ROWS] = sink.rows  # last: a reader never sees half a row

@@ -6,6 +6,7 @@ import functools
 import os
 import weakref
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import tensorflow
@@ -149,6 +150,7 @@ def count(graph: Any) -> int:
     return int(graph.version)
 
 
+@cache
 def type_name(kind: int) -> str:
     """The name of a type by its number in a proto."""
     try:

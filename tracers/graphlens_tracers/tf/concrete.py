@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -474,6 +475,12 @@ def _updates(made: Sequence[Made]) -> set[str]:
 
 def spec_of(tensor: Any) -> Spec:
     """What a tensor of a graph is; a type that ends with `_ref` is the memory of a variable."""
-    rank = tensor.shape.rank
-    shape = None if rank is None else tuple(tensor.shape.as_list())
-    return Spec(shape, tensor.dtype.name, tensor.device or "cpu")
+    shape = tensor.shape
+    sizes = None if shape.rank is None else tuple(shape.as_list())
+    return _spec_of(sizes, tensor.dtype, tensor.device or "cpu")
+
+
+@lru_cache(1024)
+def _spec_of(sizes: tuple[int | None, ...] | None, kind: Any, device: str) -> Spec:
+    """The same one for all that are alike: a graph has thousands of outputs, and few kinds of them."""
+    return Spec(sizes, kind.name, device)

@@ -9,6 +9,7 @@ from typing import Any
 
 from graphlens_tracers.tf import compat
 
+_json = json.JSONEncoder(separators=(",", ":")).encode
 MOST_CONSTANT = 4096
 """Bytes of a constant that are kept in the form of its node."""
 
@@ -24,7 +25,7 @@ def form_of(definition: Any, inputs: int) -> str:
         definition.op, inputs, lambda name: attr[name].i, lambda name: len(attr[name].list.type)
     )
     named = {name: _attribute(value) for name, value in sorted(attr.items()) if not name.startswith("_")}
-    return json.dumps([positional, named], separators=(",", ":"))
+    return _json([positional, named])
 
 
 def eager_form(op: str, attributes: Sequence[Any], inputs: int) -> str:
@@ -38,7 +39,7 @@ def eager_form(op: str, attributes: Sequence[Any], inputs: int) -> str:
     kind = compat.op_def(op)
     kinds = {attr.name: attr.type for attr in kind.attr} if kind is not None else {}
     named = {name: _python(kinds.get(name, ""), value) for name, value in sorted(given.items())}
-    return json.dumps([positional, named], separators=(",", ":"))
+    return _json([positional, named])
 
 
 def _python(kind: str, value: Any) -> Any:

@@ -23,6 +23,8 @@ ALIKE = frozenset((
 """Types whose first output has just the numbers of their first input: one look is enough for both."""
 
 
+_UNKNOWN = Tensor("", 0)
+"""An output of a node of which we know nothing."""
 OURS = "graphlens"
 """How the names of our nodes begin."""
 
@@ -30,9 +32,18 @@ OURS = "graphlens"
 class Looking:
     """Adds to one FunctionDef what looks at its tensors."""
 
-    def __init__(self, definition: Any, body: Body) -> None:
+    def __init__(
+        self, definition: Any, body: Body, outer: Looking | None = None, given: Sequence[str] = ()
+    ) -> None:
+        """Nothing is looked at yet.
+
+        Args:
+            outer: The function around it; None: what its arguments are there is of no use.
+            given: What those are there, in order.
+        """
         self._definition = definition
         self._body = body
+        self._outer, self._given = outer, given
         self._signature = definition.signature
         self._arguments = [(arg.name, arg.type) for arg in self._signature.input_arg]
         self._nodes = {node.name: node for node in definition.node_def}
@@ -42,6 +53,11 @@ class Looking:
         self._ends: dict[bool, list[str]] = {False: [], True: []}
         self._constants: dict[str, str] = {}
         self._count = 0
+        self._names = {name: Tensor(name, -1) for name, _ in self._arguments}
+        self._said = {tensor: name for name, tensor in self._names.items()}
+        self._roots: dict[Tensor, Tensor] = {}
+        self._has_told = False
+        self._loops: dict[str, Looking] = {}
 
     def _live(self) -> Iterator[Any]:
         """The nodes that run, in the definition's order: the runtime leaves out what no output needs."""
@@ -72,35 +88,112 @@ class Looking:
 
     def look(self) -> None:
         """Look at every floating output of every node that runs, at each set of numbers once."""
-        names: dict[str, Tensor] = {name: Tensor(name, -1) for name, _ in self._arguments}
-        said = {tensor: name for name, tensor in names.items()}
-        roots: dict[Tensor, Tensor] = {}
-        looked: dict[Tensor, At] = {}
+        body = self._body
+        found: list[tuple[Tensor, int, str]] = []
         for node in self.live:
             for slot, (name, kind) in enumerate(_outputs(node)):
-                tensor = names[name] = Tensor(node.name, slot)
-                said[tensor] = name
-                root = tensor
-                if slot == 0 and node.op in ALIKE and node.input[0] in names:
-                    read = names[node.input[0]]
-                    root = roots.get(read, read)
-                roots[tensor] = root
-                if kind not in WIDE and kind not in NARROW:
-                    continue
-                if root == tensor and node.op == "Const":
-                    self._body.fixed[tensor] = range_of(compat.array(node.attr["value"].tensor))
-                elif root in self._body.fixed:
-                    self._body.fixed[tensor] = self._body.fixed[root]
-                else:
-                    if root not in looked:
-                        looked[root] = self._add(said[root], kind, node.device)
-                    self._body.ranges[tensor] = looked[root]
+                tensor = self._names[name] = Tensor(node.name, slot)
+                self._said[tensor] = name
+                if slot == 0 and node.op in ALIKE and node.input[0] in self._names:
+                    self._roots[tensor] = self._root(node.input[0])
+                if kind in WIDE or kind in NARROW:
+                    found.append((tensor, kind, node.device))
+                    if node.op == "Const":
+                        body.fixed[tensor] = range_of(compat.array(node.attr["value"].tensor))
+        self._locate()
+        for tensor, kind, device in found:
+            root = self._roots.get(tensor, tensor)
+            if root in body.fixed:
+                body.fixed[tensor] = body.fixed[root]
+            elif root in body.ranges or not self._is_elsewhere(root):
+                body.ranges[tensor] = self._look_at(root, kind, device)
+            elif root != tensor:
+                body.alike[tensor] = root
+
+    def _look_at(self, root: Tensor, kind: int, device: str = "") -> At:
+        ranges = self._body.ranges
+        if root not in ranges:
+            ranges[root] = self._add(self._said[root], kind, device)
+        return ranges[root]
+
+    # ── what is known elsewhere ──────────────────────────────────────────────────────────────
+
+    def _root(self, name: str) -> Tensor:
+        """The first tensor that has just the numbers of this one."""
+        tensor = self._names.get(name, _UNKNOWN)
+        return self._roots.get(tensor, tensor)
+
+    def _locate(self) -> None:
+        """Say what its arguments are around it, and what it gives out."""
+        body, outer = self._body, self._outer
+        body.arguments = [Tensor(name, -1) for name, _ in self._arguments]
+        results = self._definition.ret
+        body.gives = [self._root(results[arg.name]) for arg in self._signature.output_arg]
+        if outer is not None:
+            body.gets = [outer._root(name) for name in self._given]
+            if body.attribute == "body":
+                outer._loops[body.node] = self
+
+    def _is_elsewhere(self, root: Tensor) -> bool:
+        """Whether the range of a tensor is told by the function around, or by another iteration."""
+        if root.slot < 0:
+            return self._is_given(root)
+        return root in self._body.popped or self._is_popped(root)
+
+    def _is_given(self, argument: Tensor) -> bool:
+        """Whether an argument's range is told: around, and in a loop also by the iteration before."""
+        if self._outer is None:
+            return False
+        at = self._body.arguments.index(argument)
+        back = self._body.gives[at] if self._body.attribute == "body" else argument
+        return (back.slot >= 0 or back == argument) and self._outer._tells(self._given[at])
+
+    def _tells(self, name: str) -> bool:
+        """Whether the range of a tensor is told, from now on if need be."""
+        body, root = self._body, self._root(name)
+        if root in body.ranges or root in body.fixed or root in body.popped:
+            return True
+        if root.slot < 0 and self._is_given(root):
+            return True
+        if root.slot < 0 and not self._has_told:
+            self._look_at(root, dict(self._arguments)[root.node])
+            return True
+        return False
+
+    def _is_popped(self, root: Tensor) -> bool:
+        """Whether a tensor was put into a list by an earlier loop, of which each iteration here takes one."""
+        node, body = self._nodes.get(root.node), self._body
+        if node is None or node.op != "TensorListPopBack" or root.slot != 1 or self._outer is None:
+            return False
+        taken = self._root(node.input[0])
+        if taken not in body.arguments or body.attribute != "body":
+            return False
+        at = body.arguments.index(taken)
+        end = self._outer._root(self._given[at])
+        loop = self._outer._loops.get(end.node)
+        pushed = loop._pushed(end.slot) if loop is not None else None
+        if pushed is None or body.gives[at] != Tensor(root.node, 0):
+            return False
+        body.popped[root] = pushed
+        return True
+
+    def _pushed(self, at: int) -> tuple[Body, Tensor] | None:
+        """What each iteration of this loop puts into a list, empty at first, that it hands on."""
+        body, outer = self._body, self._outer
+        push = self._nodes.get(body.gives[at].node)
+        if outer is None or push is None or push.op != "TensorListPushBack":
+            return None
+        begin = outer._nodes.get(outer._root(self._given[at]).node)
+        is_list = self._root(push.input[0]) == body.arguments[at]
+        if not is_list or begin is None or begin.op != "EmptyTensorList" or not self._tells(push.input[1]):
+            return None
+        return body, self._root(push.input[1])
 
     # ── what it tells ────────────────────────────────────────────────────────────────────────
 
     def vector(self, inner: list[str], before: Sequence[str] = ()) -> str:
         """The body's vector, `before` it others, and those inside of it."""
-        body = self._body
+        body, self._has_told = self._body, True
         number = self._constant("number", float(body.number))
         narrow, wide = self._ends[False], self._ends[True]
         body.narrow, body.wide = len(narrow) // 2, len(wide) // 2
@@ -143,7 +236,7 @@ class Looking:
     def collect(self, node: Any) -> str:
         """A loop carries a list, empty at first; gives all that is in it in the end as one vector."""
         empty = self._node(
-            "EmptyTensorList", [self._constant("any", [-1]), self._constant("unbounded", -1)],
+            "EmptyTensorList", [self._constant("last", [-1]), self._constant("unbounded", -1)],
             element_dtype=compat.FLOAT, shape_type=compat.INT32,
         )  # fmt: skip
         types = node.attr["T"].list.type
@@ -156,7 +249,7 @@ class Looking:
         no_lengths = self._constant("no lengths", [], compat.INT64)
         joined = self._node(
             "TensorListConcatV2",
-            [f"{node.name}:output:{len(types) - 1}", self._constant("any", [-1]), no_lengths],
+            [f"{node.name}:output:{len(types) - 1}", self._constant("last", [-1]), no_lengths],
             element_dtype=compat.FLOAT, shape_type=compat.INT32,
         )  # fmt: skip
         return f"{joined}:tensor:0"
@@ -191,7 +284,7 @@ class Looking:
         at = At(wide, len(ends) // 2)
         for op in ("Min", "Max"):
             end = self._node(
-                op, [flat, self._constant("first", [0])], device, T=kind, Tidx=compat.INT32, keep_dims=False
+                op, [flat, self._constant("last", [-1])], device, T=kind, Tidx=compat.INT32, keep_dims=False
             )
             end = f"{end}:output:0"
             if kind not in (compat.FLOAT, compat.DOUBLE):
@@ -201,7 +294,7 @@ class Looking:
 
     def _flat(self, tensor: str, kind: int, device: str = "") -> str:
         flat = self._node(
-            "Reshape", [tensor, self._constant("any", [-1])], device, T=kind, Tshape=compat.INT32
+            "Reshape", [tensor, self._constant("last", [-1])], device, T=kind, Tshape=compat.INT32
         )
         return f"{flat}:output:0"
 

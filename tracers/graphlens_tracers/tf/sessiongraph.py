@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from graphlens_tracers.events import Spec
 from graphlens_tracers.tf import compat, flow
-from graphlens_tracers.tf.bodies import At, Body, Ran, Tensor
+from graphlens_tracers.tf.bodies import At, Body, Ran, Tensor, Vector
 from graphlens_tracers.tf.building import States
 from graphlens_tracers.tf.concrete import FLOATS, Function, Functions, Given, Made, in_order, spec_of
 from graphlens_tracers.tf.looking import range_of
@@ -68,6 +68,11 @@ class Part:
     fed: dict[Tensor, str]
     unknown: frozenset[int]
     conditional: list[tuple[int, flow.Conditions]]
+    _known: dict[tuple[frozenset[int], bool], Ran] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.body.wide = sum(at.wide for at in self.places)
+        self.body.narrow = len(self.places) - self.body.wide
 
     def chosen(self, feeds: Mapping[str, Any]) -> list[int]:
         """Which of `outputs` are fetched, by what is fed."""
@@ -78,7 +83,7 @@ class Part:
     def ran(self, arrays: Mapping[int, Any] | None, feeds: Mapping[str, Any]) -> Ran:
         """What ran, by the tensors that were fetched, by their places in `outputs`; None: none were."""
         if arrays is None:
-            return Ran(self.body, left_out=self.unknown | {row for row, _ in self.conditional})
+            return self._ran_so(self.unknown | {row for row, _ in self.conditional}, None)
         ends = {
             wide: np.tile(np.array(NOTHING, np.float64), (sum(at.wide is wide for at in self.places), 1))
             for wide in (False, True)
@@ -89,8 +94,18 @@ class Part:
         known = self._fed(feeds)
         known |= {truth: bool(arrays[k]) for k, truth in enumerate(self.truths, len(self.when))}
         left_out = {row for row, conditions in self.conditional if not _holds(conditions, known)}
-        narrow = ends[False].astype(np.float32).reshape(-1)
-        return Ran(self.body, narrow=narrow, wide=ends[True].reshape(-1), left_out=self.unknown | left_out)
+        narrow, wide = ends[False].astype(np.float32).reshape(-1), ends[True].reshape(-1)
+        told = np.concatenate([np.array([NUMBER], np.float32), narrow, wide.view(np.float32)])
+        return self._ran_so(self.unknown | left_out, told)
+
+    def _ran_so(self, left_out: frozenset[int], told: Vector | None) -> Ran:
+        """The same one each time that the same has run."""
+        key = left_out, told is None
+        ran = self._known.get(key)
+        if ran is None:
+            ran = self._known[key] = Ran(self.body, at=-1 if told is None else 0, left_out=left_out)
+        ran.told = told
+        return ran
 
     def _fed(self, feeds: Mapping[str, Any]) -> dict[Tensor, bool]:
         values = {truth: np.asarray(feeds[name]) for truth, name in self.fed.items()}

@@ -184,7 +184,7 @@ class Sessions:
 
     def _end(self, run: _Run, more: Any, began: int, took: int, error: BaseException | None) -> None:
         ran = run.part.ran(dict(zip(run.chosen, more, strict=True)) if more else None, run.fed)
-        if error is None:
+        if error is None and not ran.inside:
             self._calls.called(ran)
         self._calls.over(ran, self._options.steps, began, took, None if error is None else words_of(error))
 
@@ -200,7 +200,6 @@ class Sessions:
     def _drop(self, known: _Graph) -> None:
         """A graph is gone: none of its parts will run any more."""
         for part in known.parts.values():
-            self._calls.forget([part.body])
             self._functions.forget(part.function.name)
 
     def _part(self, session: Any, known: _Graph, asked: Asked) -> Part:

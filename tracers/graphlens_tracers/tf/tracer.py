@@ -200,6 +200,8 @@ class TensorFlowTracer:
             self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             return None
         watched = Watched(name, self._options.level == "health")
+        if self._options.level == "structure":
+            self._calls.called(watched.untold)
         for inner in watched.unwatched:
             self._sink.gap("untraced", f"inside of {inner}")
         if self._options.level == "health" and compat.optimises():
@@ -222,10 +224,9 @@ class TensorFlowTracer:
         if self._failed:
             return
         try:
-            ran = watched.ran(None if vector is None else vector.numpy())
+            told = None if vector is None else vector.numpy()
             with self._lock:
-                if self._options.level == "structure":
-                    self._calls.called(ran)
+                ran = watched.ran(told)
                 if threading.get_ident() == self._thread:
                     self._eager.called(self._calls, ran, inputs, outputs, began, took, frame)
                 elif not self._eager.stream.idle:
@@ -268,7 +269,6 @@ class TensorFlowTracer:
             name = self._gone.pop()
             watched = self._watched.pop(name, None)
             if watched is not None:
-                self._calls.forget(watched.bodies)
                 watched.remove()
             self._functions.forget(name)
 

@@ -12,20 +12,36 @@ those of its iterations in a list.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.bodies import INNER, LOOPS, Body, Ran, Vector
+from graphlens_tracers.tf.bodies import CALLS, INNER, LOOPS, Body, Ran, Vector
 from graphlens_tracers.tf.looking import OURS, Looking
 
 _COMPILED = ("_XlaMustCompile", "_XlaCompile")
 """Attributes that let XLA compile."""
 DEEPEST = 32
 """Functions inside of functions that are watched; those further in run as they are."""
+MOST_WAYS = 16
+"""Ways through a function that are kept; others are read anew."""
 _serial = itertools.count()
+
+
+class _Way(NamedTuple):
+    """One way through a function.
+
+    Attributes:
+        length: Of the vector; `places`: where records begin in it; `numbers`: what they begin with.
+    """
+
+    length: int
+    places: npt.NDArray[np.int64]
+    numbers: Vector
+    ran: Ran
 
 
 class Watched:
@@ -38,6 +54,7 @@ class Watched:
         unwatched: Functions that it enters, and which run as they are.
         compiled: Those of its functions that XLA would compile.
         originals: By the name of each copy, what it is a copy of.
+        untold: An execution of which nothing is known but that it was.
     """
 
     def __init__(self, function: str, look: bool = True) -> None:
@@ -52,14 +69,17 @@ class Watched:
         self.unwatched: list[str] = []
         self.compiled: list[str] = []
         self.originals: dict[str, str] = {}
+        self._ways: list[_Way] = []
         if not look:
             self.name = function
             self._body_of(function)
+            self.untold = Ran(self.bodies[0])
             return
         definition = compat.definition(function)
         if definition is None:
             raise LookupError(f"the runtime knows no function {function}")
         self.name = self._copy(definition, self._body_of(function), (function,))
+        self.untold = Ran(self.bodies[0])
 
     def remove(self) -> None:
         """Take the copies away."""
@@ -76,37 +96,53 @@ class Watched:
     # ── what it told ─────────────────────────────────────────────────────────────────────────
 
     def ran(self, vector: Vector | None) -> Ran:
-        """What ran in one execution, by the vector that it gave out; None: it told nothing."""
-        if vector is None:
-            return Ran(self.bodies[0])
-        found, stop = self._read(vector, 0, None)
-        assert stop == len(vector), f"{self.function}: {len(vector)} numbers told, {stop} understood"
-        return found
+        """What ran in one execution, by the vector that it gave out; None: it told nothing.
 
-    def _read(self, vector: Vector, at: int, iteration: int | None) -> tuple[Ran, int]:
-        """The body whose vector begins at a place, and where it ends."""
+        The same object, as long as executions go the same way.
+        """
+        if vector is None:
+            return self.untold
+        for way in reversed(self._ways):
+            if way.length == len(vector) and np.array_equal(vector[way.places], way.numbers):
+                break
+        else:
+            found, stop = self._read(vector, 0)
+            assert stop == len(vector), f"{self.function}: {len(vector)} numbers told, {stop} understood"
+            places = np.array(list(_places(found)))
+            way = _Way(stop, places, vector[places], found)
+            del self._ways[: len(self._ways) + 1 - MOST_WAYS]
+            self._ways.append(way)
+        way.ran.told = vector
+        return way.ran
+
+    def _read(
+        self, vector: Vector, at: int, outer: Ran | None = None, iteration: int | None = None
+    ) -> tuple[Ran, int]:
+        """The body whose record begins at a place, and where what is inside of it ends."""
         body = self.bodies[int(vector[at])]
-        wide = at + 1 + 2 * body.narrow
-        stop = wide + 4 * body.wide
-        ran = Ran(body, iteration, vector[at + 1 : wide], vector[wide:stop].view(np.float64))
+        stop = at + body.length
+        ran = Ran(body, iteration, at, outer)
         for node, inner in itertools.groupby(body.inside, key=lambda one: one.node):
             entered = list(inner)
             if entered[0].attribute not in ("cond", "body"):
-                one, stop = self._read(vector, stop, None)
+                one, stop = self._read(vector, stop, ran)
                 ran.inside.append(one)
                 continue
             cond, again = entered
             assert cond.node == node
+            before = None
             for k in itertools.count():
                 if cond.told:
-                    one, stop = self._read(vector, stop, k)
+                    one, stop = self._read(vector, stop, ran, k)
                     ran.inside.append(one)
                 else:
                     ran.inside.append(Ran(cond, k))
                 if stop >= len(vector) or int(vector[stop]) != again.number:
                     break
-                one, stop = self._read(vector, stop, k)
+                one, stop = self._read(vector, stop, ran, k)
+                one.before = before
                 ran.inside.append(one)
+                before = one
         return ran, stop
 
     # ── the copy ─────────────────────────────────────────────────────────────────────────────
@@ -120,20 +156,27 @@ class Watched:
             parent.inside.append(body)
         return body
 
-    def _copy(self, definition: Any, body: Body, path: tuple[str, ...], told: str = "vector") -> str:
+    def _copy(
+        self,
+        definition: Any,
+        body: Body,
+        path: tuple[str, ...],
+        outer: Looking | None = None,
+        given: Sequence[str] = (),
+    ) -> str:
         """Register the copy of one function; gives its name.
 
         Args:
-            told: "vector": it is one more output; "list": it is put into one, which is its last argument.
+            outer, given: As for `Looking`.
         """
         if any(definition.attr[name].b for name in _COMPILED if name in definition.attr):
             self.compiled.append(body.function)
-        looking = Looking(definition, body)
+        looking = Looking(definition, body, outer, given)
         looking.look()
         vectors = [vector for node in looking.live for vector in self._enter(looking, node, body, path)]
-        if told == "vector":
+        if body.attribute != "body" or body.parent is None:
             looking.give_out(looking.vector(vectors))
-        elif body.parent is not None:
+        else:
             cond = body.parent.inside[body.parent.inside.index(body) - 1]
             before = [looking.condition(cond.copy)] if cond.told else []
             looking.put_into_list(looking.vector(vectors, before))
@@ -169,7 +212,8 @@ class Watched:
         if node.op in LOOPS:
             return self._loop(looking, node, inner, definitions, path)
         for one, definition, (_, _, function) in zip(inner, definitions, entered, strict=True):
-            function.name = self._copy(definition, one, (*path, one.function))
+            first = 0 if node.op in CALLS else 1  # the others begin with what is asked
+            function.name = self._copy(definition, one, (*path, one.function), looking, _data(node)[first:])
         return [looking.one_more_output(node)]
 
     def _loop(
@@ -188,7 +232,7 @@ class Watched:
             self.unwatched.append(cond.function)
         if cond.told:
             self._copy(compat.definition(cond.function), cond, (*path, cond.function))
-        again_name = self._copy(iteration, again, (*path, again.function), "list")
+        again_name = self._copy(iteration, again, (*path, again.function), looking, _data(node))
         seen.one_more_argument()
         node.attr["cond"].func.name = self._register(condition, cond)
         node.attr["body"].func.name = again_name
@@ -198,3 +242,16 @@ class Watched:
             given = [f"{node.name}:output:{k}" for k in range(outputs)]
             vectors.append(looking.condition(cond.copy, given, list(node.attr["T"].list.type)[:outputs]))
         return vectors
+
+
+def _places(ran: Ran) -> Iterator[int]:
+    """Where records begin."""
+    if ran.at >= 0:
+        yield ran.at
+    for inner in ran.inside:
+        yield from _places(inner)
+
+
+def _data(node: Any) -> list[str]:
+    """What a node reads, without what it only waits for."""
+    return [name for name in node.input if not name.startswith("^")]
