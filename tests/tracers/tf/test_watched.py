@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -221,6 +222,46 @@ def test_an_error_is_the_same(tmp_path: Path) -> None:
     assert "in failing" in traced[1] and "ill" in traced[1]
     errors = [call.error for call in process.calls() if call.error]
     assert len(errors) == 1 and "ill" in errors[0]
+
+
+@tf.custom_gradient  # type: ignore[misc]  # TensorFlow has no types
+def without_gradient(x: Any) -> Any:
+    """Its gradient fails while it is built."""
+
+    def gradient(upstream: Any) -> Any:
+        raise ValueError(f"no gradient of {upstream.dtype.name}")
+
+    return x * 2.0, gradient
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_error_in_a_gradient_is_the_same(inside: bool, tmp_path: Path) -> None:
+    """Of a tape in a function, or of a function's own gradient; no frame of ours is in its traceback."""
+
+    def step(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.tanh(without_gradient(tf.sin(x)))
+        return tape.gradient(y, x)
+
+    found: list[tuple[str, list[str]]] = []
+
+    def program() -> None:
+        function = tf.function(step) if inside else step
+        if not inside:
+            function = tf.function(lambda x: tf.gradients(without_gradient(tf.sin(x)), [x]))
+        try:
+            function(tf.constant(1.0))
+        except ValueError as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            found.append((str(error), [f"{frame.filename}:{frame.name}" for frame in frames]))
+
+    program()
+    recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    plain, traced = found
+    assert "no gradient of float32" in plain[0]
+    assert traced == plain
 
 
 def test_functions_of_several_threads(tmp_path: Path) -> None:

@@ -49,23 +49,26 @@ def hook(building: Building) -> list[Callable[[], None]]:
 
     @wraps(differentiate)
     def gradient_function(*args: Any) -> Any:
-        scope = args[-1]
-        if not scope or _BEHIND not in scope:
-            return differentiate(*args)
-        scope, graph, name = scope.split(_BEHIND)
-        return _within(building, (int(graph), name), differentiate, *args[:-1], scope)
+        twin, scope = None, args[-1]
+        if scope and _BEHIND in scope:
+            scope, graph, name = scope.split(_BEHIND)
+            twin = int(graph), name
+        with _Gradients(building, twin):
+            return differentiate(*args[:-1], scope)
 
     maybe_compile = gradients_util._MaybeCompile
 
     @wraps(maybe_compile)
     def around_gradient(scope: Any, op: Any, func: Any, grad_fn: Any) -> Any:
-        return _within(building, (id(op.graph), op.name), maybe_compile, scope, op, func, grad_fn)
+        with _Gradients(building, (id(op.graph), op.name)):
+            return maybe_compile(scope, op, func, grad_fn)
 
     whole = imperative_grad.imperative_grad
 
     @wraps(whole)
     def around_gradients(*args: Any, **kwargs: Any) -> Any:
-        return _within(building, None, whole, *args, **kwargs)
+        with _Gradients(building, None):
+            return whole(*args, **kwargs)
 
     replace(execute, "record_gradient", record_gradient)
     replace(gradients_util, "_MaybeCompile", around_gradient)
@@ -75,14 +78,19 @@ def hook(building: Building) -> list[Callable[[], None]]:
     return undo
 
 
-def _within(building: Building, twin: tuple[int, str] | None, run: Any, *args: Any, **kwargs: Any) -> Any:
-    """Run something of TensorFlow's whose operations are gradients."""
-    building.enter(building.state._replace(phase=Phase.BACKWARD, twin=twin))
-    try:
-        return run(*args, **kwargs)
-    except BaseException as error:
-        # Without our frame: the script's traceback is what it would be without us.
-        error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
-        raise
-    finally:
-        building.leave()
+class _Gradients:
+    """What is built meanwhile are gradients; an error passes as if there had been nothing of ours."""
+
+    def __init__(self, building: Building, twin: tuple[int, str] | None) -> None:
+        self._building = building
+        self._twin = twin
+
+    def __enter__(self) -> None:
+        state = self._building.state
+        self._building.enter(state._replace(phase=Phase.BACKWARD, twin=self._twin))
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._building.leave()
+        if error is not None and error.__traceback__ is not None:
+            # Without the frame of ours in which the block is: the script's traceback is what it would be.
+            error.__traceback__ = error.__traceback__.tb_next
