@@ -192,6 +192,34 @@ def test_a_function_for_xla_is_looked_at(tmp_path: Path) -> None:
     assert [gap.kind for gap in process.gaps if "XLA" in gap.what] == ["compiled"]
 
 
+def added(x: Any) -> Any:
+    """Sums that come out otherwise in another order: TensorFlow begins with what nobody else needs."""
+    large, small = x * 1e8, x * -1e8
+    total = tf.zeros_like(x)
+    for k in range(8):
+        total += tf.add_n([large, small, tf.exp(total * 0.0 + float(k))])
+    return total, large, small
+
+
+def test_sums_are_added_in_the_same_order(tmp_path: Path) -> None:
+    """To the bit, though what is added is looked at."""
+    function, x = tf.function(added), tf.ones([30000])
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    plain = {function(x)[0].numpy().tobytes() for _ in range(5)}
+    traced: set[bytes] = set()
+
+    process = recorded(
+        lambda: traced.update(tf.function(added)(x)[0].numpy().tobytes() for _ in range(5)),
+        tmp_path / "run.glens",
+        of=tensorflow,
+    )
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+    assert process.op_count > 0
+    assert len(plain) == 1
+    assert traced == plain
+
+
 def failing(x: Any) -> Any:
     """Fails in the middle of a loop, with a message that names its operation and function."""
     for _ in tf.range(3):
@@ -224,7 +252,7 @@ def test_an_error_is_the_same(tmp_path: Path) -> None:
     assert len(errors) == 1 and "ill" in errors[0]
 
 
-@tf.custom_gradient  # type: ignore[misc]  # TensorFlow has no types
+@tf.custom_gradient
 def without_gradient(x: Any) -> Any:
     """Its gradient fails while it is built."""
 

@@ -95,6 +95,21 @@ class Looking:
                     if root not in looked:
                         looked[root] = self._add(said[root], kind, node.device)
                     self._body.ranges[tensor] = looked[root]
+        for node in self.live:
+            if node.op == "AddN":
+                added = [names[name] for name in node.input if name in names]
+                before = sorted({roots.get(one, one) for one in added})
+                self._look_before(node, [looked[root] for root in before if root in looked])
+
+    def _look_before(self, node: Any, looked: list[At]) -> None:
+        """Let a node run only when these have been looked at.
+
+        AddN sums into the first of its inputs that nobody else holds, and begins with that one: were one
+        being looked at meanwhile, the same numbers would be added in another order.
+        """
+        for at in looked:
+            for end in self._ends[at.wide][2 * at.pair : 2 * at.pair + 2]:
+                node.input.append(f"^{end.split(':')[0]}")
 
     # ── what it tells ────────────────────────────────────────────────────────────────────────
 
