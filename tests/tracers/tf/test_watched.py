@@ -292,6 +292,30 @@ def test_an_error_in_a_gradient_is_the_same(inside: bool, tmp_path: Path) -> Non
     assert traced == plain
 
 
+def breaking(x: Any) -> Any:
+    """A loop that is left: its condition is a branch."""
+    for _ in tf.range(5):
+        if tf.reduce_sum(x) > 8.0:
+            break
+        x = x * 2.0
+    return x
+
+
+def test_branches_of_a_condition_are_seen(tmp_path: Path) -> None:
+    """Which way the condition went in each iteration."""
+    function = tf.function(breaking)
+
+    process = recorded(lambda: function(tf.constant([1.0, 1.0])), tmp_path / "run.glens", of=tensorflow)
+
+    names = {graph.graph: graph.name for graph in process.graphs()}
+    kinds = {graph.graph: graph.kind for graph in process.graphs()}
+    calls = {call.call: call for call in process.calls()}
+    conditions = [call for call in calls.values() if names[call.graph] == "while_cond"]
+    inside = [call for call in calls.values() if call.parent is not None and calls[call.parent] in conditions]
+    assert [call.iteration for call in conditions] == [0, 1, 2, 3, 4]
+    assert [kinds[call.graph] for call in inside] == ["branch"] * 5
+
+
 def test_functions_of_several_threads(tmp_path: Path) -> None:
     """Each thread's calls are whole."""
     results: list[float] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,18 +56,14 @@ class Looking:
 
     def is_pure(self) -> bool:
         """Whether it may run twice: it neither changes nor reads anything but its arguments."""
-        kinds = [compat.op_def(node.op) for node in self.live]
-        return all(kind is not None and not kind.is_stateful for kind in kinds) and not any(
-            node.op in INNER for node in self.live
-        )
+        return _is_pure(self.live, ())
 
-    def has_floats(self) -> bool:
-        """Whether any of its nodes makes numbers that are looked at."""
+    def is_telling(self) -> bool:
+        """Whether there is anything to tell of it: numbers that are looked at, or what it enters."""
         return any(
-            kind in WIDE or kind in NARROW
+            node.op in INNER or any(kind in WIDE or kind in NARROW for _, kind in _outputs(node))
             for node in self.live
             if node.op != "Const"
-            for _, kind in _outputs(node)
         )
 
     def look(self) -> None:
@@ -273,6 +269,20 @@ class Looking:
     def _unused_name(self, wanted: str) -> str:
         taken = [arg.name for arg in (*self._signature.output_arg, *self._signature.input_arg)]
         return _unused(wanted, taken)
+
+
+def _is_pure(nodes: Iterable[Any], path: tuple[str, ...]) -> bool:
+    """Whether these nodes, and what they enter, only compute; `path`: the functions they are in."""
+    for node in nodes:
+        kind = compat.op_def(node.op)
+        if kind is None or kind.is_stateful:
+            return False
+        for attribute in INNER.get(node.op, ()):
+            for function in compat.functions(node.attr[attribute]):
+                inside = None if function.name in path else compat.definition(function.name)
+                if inside is None or not _is_pure(inside.node_def, (*path, function.name)):
+                    return False
+    return True
 
 
 def _outputs(node: Any) -> Iterator[tuple[str, int]]:

@@ -183,8 +183,8 @@ class Watched:
         """A loop: its iterations put their vectors into a list."""
         (cond, again), (condition, iteration) = inner, definitions
         seen = Looking(condition, cond)
-        cond.told = seen.is_pure() and seen.has_floats()
-        if not cond.told and seen.has_floats():
+        cond.told = seen.is_telling() and seen.is_pure()
+        if not cond.told and seen.is_telling():
             self.unwatched.append(cond.function)
         if cond.told:
             self._copy(compat.definition(cond.function), cond, (*path, cond.function))
