@@ -249,6 +249,8 @@ class GraphSeen:
         nodes: Those that follow; more may come as `GraphGrew`.
         wirings: Of those nodes that read other values than they were declared with.
         family: What it is a variant or a retrace of.
+        arguments: Of a function, the leaves that it is given, in order, also those that no node reads.
+        results: Of a function, the values that it gives out, in order.
     """
 
     graph: GraphId
@@ -261,6 +263,8 @@ class GraphSeen:
     nodes: tuple[NodeId, ...] = ()
     wirings: tuple[WiringId, ...] = ()
     family: str = ""
+    arguments: tuple[ValueId, ...] = ()
+    results: tuple[ValueId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

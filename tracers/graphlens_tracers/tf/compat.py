@@ -159,7 +159,7 @@ def text(name: Any) -> str:
 
 
 def variables_of(graph: Any) -> dict[int, tuple[str, str]]:
-    """(name, key) of the variables that a graph captures, by `id` of their handles.
+    """(name, key) of the variables that a graph captures, by `tensor_id` of their handles.
 
     The key is what no other variable of the process has. Those that are gone by now, or that have no
     handle of their own but one on each device, are left out.
@@ -173,8 +173,13 @@ def variables_of(graph: Any) -> dict[int, tuple[str, str]]:
             continue
         if variable is not None and handle is not None:
             name = str(getattr(variable, "_keras_path", "") or variable.name).removesuffix(":0")
-            found[id(handle)] = name, str(getattr(variable, "_unique_id", None) or id(variable))
+            found[tensor_id(handle)] = name, str(getattr(variable, "_unique_id", None) or id(variable))
     return found
+
+
+def tensor_id(tensor: Any) -> int:
+    """A number that no other tensor of the process has or had."""
+    return int(tensor._id)
 
 
 def message(error: BaseException) -> str:

@@ -34,6 +34,7 @@ from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import INNER, Tensor
 from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
 from graphlens_tracers.tf.forms import form_of
+from graphlens_tracers.tf.handles import WRITES, Contents, Wired, handed_on, handles
 
 FLOATS = {
     "half": "f4", "bfloat16": "f4", "float32": "f4", "complex64": "f4", "float16": "f4",
@@ -42,8 +43,6 @@ FLOATS = {
 """How ranges of a type are stored: as what holds them exactly."""
 _DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
 """How types begin that fetch the next batch."""
-_WRITES = re.compile(r"^(Assign\w*VariableOp|Resource(Sparse)?Apply|ResourceScatter)")
-"""Types that change a variable."""
 Module = tuple[ScopeId | None, ModuleCallId | None]
 _NO_MODULE: Module = (None, None)
 _NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
@@ -56,6 +55,7 @@ class Given(NamedTuple):
         name: Of its placeholder; `shown`: what a person calls it.
         captured: Whether it is none of the function's arguments.
         variable: The key of the variable that it is; None for anything else.
+        is_handle: Whether it stands for what outlives the call: a variable, a table.
     """
 
     name: str
@@ -63,6 +63,12 @@ class Given(NamedTuple):
     spec: Spec
     captured: bool
     variable: str | None
+    is_handle: bool
+
+    @property
+    def who(self) -> tuple[str, str | None, Spec]:
+        """Its name, key and content."""
+        return self.shown, self.variable, self.spec
 
 
 class Made(NamedTuple):
@@ -85,20 +91,25 @@ class Function:
         name: As the runtime has it; `graph_key`: `id` of the graph it was made of.
         names: Of its operations, in the order in which they were made.
         given: The tensors that it is given, in order.
-        outputs: Operations whose results or side effects are wanted.
+        results: The tensors that it gives out, in order.
+        effects: Operations that run for what they do beside.
+        handles: By tensor that is a handle, which of the given ones it is.
         lines: The user's frames of each operation, innermost first.
         live: Names of the operations that run, in order; their nodes are `first` and so on.
         ranged: For each of those, the outputs that are looked at: (slot, "f4" or "f8").
         nodes: By operation; `modules`: the same; `values`: by tensor.
         trains: Whether it computes gradients or changes what is trained.
         inner: Functions that it enters: (operation, attribute, function).
+        written: Which of the given ones are handles of variables that it changes.
     """
 
     name: str
     graph_key: int
     made: list[Made]
     given: list[Given]
-    outputs: list[str]
+    results: list[Tensor]
+    effects: list[str]
+    handles: dict[Tensor, int]
     lines: dict[str, tuple[Line, ...]]
     live: list[str] = field(default_factory=list)
     ranged: list[tuple[tuple[int, Literal["f4", "f8"]], ...]] = field(default_factory=list)
@@ -108,6 +119,7 @@ class Function:
     modules: dict[str, Module] = field(default_factory=dict)
     values: dict[Tensor, ValueId] = field(default_factory=dict)
     trains: bool = False
+    written: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.names = [one.name for one in self.made]
@@ -135,6 +147,7 @@ class Functions:
         self._nth: dict[tuple[int, ModuleCallId | None, ScopeId], int] = {}
         self._call_ids: dict[tuple[ModuleCallId | None, ScopeId, int], ModuleCallId] = {}
         self._cells: dict[str, CellId] = {}
+        self._variables: dict[int, tuple[str, str]] = {}  # (name, key), by handle
         self._families: dict[str, int] = {}
         self._unreadable: set[str] = set()
 
@@ -146,16 +159,20 @@ class Functions:
         """A function was registered with the runtime. Nothing of it is held: no tensor, no graph.
 
         Args:
-            variables: (name, key) of those that it captures, by `id` of the captured handle.
+            variables: (name, key) of those that it captures, by `tensor_id` of the captured handle. A
+                gradient captures handles of the function that it differentiates, and names none.
             atomic: What knows the source of its operations.
         """
+        self._variables.update(variables)
         outside = {id(inner): outer for outer, inner in graph.captures}
         given = []
         for tensor in graph.inputs:
             outer = outside.get(id(tensor))
-            spec = _handle(outer) if outer is not None and tensor.dtype.name == "resource" else _spec(tensor)
-            shown, key = variables.get(id(outer), (tensor.op.name, None))
-            given.append(Given(tensor.op.name, shown, spec, outer is not None, key))
+            is_handle = tensor.dtype.name == "resource"
+            shown, key, spec = tensor.op.name, None, _spec(tensor)
+            if outer is not None and is_handle:
+                shown, key, spec = self._variable(outer, shown)
+            given.append(Given(tensor.op.name, shown, spec, outer is not None, key, is_handle))
         placeholders = {one.name for one in given}
         made = [
             Made(
@@ -166,11 +183,27 @@ class Functions:
             for at, op in enumerate(graph.get_operations())
             if op.name not in placeholders
         ]  # fmt: skip
-        outputs = [tensor.op.name for tensor in graph.outputs]
-        outputs += [op.name for op in getattr(graph, "control_outputs", ())]
-        function = Function(name, id(graph), made, given, outputs, self._lines(atomic))
+        results = [Tensor(tensor.op.name, tensor.value_index) for tensor in graph.outputs]
+        effects = [op.name for op in getattr(graph, "control_outputs", ())]
+        which = handles(given, made, self.known)
+        function = Function(name, id(graph), made, given, results, effects, which, self._lines(atomic))
         self.known[name] = self._of_graph[id(graph)] = function
         return function
+
+    def _variable(self, handle: Any, name: str) -> tuple[str, str | None, Spec]:
+        """Name, key and content of a variable by its handle, which may be one inside of another function.
+
+        Args:
+            name: That of what is no variable, or not known.
+        """
+        while (made := compat.graph_name(handle)) is not None:
+            at = handed_on(handle.op.node_def, int(handle.value_index), self.known)
+            if at is None:
+                function = self._of_graph.get(made[0])
+                given = [one for one in function.given if one.name == made[1]] if function is not None else []
+                return given[0].who if given else (name, None, _handle(handle))
+            handle = handle.op.inputs[at]
+        return *self._variables.get(compat.tensor_id(handle), (name, None)), _handle(handle)
 
     def _note_late(self, name: str) -> Function | None:
         """Note a function that was not made by Python, or before recording began: it has no lines."""
@@ -223,7 +256,18 @@ class Functions:
         elif attribute and attribute != "f":
             kind = "branch"
         shown = family if nth == 1 else f"{family}#{nth}"
-        self._sink.declare(GraphSeen(function.graph, parent, shown, kind, "topological", family=family))
+        for one in function.given:
+            function.values[Tensor(one.name, 0)] = self._value()
+        for made in function.made:
+            for slot in range(len(made.outputs)):
+                function.values[Tensor(made.name, slot)] = self._value()
+        self._sink.declare(
+            GraphSeen(
+                function.graph, parent, shown, kind, "topological", family=family,
+                arguments=tuple(function.values[Tensor(one.name, 0)] for one in function.given),
+                results=tuple(function.values[tensor] for tensor in function.results),
+            )
+        )  # fmt: skip
         entered: dict[str, GraphId] = {}
         for operation, by, inner in function.inner:
             callee = self.declare(inner, function.graph, by)
@@ -245,7 +289,7 @@ class Functions:
 
     def _leaves(self, function: Function, is_inside: bool) -> None:
         for one in function.given:
-            value = function.values[Tensor(one.name, 0)] = self._value()
+            value = function.values[Tensor(one.name, 0)]
             kind: Literal["argument", "batch", "parameter", "capture"] = "argument" if is_inside else "batch"
             cell = None
             if one.variable is not None:
@@ -265,10 +309,9 @@ class Functions:
         for one in order:
             function.nodes[one.name] = NodeId(self._nodes)
             self._nodes += 1
-            for slot in range(len(one.outputs)):
-                function.values[Tensor(one.name, slot)] = self._value()
         lines = function.lines
         updates = _updates(order)
+        wired = self._wired(function, sorted_, live)
         for one in order:
             ranged = tuple(
                 (slot, FLOATS[spec.dtype])
@@ -281,9 +324,21 @@ class Functions:
             phase = Phase.OPTIMIZER if one.name in updates else phase
             function.trains = function.trains or phase in (Phase.BACKWARD, Phase.OPTIMIZER)
             self._declare_node(
-                function, one, phase, dict(ranged), lines.get(one.name, ()), entered.get(one.name)
-            )
+                function, one, phase, dict(ranged), lines.get(one.name, ()), entered.get(one.name),
+                wired[one.name],
+            )  # fmt: skip
         return list(function.nodes.values())
+
+    def _wired(self, function: Function, order: Sequence[Made], live: set[str]) -> dict[str, Wired]:
+        """By operation, what it reads and changes."""
+        contents = Contents(function.given, function.handles, function.values, self._value)
+        inside: dict[str, list[set[int]]] = {}
+        for operation, _, name in function.inner:
+            if name in self.known:
+                inside.setdefault(operation, []).append(self.known[name].written)
+        wired = {one.name: contents.pass_by(one, inside.get(one.name, ()), one.name in live) for one in order}
+        function.written = contents.written
+        return wired
 
     def _declare_node(
         self,
@@ -293,6 +348,7 @@ class Functions:
         ranged: dict[int, str],
         lines: Sequence[Line],
         calls: GraphId | None,
+        wired: Wired,
     ) -> None:
         state = one.state
         twin = self._twin(state)
@@ -303,12 +359,12 @@ class Functions:
             NodeSeen(
                 node, f"{function.name}/{one.name}", one.kind, phase,
                 form_of(one.definition, len(one.inputs)),
-                tuple(function.values[tensor] for tensor in one.inputs),
+                wired.inputs,
                 tuple(
                     Output(function.values[Tensor(one.name, slot)], spec, ranged=ranged.get(slot, ""))  # type: ignore[arg-type]  # as said
                     for slot, spec in enumerate(one.outputs)
-                ),
-                *module, self._sites.site_of_lines(lines),
+                ) + wired.new,
+                *module, self._sites.site_of_lines(lines), wired.writes,
                 controls=tuple(function.nodes[name] for name in one.controls if name in function.nodes),
                 calls=calls, twin=twin,
             )
@@ -360,7 +416,7 @@ class Functions:
 def _live(function: Function) -> set[str]:
     """The operations that outputs or side effects need: the runtime leaves out the others."""
     made = {one.name: one for one in function.made}
-    ahead, found = list(function.outputs), set()
+    ahead, found = [*(tensor.node for tensor in function.results), *function.effects], set()
     while ahead:
         name = ahead.pop()
         if name in found or name not in made:
@@ -398,7 +454,7 @@ def _updates(made: Sequence[Made]) -> set[str]:
     found: set[str] = set()
     for one in reversed(made):
         comes_after = one.state.phase is Phase.FORWARD and one.name in after
-        if comes_after and (_WRITES.match(one.kind) or one.name in found):
+        if comes_after and (WRITES.match(one.kind) or one.name in found):
             found.add(one.name)
             found.update(tensor.node for tensor in one.inputs if tensor.node in after)
     return {one.name for one in made if one.name in found and one.state.phase is Phase.FORWARD}
