@@ -251,6 +251,8 @@ class GraphSeen:
         family: What it is a variant or a retrace of.
         arguments: Of a function, the leaves that it is given, in order, also those that no node reads.
         results: Of a function, the values that it gives out, in order.
+        because: Of a retrace, in words the first argument that is not as in the trace most like it:
+            "x: float32[2,3], was float32[4,3]".
     """
 
     graph: GraphId
@@ -265,6 +267,7 @@ class GraphSeen:
     family: str = ""
     arguments: tuple[ValueId, ...] = ()
     results: tuple[ValueId, ...] = ()
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,13 @@ def type_name(kind: int) -> str:
         return f"type {kind}"
 
 
+def described(spec: Any) -> str:
+    """A tensor's type and shape in words: "float32[2,?]"; "float32[…]" where the rank is not known."""
+    rank = spec.shape.rank
+    sizes = "…" if rank is None else ",".join("?" if n is None else str(n) for n in spec.shape.as_list())
+    return f"{spec.dtype.name}[{sizes}]"
+
+
 # ── gradients ────────────────────────────────────────────────────────────────────────────────
 
 

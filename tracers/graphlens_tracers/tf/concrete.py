@@ -35,6 +35,7 @@ from graphlens_tracers.tf.bodies import INNER, Tensor
 from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
 from graphlens_tracers.tf.forms import form_of
 from graphlens_tracers.tf.handles import WRITES, Contents, Wired, handed_on, handles
+from graphlens_tracers.tf.retraces import Traces
 
 FLOATS = {
     "half": "f4", "bfloat16": "f4", "float32": "f4", "complex64": "f4", "float16": "f4",
@@ -46,6 +47,15 @@ _DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
 Module = tuple[ScopeId | None, ModuleCallId | None]
 _NO_MODULE: Module = (None, None)
 _NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
+
+_TRACED = re.compile(r"__inference_(?!__backward_|Dataset_)")
+"""How the names of functions begin that `tf.function` traced: not of gradients, which are made of those."""
+
+
+def _family(name: str) -> str:
+    """The Python function's name, by the runtime's."""
+    match = _NUMBERED.match(name)
+    return match[1] if match is not None and match[1] else name
 
 
 class Given(NamedTuple):
@@ -100,6 +110,7 @@ class Function:
         nodes: By operation; `modules`: the same; `values`: by tensor.
         trains: Whether it computes gradients or changes what is trained.
         inner: Functions that it enters: (operation, attribute, function).
+        because: Why it was traced, its Python function having been before.
         written: Which of the given ones are handles of variables that it changes.
     """
 
@@ -119,6 +130,7 @@ class Function:
     modules: dict[str, Module] = field(default_factory=dict)
     values: dict[Tensor, ValueId] = field(default_factory=dict)
     trains: bool = False
+    because: str = ""
     written: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -149,6 +161,7 @@ class Functions:
         self._cells: dict[str, CellId] = {}
         self._variables: dict[int, tuple[str, str]] = {}  # (name, key), by handle
         self._families: dict[str, int] = {}
+        self._traces = Traces()
         self._unreadable: set[str] = set()
 
     # ── noted when it is registered ──────────────────────────────────────────────────────────
@@ -187,6 +200,8 @@ class Functions:
         effects = [op.name for op in getattr(graph, "control_outputs", ())]
         which = handles(given, made, self.known)
         function = Function(name, id(graph), made, given, results, effects, which, self._lines(atomic))
+        if atomic is not None and _TRACED.match(name):
+            function.because = self._traces.because(_family(name), atomic)
         self.known[name] = self._of_graph[id(graph)] = function
         return function
 
@@ -247,8 +262,7 @@ class Functions:
             return function
         function.graph = GraphId(self._graphs)
         self._graphs += 1
-        match = _NUMBERED.match(name)
-        family = match[1] if match is not None and match[1] else name
+        family = _family(name)
         nth = self._families[family] = self._families.get(family, 0) + 1
         kind: Literal["function", "branch", "body"] = "function"
         if attribute in ("cond", "body"):
@@ -266,6 +280,7 @@ class Functions:
                 function.graph, parent, shown, kind, "topological", family=family,
                 arguments=tuple(function.values[Tensor(one.name, 0)] for one in function.given),
                 results=tuple(function.values[tensor] for tensor in function.results),
+                because=function.because,
             )
         )  # fmt: skip
         entered: dict[str, GraphId] = {}
