@@ -163,7 +163,9 @@ def spread(event: CallsRan) -> Iterator[CallBegan | CallEnded]:
             parent=None if parent < 0 else CallId(parent), at=None if at < 0 else NodeId(at),
             iteration=_or_none(iteration),
         )  # fmt: skip
-        yield CallEnded(CallId(call), Seq(last))
+        place = call - event.call
+        shapes = event.shapes[place] if place < len(event.shapes) else 0
+        yield CallEnded(CallId(call), Seq(last), shapes=shapes)
 
 
 def _or_none(number: int) -> int | None:

@@ -385,12 +385,14 @@ class CallsRan:
         call: The id of the first; the others have the next ones.
         calls: Each as (graph, first, last, step, parent, at, iteration), in the words of `CallBegan` and
             `CallEnded`; -1 for None.
+        shapes: Which `ShapesSeen` each has; none: all are as the nodes declare.
     """
 
     call: CallId
     role: Literal["setup", "train", "eval", "other"]
     calls: tuple[tuple[int, int, int, int, int, int, int], ...]
     strand: int = 0
+    shapes: tuple[int, ...] = ()
 
 
 # ── facts: only what is unusual ──────────────────────────────────────────────────────────────

@@ -111,6 +111,7 @@ SIMPLE: dict[str, Simple] = {
     "bits": lambda a, b, n: tf.cast(tf.bitcast(a, tf.int32) & 0xFF, tf.float32),
     "words": lambda a, b, n: tf.cast(tf.strings.length(tf.strings.as_string(a, precision=2)), tf.float32),
     "constant": lambda a, b, n: a + tf.constant([[0.1, -1e30, 3.0], [1.0, float(n), 7.0]]),
+    "masked": lambda a, b, n: tf.concat([tf.boolean_mask(a, a > 0.0) * 2.0, [float(n)]], 0),
     "nothing": lambda a, b, n: tf.concat([a[:0], a], 0),
     "wave": lambda a, b, n: tf.math.real(tf.signal.fft(tf.cast(a, tf.complex64))),
     "random": lambda a, b, n: a * tf.random.stateless_normal([2, 3], [n, 7]),

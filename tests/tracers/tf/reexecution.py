@@ -151,6 +151,12 @@ class Again:
                 outputs = [self._sum(seq, node, inputs)]
             self.ran += 1
             self._compare(seq, node, outputs)
+            specs = [spec.shape for spec in process.specs(call, node_id)]
+            self.wrong += [
+                f"{node.key} has shape {one.shape}, and {shape} is said"
+                for one, shape in zip(outputs, specs, strict=False)
+                if shape is not None and one.dtype not in (tf.resource, tf.variant) and shape != one.shape
+            ]
             new = {output: inputs[k] for k, output in node.writes}
             outputs += [new[output] for output in sorted(new)]
             for output, one in zip(node.outputs, outputs, strict=True):

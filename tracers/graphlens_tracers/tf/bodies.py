@@ -28,6 +28,14 @@ class Tensor(NamedTuple):
     slot: int
 
 
+class Open(NamedTuple):
+    """An output whose shape is only known when it runs: of the `at`-th operation, of this many dimensions."""
+
+    at: int
+    slot: int
+    rank: int
+
+
 class At(NamedTuple):
     """Where a range is found: among those in float64 or those in float32, and the how many-th it is."""
 
@@ -47,6 +55,7 @@ class Body:
         ranges: Where the range of an output is found in its vector.
         narrow, wide: How many ranges there are, in float32 and in float64.
         fixed: Ranges of constants.
+        open: Outputs whose shapes it tells.
         names: Of all nodes of its FunctionDef: TensorFlow renames a node where an output has its name.
         told: Whether it has a vector: a loop's condition without floating tensors has none.
         copy: The name of its copy.
@@ -62,6 +71,7 @@ class Body:
     narrow: int = 0
     wide: int = 0
     fixed: dict[Tensor, tuple[float, float]] = field(default_factory=dict)
+    open: list[Open] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     told: bool = True
     copy: str = ""
@@ -75,6 +85,7 @@ class Ran:
     Attributes:
         iteration: Of a loop; None outside of loops.
         narrow, wide: Its minima and maxima in turn; None when it told none.
+        sizes: The shapes that it told, one after another, as bytes of int32.
         inside: What ran inside of it, in order.
     """
 
@@ -82,4 +93,5 @@ class Ran:
     iteration: int | None = None
     narrow: Vector | None = None
     wide: npt.NDArray[np.float64] | None = None
+    sizes: bytes = b""
     inside: list[Ran] = field(default_factory=list)

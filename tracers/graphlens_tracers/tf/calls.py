@@ -15,6 +15,7 @@ from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf.bodies import Body, Ran, Tensor
 from graphlens_tracers.tf.concrete import Function, Functions
+from graphlens_tracers.tf.shapes import Shapes
 from graphlens_tracers.tf.watched import Watched
 from graphlens_tracers.wire import (
     AT_BLOCKS,
@@ -27,7 +28,7 @@ from graphlens_tracers.wire import (
 )
 
 Role = Literal["setup", "train", "eval", "other"]
-MOST_CALLS = 250
+MOST_CALLS = 220
 """Calls that are said at once: they must fit into the page's text."""
 _NO_TIMES = bytes(8 * MAX_ROWS)
 _BLANK = (float("inf"), float("-inf"))
@@ -98,6 +99,8 @@ class Calls:
         self._ran: list[
             tuple[int, int, int, int, int, int, int]
         ] = []  # of the execution that is being written
+        self._shapes_ran: list[int] = []  # the same
+        self._shapes = Shapes(sink)
         self._last_slots = 0  # of the row that was written last
         self.steps = 0
 
@@ -136,12 +139,14 @@ class Calls:
             sink.declare(CallEnded(first, Seq(sink.seq - 1), error=error))
             return
         self._ran.clear()
+        self._shapes_ran.clear()
         self._write(ran, function, (-1, -1, -1), began, -1)
         if sink.rows:
             self._ends(began + took)
         for at_call in range(0, len(self._ran), MOST_CALLS):
             calls = tuple(self._ran[at_call : at_call + MOST_CALLS])
-            sink.declare(CallsRan(CallId(first + at_call), role, calls))
+            shapes = tuple(self._shapes_ran[at_call : at_call + MOST_CALLS])
+            sink.declare(CallsRan(CallId(first + at_call), role, calls, shapes=shapes if any(shapes) else ()))
 
     def skip(self, ran: Ran) -> int:
         """Count the training steps in an execution, and write nothing of it."""
@@ -183,6 +188,7 @@ class Calls:
         self._calls += 1
         assert function.graph is not None
         self._ran.append((0, 0, 0, 0, 0, 0, 0))  # what is inside comes after it
+        self._shapes_ran.append(self._shapes.of(function, ran))
         key = ran.body.function, ran.body.number
         layout = self._layouts.get(key)
         if layout is None:

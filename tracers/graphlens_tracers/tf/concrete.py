@@ -31,7 +31,7 @@ from graphlens_tracers.events import (
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Line, Sites, Stacks
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.bodies import INNER, Tensor
+from graphlens_tracers.tf.bodies import INNER, Open, Tensor
 from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
 from graphlens_tracers.tf.forms import form_of
 from graphlens_tracers.tf.handles import WRITES, Contents, Wired, handed_on, handles
@@ -111,6 +111,8 @@ class Function:
         trains: Whether it computes gradients or changes what is trained.
         inner: Functions that it enters: (operation, attribute, function).
         because: Why it was traced, its Python function having been before.
+        open: Outputs whose shapes are only known when it runs.
+        specs: Of every output of every node in order, as declared; none where `open` has none.
         written: Which of the given ones are handles of variables that it changes.
     """
 
@@ -131,10 +133,17 @@ class Function:
     values: dict[Tensor, ValueId] = field(default_factory=dict)
     trains: bool = False
     because: str = ""
+    specs: dict[Tensor, Spec] = field(default_factory=dict)
     written: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.names = [one.name for one in self.made]
+        self.open = [
+            Open(at, slot, len(spec.shape))
+            for at, one in enumerate(self.made)
+            for slot, spec in enumerate(one.outputs)
+            if spec.shape is not None and None in spec.shape and spec.dtype not in ("resource", "variant")
+        ]
         self.inner = [
             (one.name, attribute, function.name)
             for one in self.made
@@ -295,6 +304,11 @@ class Functions:
         function.lines.clear()
         return function
 
+    def open_shapes(self, name: str) -> list[Open]:
+        """The outputs of a function whose shapes are only known when it runs."""
+        function = self.known.get(name)
+        return function.open if function is not None else []
+
     def forget(self, name: str) -> None:
         """The runtime has it no more."""
         self.declare(name)
@@ -370,6 +384,9 @@ class Functions:
         module = self._module(state.layer) if state.twin is None else self._twins_module(state.twin)
         function.modules[one.name] = module
         node = function.nodes[one.name]
+        if function.open:
+            specs = [*one.outputs, *(output.spec for output in wired.new)]
+            function.specs.update((Tensor(one.name, slot), spec) for slot, spec in enumerate(specs))
         self._sink.declare(
             NodeSeen(
                 node, f"{function.name}/{one.name}", one.kind, phase,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.bodies import INNER, At, Body, Tensor
+from graphlens_tracers.tf.bodies import INNER, At, Body, Open, Tensor
 
 WIDE = frozenset((compat.DOUBLE, compat.COMPLEX128))
 """Kept as float64."""
@@ -41,6 +41,10 @@ class Looking:
         self._prefix = _unused(OURS, [*self._nodes, *(name for name, _ in self._arguments)])
         self._ends: dict[bool, list[str]] = {False: [], True: []}
         self._constants: dict[str, str] = {}
+        self._shapes: list[str] = []
+        self._names = {name: Tensor(name, -1) for name, _ in self._arguments}
+        self._roots: dict[Tensor, Tensor] = {}  # by tensor, the one whose numbers it has
+        self._lookers: dict[Tensor, list[str]] = {}  # by root, the nodes of ours that read it
         self._count = 0
 
     def _live(self) -> Iterator[Any]:
@@ -68,9 +72,9 @@ class Looking:
 
     def look(self) -> None:
         """Look at every floating output of every node that runs, at each set of numbers once."""
-        names: dict[str, Tensor] = {name: Tensor(name, -1) for name, _ in self._arguments}
+        names = self._names
         said = {tensor: name for name, tensor in names.items()}
-        roots: dict[Tensor, Tensor] = {}
+        roots = self._roots
         looked: dict[Tensor, At] = {}
         for node in self.live:
             for slot, (name, kind) in enumerate(_outputs(node)):
@@ -89,23 +93,35 @@ class Looking:
                     self._body.fixed[tensor] = self._body.fixed[root]
                 else:
                     if root not in looked:
-                        looked[root] = self._add(said[root], kind, node.device)
+                        at = looked[root] = self._add(said[root], kind, node.device)
+                        ends = self._ends[at.wide][-2:]
+                        self._lookers[root] = [end.partition(":")[0] for end in ends]
                     self._body.ranges[tensor] = looked[root]
+
+    def look_at_shapes(self, wanted: Sequence[Open]) -> None:
+        """Look at the shapes of these outputs, as far as they run."""
+        running = {node.name for node in self.live}
+        for one in wanted:
+            node = self._nodes[self._body.names[one.at]]
+            if node.name in running:
+                name, kind = list(_outputs(node))[one.slot]
+                shape = self._node("Shape", [name], node.device, T=kind, out_type=compat.INT32)
+                self._shapes.append(f"{shape}:output:0")
+                self._body.open.append(one)
+                tensor = Tensor(node.name, one.slot)
+                self._lookers.setdefault(self._roots.get(tensor, tensor), []).append(shape)
+
+    def let_sums_wait(self) -> None:
+        """Let AddN run only when its inputs have been looked at.
+
+        It sums into the first of them that nobody else holds, and begins with that one: were one being
+        looked at meanwhile, the same numbers would be added in another order.
+        """
         for node in self.live:
             if node.op == "AddN":
-                added = [names[name] for name in node.input if name in names]
-                before = sorted({roots.get(one, one) for one in added})
-                self._look_before(node, [looked[root] for root in before if root in looked])
-
-    def _look_before(self, node: Any, looked: list[At]) -> None:
-        """Let a node run only when these have been looked at.
-
-        AddN sums into the first of its inputs that nobody else holds, and begins with that one: were one
-        being looked at meanwhile, the same numbers would be added in another order.
-        """
-        for at in looked:
-            for end in self._ends[at.wide][2 * at.pair : 2 * at.pair + 2]:
-                node.input.append(f"^{end.split(':')[0]}")
+                added = [self._names[name] for name in node.input if name in self._names]
+                for root in sorted({self._roots.get(one, one) for one in added}):
+                    node.input.extend(f"^{looker}" for looker in self._lookers.get(root, ()))
 
     # ── what it tells ────────────────────────────────────────────────────────────────────────
 
@@ -121,6 +137,10 @@ class Looking:
                 "Bitcast", [self._packed(wide, compat.DOUBLE)], T=compat.DOUBLE, type=compat.FLOAT
             )
             parts.append(self._flat(f"{halves}:output:0", compat.FLOAT))
+        if self._shapes:
+            shapes = self._joined(self._shapes, compat.INT32)
+            bits = self._node("Bitcast", [shapes], T=compat.INT32, type=compat.FLOAT)
+            parts.append(f"{bits}:output:0")
         parts += inner
         return self._joined(parts)
 
@@ -219,13 +239,13 @@ class Looking:
     def _packed(self, scalars: list[str], kind: int) -> str:
         return f"{self._node('Pack', scalars, T=kind, N=len(scalars), axis=0)}:output:0"
 
-    def _joined(self, vectors: list[str]) -> str:
+    def _joined(self, vectors: list[str], kind: int = compat.FLOAT) -> str:
         if len(vectors) == 1:
             return vectors[0]
         joined = self._node(
             "ConcatV2",
             [*vectors, self._constant("zero", 0)],
-            T=compat.FLOAT,
+            T=kind,
             N=len(vectors),
             Tidx=compat.INT32,
         )

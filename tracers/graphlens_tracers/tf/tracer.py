@@ -169,7 +169,7 @@ class TensorFlowTracer:
         if self._functions.declare(name) is None:
             self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             return None
-        watched = Watched(name, self._options.level == "health")
+        watched = Watched(name, self._options.level == "health", self._functions.open_shapes)
         for inner in watched.unwatched:
             self._sink.gap("untraced", f"inside of {inner}")
         if self._options.level == "health" and compat.optimises():

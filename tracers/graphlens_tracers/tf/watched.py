@@ -4,21 +4,21 @@ A watched function is a copy of the script's, of its FunctionDef as the runtime 
 minimum and maximum of every floating tensor beside it. The script's own graphs and functions stay
 as they are: what it exports, prints or differentiates knows nothing of the copy.
 
-What was seen is one more output, a vector. That of a body holds its number, its ranges, and the
-vectors of the bodies inside of it: branches and called functions give out theirs, a loop collects
-those of its iterations in a list.
+What was seen is one more output, a vector. That of a body holds its number, its ranges, shapes that
+nobody can know before, and the vectors of the bodies inside of it: branches and called functions
+give out theirs, a loop collects those of its iterations in a list.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.bodies import INNER, LOOPS, Body, Ran, Vector
+from graphlens_tracers.tf.bodies import INNER, LOOPS, Body, Open, Ran, Vector
 from graphlens_tracers.tf.looking import OURS, Looking
 
 _COMPILED = ("_XlaMustCompile", "_XlaCompile")
@@ -40,14 +40,21 @@ class Watched:
         originals: By the name of each copy, what it is a copy of.
     """
 
-    def __init__(self, function: str, look: bool = True) -> None:
-        """`look`: False: there is no copy, the function itself runs, and nothing is known but that.
+    def __init__(
+        self, function: str, look: bool = True, shapes: Callable[[str], Sequence[Open]] = lambda function: ()
+    ) -> None:
+        """A copy, or the function itself.
+
+        Args:
+            look: False: there is no copy, the function itself runs, and nothing is known but that.
+            shapes: The outputs of a function whose shapes are wanted.
 
         Raises:
             LookupError: The runtime does not know the function.
         """
         self.function = function
         self.bodies: list[Body] = []
+        self._open = shapes
         self.outputs = int(look)
         self.unwatched: list[str] = []
         self.compiled: list[str] = []
@@ -87,8 +94,10 @@ class Watched:
         """The body whose vector begins at a place, and where it ends."""
         body = self.bodies[int(vector[at])]
         wide = at + 1 + 2 * body.narrow
-        stop = wide + 4 * body.wide
-        ran = Ran(body, iteration, vector[at + 1 : wide], vector[wide:stop].view(np.float64))
+        sizes = wide + 4 * body.wide
+        stop = sizes + sum(one.rank for one in body.open)
+        numbers = vector[at + 1 : wide], vector[wide:sizes].view(np.float64)
+        ran = Ran(body, iteration, *numbers, vector[sizes:stop].tobytes())
         for node, inner in itertools.groupby(body.inside, key=lambda one: one.node):
             entered = list(inner)
             if entered[0].attribute not in ("cond", "body"):
@@ -130,6 +139,8 @@ class Watched:
             self.compiled.append(body.function)
         looking = Looking(definition, body)
         looking.look()
+        looking.look_at_shapes(self._open(body.function))
+        looking.let_sums_wait()
         vectors = [vector for node in looking.live for vector in self._enter(looking, node, body, path)]
         if told == "vector":
             looking.give_out(looking.vector(vectors))
