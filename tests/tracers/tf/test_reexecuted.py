@@ -1,7 +1,7 @@
 """The graph is enough: random functions run again from what was recorded, and every bit is the same.
 
-The programs are in `functions.py`; the interpreter that knows the log alone is in `reexecution.py`. With as
-many programs as wanted: `GRAPHLENS_EXAMPLES=500 make tests PYTEST_ARGS=tests/tracers/tf/test_reexecuted.py`.
+The programs are in `random_functions.py`; the interpreter that knows the log alone is in `reexecution.py`.
+With as many programs as wanted: `GRAPHLENS_EXAMPLES=500 make tests PYTEST_ARGS="-k random_function"`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from functions import KINDS, WITH_STEPS, Step, program, random_steps
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from random_functions import KINDS, WITH_STEPS, Step, program, random_steps
 from reexecution import Again, watching
 
 from graphlens_tracers.tf.compat import tf

@@ -34,8 +34,8 @@ from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import INNER, Open, Tensor
 from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
 from graphlens_tracers.tf.forms import form_of
-from graphlens_tracers.tf.handles import WRITES, Contents, Wired, handed_on, handles
-from graphlens_tracers.tf.retraces import Traces
+from graphlens_tracers.tf.handles import WRITES, Contents, Wired, content_of, handed_on, handles
+from graphlens_tracers.tf.retraces import Traces, family_of
 
 FLOATS = {
     "half": "f4", "bfloat16": "f4", "float32": "f4", "complex64": "f4", "float16": "f4",
@@ -46,16 +46,9 @@ _DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
 """How types begin that fetch the next batch."""
 Module = tuple[ScopeId | None, ModuleCallId | None]
 _NO_MODULE: Module = (None, None)
-_NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
 
 _TRACED = re.compile(r"__inference_(?!__backward_|Dataset_)")
 """How the names of functions begin that `tf.function` traced: not of gradients, which are made of those."""
-
-
-def _family(name: str) -> str:
-    """The Python function's name, by the runtime's."""
-    match = _NUMBERED.match(name)
-    return match[1] if match is not None and match[1] else name
 
 
 class Given(NamedTuple):
@@ -210,7 +203,7 @@ class Functions:
         which = handles(given, made, self.known)
         function = Function(name, id(graph), made, given, results, effects, which, self._lines(atomic))
         if atomic is not None and _TRACED.match(name):
-            function.because = self._traces.because(_family(name), atomic)
+            function.because = self._traces.because(family_of(name), atomic)
         self.known[name] = self._of_graph[id(graph)] = function
         return function
 
@@ -225,9 +218,9 @@ class Functions:
             if at is None:
                 function = self._of_graph.get(made[0])
                 given = [one for one in function.given if one.name == made[1]] if function is not None else []
-                return given[0].who if given else (name, None, _handle(handle))
+                return given[0].who if given else (name, None, content_of(handle))
             handle = handle.op.inputs[at]
-        return *self._variables.get(compat.tensor_id(handle), (name, None)), _handle(handle)
+        return *self._variables.get(compat.tensor_id(handle), (name, None)), content_of(handle)
 
     def _note_late(self, name: str) -> Function | None:
         """Note a function that was not made by Python, or before recording began: it has no lines."""
@@ -271,7 +264,7 @@ class Functions:
             return function
         function.graph = GraphId(self._graphs)
         self._graphs += 1
-        family = _family(name)
+        family = family_of(name)
         nth = self._families[family] = self._families.get(family, 0) + 1
         kind: Literal["function", "branch", "body"] = "function"
         if attribute in ("cond", "body"):
@@ -499,13 +492,3 @@ def _spec(tensor: Any) -> Spec:
     rank = tensor.shape.rank
     shape = None if rank is None else tuple(tensor.shape.as_list())
     return Spec(shape, tensor.dtype.name, tensor.device or "cpu")
-
-
-def _handle(outer: Any) -> Spec:
-    """What a variable holds, by the handle that was captured."""
-    told = getattr(outer, "_handle_data", None)
-    if told is None or not told.is_set or not told.shape_and_type:
-        return Spec(None, "resource")
-    shape, kind = told.shape_and_type[0].shape, told.shape_and_type[0].dtype
-    sizes = None if shape.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
-    return Spec(sizes, compat.type_name(kind))

@@ -94,6 +94,16 @@ def handed_on(definition: Any, slot: int, known: Mapping[str, _Function]) -> int
     return None
 
 
+def content_of(handle: Any) -> Spec:
+    """What a variable holds, by its handle."""
+    told = getattr(handle, "_handle_data", None)
+    if told is None or not told.is_set or not told.shape_and_type:
+        return Spec(None, "resource")
+    shape, kind = told.shape_and_type[0].shape, told.shape_and_type[0].dtype
+    sizes = None if shape.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+    return Spec(sizes, compat.type_name(kind))
+
+
 class Contents:
     """What the variables of one function hold, while one goes through its operations in order.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,8 +14,15 @@ Signature = dict[str, tuple[str, Which]]
 """By argument, or part of one: what it is."""
 NEW = "the same arguments, but another tf.function, device or strategy"
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
 _LONGEST = 60
 """Characters of a Python value that are said."""
+
+
+def family_of(name: str) -> str:
+    """The Python function's name, by the runtime's."""
+    match = _NUMBERED.match(name)
+    return match[1] if match is not None and match[1] else name
 
 
 class Traces:
