@@ -38,6 +38,7 @@ class Call:
         shapes: Which `ShapesSeen` of its graph; 0: as the nodes declare.
         parent: The call it was made in.
         thread: The name of its thread, where that is not the one whose log it is in.
+        at: The node of that call which made it.
     """
 
     call: CallId
@@ -53,6 +54,7 @@ class Call:
     parent: CallId | None = None
     iteration: int | None = None
     thread: str = ""
+    at: NodeId | None = None
 
 
 @dataclass(slots=True)
@@ -161,7 +163,9 @@ def spread(event: CallsRan) -> Iterator[CallBegan | CallEnded]:
             parent=None if parent < 0 else CallId(parent), at=None if at < 0 else NodeId(at),
             iteration=_or_none(iteration),
         )  # fmt: skip
-        yield CallEnded(CallId(call), Seq(last))
+        place = call - event.call
+        shapes = event.shapes[place] if place < len(event.shapes) else 0
+        yield CallEnded(CallId(call), Seq(last), shapes=shapes)
 
 
 def _or_none(number: int) -> int | None:
@@ -232,6 +236,7 @@ class CallTable:
             began.parent,
             began.iteration,
             began.thread,
+            began.at,
         )
         if ended is not None:
             known.frozen = found

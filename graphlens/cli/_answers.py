@@ -248,6 +248,7 @@ def graphs_answer(whos: Sequence[Who]) -> Answer:
                     "keep": seen.keep,
                     "calls": calls.get(seen.graph, 0),
                     "family": seen.family,
+                    "because": seen.because,
                     "rank": process.rank,
                     "process": who.number,
                 }

@@ -321,7 +321,8 @@ def _graphs_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
         yield from _who_text.heading(one, last, names)
         base = "" if one["base"] is None else f", as graph {one['base']} up to node {one['keep']}"
         counts = f"{one['graph']:>5} {one['nodes']:>7,} {one['calls']:>7,}"
-        yield f"{counts}  {clean(one['name'])} ({one['kind']}{base})"
+        because = f"; traced again: {clean(one['because'], 200)}" if one["because"] else ""
+        yield f"{counts}  {clean(one['name'])} ({one['kind']}{base}{because})"
 
 
 def _source_text(answer: Answer) -> Iterator[str]:

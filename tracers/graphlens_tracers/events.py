@@ -249,6 +249,10 @@ class GraphSeen:
         nodes: Those that follow; more may come as `GraphGrew`.
         wirings: Of those nodes that read other values than they were declared with.
         family: What it is a variant or a retrace of.
+        arguments: Of a function, the leaves that it is given, in order, also those that no node reads.
+        results: Of a function, the values that it gives out, in order.
+        because: Of a retrace, in words the first argument that is not as in the trace most like it:
+            "x: float32[2,3], was float32[4,3]".
     """
 
     graph: GraphId
@@ -261,6 +265,9 @@ class GraphSeen:
     nodes: tuple[NodeId, ...] = ()
     wirings: tuple[WiringId, ...] = ()
     family: str = ""
+    arguments: tuple[ValueId, ...] = ()
+    results: tuple[ValueId, ...] = ()
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,12 +385,14 @@ class CallsRan:
         call: The id of the first; the others have the next ones.
         calls: Each as (graph, first, last, step, parent, at, iteration), in the words of `CallBegan` and
             `CallEnded`; -1 for None.
+        shapes: Which `ShapesSeen` each has; none: all are as the nodes declare.
     """
 
     call: CallId
     role: Literal["setup", "train", "eval", "other"]
     calls: tuple[tuple[int, int, int, int, int, int, int], ...]
     strand: int = 0
+    shapes: tuple[int, ...] = ()
 
 
 # ── facts: only what is unusual ──────────────────────────────────────────────────────────────

@@ -128,6 +128,8 @@ def of_call(model: Model, shown: Shown, call: Call, page: Page) -> None:
     if graph is not None:
         times = "once" if same == 1 else f"{same:,} times"
         page.fact("graph", (clean(graph.name), palette.text), (f"  taken {times}", palette.mute))
+        if graph.because:
+            page.fact("traced again", (clean(graph.because), palette.text))
     page.fact(
         "ops",
         (f"{call.last - call.first + 1:,}", palette.text),

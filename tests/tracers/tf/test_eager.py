@@ -166,6 +166,27 @@ def test_gradients_belong_to_what_they_differentiate(tmp_path: Path) -> None:
     assert {node.phase for node in operations if node.op.endswith("Grad")} == {Phase.BACKWARD}
 
 
+def test_shapes_are_those_of_each_call(tmp_path: Path) -> None:
+    """The graph is the same; sequences of several lengths are declared once each."""
+
+    def program() -> None:
+        weights = tf.Variable(tf.ones([3, 1]))
+        for length in (2, 5, 2, 7):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.ones([length, 3]) @ weights)
+            weights.assign_sub(tape.gradient(loss, weights))
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    trained = [call for call in process.calls() if call.role == "train"]
+    products = [node for node in ran(process) if node.op == "MatMul" and node.phase is Phase.FORWARD]
+    assert len({call.graph for call in trained}) == 1
+    assert [process.specs(call, products[0].node)[0].shape for call in trained] == [
+        (2, 1), (5, 1), (2, 1), (7, 1),
+    ]  # fmt: skip
+    assert len({call.shapes for call in trained}) == 3
+
+
 def steps(process: Process) -> list[tuple[str, int | None]]:
     """Role and step of every call that was made from outside of functions."""
     return [(call.role, call.step) for call in process.calls() if call.parent is None]
@@ -232,6 +253,7 @@ def test_steps_are_counted(training: Callable[[int], Any], tmp_path: Path) -> No
     longer = recorded(lambda: training(9), tmp_path / "longer.glens", of=tensorflow)
 
     assert steps(process) == [("setup", None)] + [("train", step) for step in range(5)]
+    assert len({call.graph for call in process.calls() if call.role == "train" and call.parent is None}) == 1
     assert len(longer.nodes) == len(process.nodes)
     assert len(list(longer.graphs())) == len(list(process.graphs()))
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from called import functions
 
 from graphlens.store import Process
-from graphlens_tracers.events import GraphSeen, NodeSeen, Phase
+from graphlens_tracers.events import NodeSeen, Phase
 from graphlens_tracers.tf.compat import context, tf
 from recorded import recorded, tensorflow
 
@@ -60,11 +61,6 @@ def differentiated(x: Any) -> Any:
 PROGRAMS: dict[str, Callable[[Any], Any]] = {
     "loops": loops, "lists": lists, "variables": Counting(), "differentiated": differentiated,
 }  # fmt: skip
-
-
-def functions(process: Process) -> list[GraphSeen]:
-    """The graphs of functions, without those of what ran eagerly."""
-    return [graph for graph in process.graphs() if graph.order == "topological"]
 
 
 def by_function(process: Process) -> dict[str, dict[str, NodeSeen]]:

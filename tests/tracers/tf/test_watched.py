@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -192,6 +193,34 @@ def test_a_function_for_xla_is_looked_at(tmp_path: Path) -> None:
     assert [gap.kind for gap in process.gaps if "XLA" in gap.what] == ["compiled"]
 
 
+def added(x: Any) -> Any:
+    """Sums that come out otherwise in another order: TensorFlow begins with what nobody else needs."""
+    large, small = x * 1e8, x * -1e8
+    total = tf.zeros_like(x)
+    for k in range(8):
+        total += tf.add_n([large, small, tf.exp(total * 0.0 + float(k))])
+    return total, large, small
+
+
+def test_sums_are_added_in_the_same_order(tmp_path: Path) -> None:
+    """To the bit, though what is added is looked at."""
+    function, x = tf.function(added), tf.ones([30000])
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    plain = {function(x)[0].numpy().tobytes() for _ in range(5)}
+    traced: set[bytes] = set()
+
+    process = recorded(
+        lambda: traced.update(tf.function(added)(x)[0].numpy().tobytes() for _ in range(5)),
+        tmp_path / "run.glens",
+        of=tensorflow,
+    )
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+    assert process.op_count > 0
+    assert len(plain) == 1
+    assert traced == plain
+
+
 def failing(x: Any) -> Any:
     """Fails in the middle of a loop, with a message that names its operation and function."""
     for _ in tf.range(3):
@@ -222,6 +251,70 @@ def test_an_error_is_the_same(tmp_path: Path) -> None:
     assert "in failing" in traced[1] and "ill" in traced[1]
     errors = [call.error for call in process.calls() if call.error]
     assert len(errors) == 1 and "ill" in errors[0]
+
+
+@tf.custom_gradient
+def without_gradient(x: Any) -> Any:
+    """Its gradient fails while it is built."""
+
+    def gradient(upstream: Any) -> Any:
+        raise ValueError(f"no gradient of {upstream.dtype.name}")
+
+    return x * 2.0, gradient
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_error_in_a_gradient_is_the_same(inside: bool, tmp_path: Path) -> None:
+    """Of a tape in a function, or of a function's own gradient; no frame of ours is in its traceback."""
+
+    def step(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.tanh(without_gradient(tf.sin(x)))
+        return tape.gradient(y, x)
+
+    found: list[tuple[str, list[str]]] = []
+
+    def program() -> None:
+        function = tf.function(step) if inside else step
+        if not inside:
+            function = tf.function(lambda x: tf.gradients(without_gradient(tf.sin(x)), [x]))
+        try:
+            function(tf.constant(1.0))
+        except ValueError as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            found.append((str(error), [f"{frame.filename}:{frame.name}" for frame in frames]))
+
+    program()
+    recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    plain, traced = found
+    assert "no gradient of float32" in plain[0]
+    assert traced == plain
+
+
+def breaking(x: Any) -> Any:
+    """A loop that is left: its condition is a branch."""
+    for _ in tf.range(5):
+        if tf.reduce_sum(x) > 8.0:
+            break
+        x = x * 2.0
+    return x
+
+
+def test_branches_of_a_condition_are_seen(tmp_path: Path) -> None:
+    """Which way the condition went in each iteration."""
+    function = tf.function(breaking)
+
+    process = recorded(lambda: function(tf.constant([1.0, 1.0])), tmp_path / "run.glens", of=tensorflow)
+
+    names = {graph.graph: graph.name for graph in process.graphs()}
+    kinds = {graph.graph: graph.kind for graph in process.graphs()}
+    calls = {call.call: call for call in process.calls()}
+    conditions = [call for call in calls.values() if names[call.graph] == "while_cond"]
+    inside = [call for call in calls.values() if call.parent is not None and calls[call.parent] in conditions]
+    assert [call.iteration for call in conditions] == [0, 1, 2, 3, 4]
+    assert [kinds[call.graph] for call in inside] == ["branch"] * 5
 
 
 def test_functions_of_several_threads(tmp_path: Path) -> None:

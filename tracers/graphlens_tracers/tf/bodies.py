@@ -28,6 +28,14 @@ class Tensor(NamedTuple):
     slot: int
 
 
+class Open(NamedTuple):
+    """An output whose shape is only known when it runs: of the `at`-th operation, of this many dimensions."""
+
+    at: int
+    slot: int
+    rank: int
+
+
 class At(NamedTuple):
     """Where a range is found: among those in float64 or those in float32, and the how many-th it is."""
 
@@ -51,6 +59,7 @@ class Body:
         arguments: In order; `gets`: what they are in `parent`, where that is of use.
         gives: What it gives out, in order. A loop's body hands it on to its next iteration.
         popped: What its iterations take out of a list, and which body's iterations put in what before.
+        open: Outputs whose shapes it tells.
         names: Of all nodes of its FunctionDef: TensorFlow renames a node where an output has its name.
         told: Whether it has a vector: a loop's condition without floating tensors has none.
         copy: The name of its copy.
@@ -71,6 +80,7 @@ class Body:
     gets: list[Tensor] = field(default_factory=list)
     gives: list[Tensor] = field(default_factory=list)
     popped: dict[Tensor, tuple[Body, Tensor]] = field(default_factory=dict)
+    open: list[Open] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     told: bool = True
     copy: str = ""
@@ -78,8 +88,14 @@ class Body:
 
     @property
     def length(self) -> int:
-        """How many float32 its record has: its number, its ranges, and those in float64 as two halves."""
-        return 1 + 2 * self.narrow + 4 * self.wide
+        """How many float32 its record has: its number, ranges, those in float64 as two halves, and shapes."""
+        return self.sizes.stop
+
+    @property
+    def sizes(self) -> range:
+        """Where in its record the shapes are, as int32."""
+        start = 1 + 2 * self.narrow + 4 * self.wide
+        return range(start, start + sum(one.rank for one in self.open))
 
     def halves(self, at: At) -> range:
         """Where in its record a range is."""

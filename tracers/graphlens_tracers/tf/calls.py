@@ -18,6 +18,7 @@ from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf.bodies import Body, Ran
 from graphlens_tracers.tf.concrete import Functions
 from graphlens_tracers.tf.plans import MOST_CALLS, Layout, Plan, Planner
+from graphlens_tracers.tf.shapes import Shapes
 from graphlens_tracers.wire import (
     AT_BLOCKS,
     AT_ROWS,
@@ -57,6 +58,7 @@ class Calls:
         self._functions = functions
         self._layouts: WeakKeyDictionary[Body, Layout] = WeakKeyDictionary()
         self._plans: WeakKeyDictionary[Ran, Plan] = WeakKeyDictionary()
+        self._shapes = Shapes(sink, functions.new_shapes)
         self._calls = 0
         self.steps = 0
 
@@ -109,13 +111,26 @@ class Calls:
             sink.gap("untraced", "calls of functions whose definition cannot be read", plan.unreadable)
         if plan.too_large:
             sink.gap("dropped", "operations with more outputs than a page holds ranges", plan.too_large)
+        shapes = self._shapes_of(plan, ran)
         seq = sink.seq
         self._rows(plan, plan.slots(ran.told), began, began + took)
         for at_call, calls in enumerate(plan.calls(first, seq, self.steps, caller[:3])):
-            empty = text_of(CallsRan(CallId(first + at_call * MOST_CALLS), role, ()))
-            sink.put(Kind.CALLS, empty.replace("[]", f"[{calls}]"))
+            said = tuple(shapes[at_call * MOST_CALLS : (at_call + 1) * MOST_CALLS])
+            said = said if any(said) else ()
+            empty = text_of(CallsRan(CallId(first + at_call * MOST_CALLS), role, (), shapes=said))
+            sink.put(Kind.CALLS, empty.replace("[]", f"[{calls}]", 1))
         self._calls += len(plan.changing)
         self.steps += plan.steps
+
+    def _shapes_of(self, plan: Plan, ran: Ran) -> list[int]:
+        """Of each call, which shapes it has."""
+        shapes = [0] * len(plan.changing)
+        for call, (one, function) in plan.open.items():
+            if ran.told is not None and one.at >= 0:
+                places = one.body.sizes
+                sizes = ran.told[one.at + places.start : one.at + places.stop].tobytes()
+                shapes[call] = self._shapes.of(function, one.body, sizes)
+        return shapes
 
     def raised(self, ran: Ran, error: str, caller: Caller) -> None:
         """Write an execution that an error has ended: nobody knows what of it has run."""

@@ -159,6 +159,13 @@ def type_name(kind: int) -> str:
         return f"type {kind}"
 
 
+def described(spec: Any) -> str:
+    """A tensor's type and shape in words: "float32[2,?]"; "float32[…]" where the rank is not known."""
+    rank = spec.shape.rank
+    sizes = "…" if rank is None else ",".join("?" if n is None else str(n) for n in spec.shape.as_list())
+    return f"{spec.dtype.name}[{sizes}]"
+
+
 # ── gradients ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -188,7 +195,7 @@ def text(name: Any) -> str:
 
 
 def variables_of(graph: Any) -> dict[int, tuple[str, str]]:
-    """(name, key) of the variables that a graph captures, by `id` of their handles.
+    """(name, key) of the variables that a graph captures, by `tensor_id` of their handles.
 
     The key is what no other variable of the process has. Those that are gone by now, or that have no
     handle of their own but one on each device, are left out.
@@ -201,8 +208,13 @@ def variables_of(graph: Any) -> dict[int, tuple[str, str]]:
         except ValueError:  # there are several
             continue
         if variable is not None and handle is not None:
-            found[id(handle)] = identity(variable)
+            found[tensor_id(handle)] = identity(variable)
     return found
+
+
+def tensor_id(tensor: Any) -> int:
+    """A number that no other tensor of the process has or had."""
+    return int(tensor._id)
 
 
 def identity(variable: Any) -> tuple[str, str]:
@@ -227,7 +239,7 @@ def note_variables() -> Callable[[], None]:
         made(self, *args, **kwargs)
         number = getattr(getattr(self, "_handle", None), "_id", None)
         if number is not None:
-            _variables[number] = self
+            _variables.setdefault(number, self)  # what an assignment gives back has the same handle
 
     base.__init__ = around_making
     return functools.partial(setattr, base, "__init__", made)

@@ -34,9 +34,11 @@ from graphlens_tracers.events import (
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Line, Place, Sites, Stacks
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.bodies import INNER, Tensor
+from graphlens_tracers.tf.bodies import INNER, Open, Tensor
 from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
 from graphlens_tracers.tf.forms import form_of
+from graphlens_tracers.tf.handles import WRITES, Contents, Wired, handed_on, handles
+from graphlens_tracers.tf.retraces import Traces, family_of
 
 FLOATS = {
     "half": "f4", "bfloat16": "f4", "float32": "f4", "complex64": "f4", "float16": "f4",
@@ -45,13 +47,11 @@ FLOATS = {
 """How ranges of a type are stored: as what holds them exactly."""
 DATA = ("Iterator", "MakeIterator", "OptionalFromValue", "OptionalGetValue")
 """How types begin that fetch the next batch."""
-WRITES = re.compile(
-    r"^(Assign((Add|Sub)?|\w*VariableOp)$|(Resource)?(Sparse)?Apply[A-Z]|(Resource)?Scatter\w*(Add|Sub|Update|Mul|Div|Min|Max)$)"
-)
-"""Types that change a variable."""
 Module = tuple[ScopeId | None, ModuleCallId | None]
 _NO_MODULE: Module = (None, None)
-_NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
+
+_TRACED = re.compile(r"__inference_(?!__backward_|Dataset_)")
+"""How the names of functions begin that `tf.function` traced: not of gradients, which are made of those."""
 
 
 class Given(NamedTuple):
@@ -61,6 +61,7 @@ class Given(NamedTuple):
         name: Of its placeholder; `shown`: what a person calls it.
         captured: Whether it is none of the function's arguments.
         variable: The key of the variable that it is; None for anything else.
+        is_handle: Whether it stands for what outlives the call: a variable, a table.
         kind: Which kind of leaf it is, where that does not follow from the others.
     """
 
@@ -69,7 +70,13 @@ class Given(NamedTuple):
     spec: Spec
     captured: bool
     variable: str | None
+    is_handle: bool = False
     kind: Literal["", "batch", "earlier"] = ""
+
+    @property
+    def who(self) -> tuple[str, str | None, Spec]:
+        """Its name, key and content."""
+        return self.shown, self.variable, self.spec
 
 
 class Made(NamedTuple):
@@ -93,7 +100,9 @@ class Function:
         graph_key: `id` of the graph that it was made of.
         names: Of its operations, in the order in which they were made.
         given: The tensors that it is given, in order.
-        outputs: Operations whose results or side effects are wanted.
+        results: The tensors that it gives out, in order.
+        effects: Operations that run for what they do beside.
+        handles: By tensor that is a handle, which of the given ones it is.
         lines: The user's frames of each operation, innermost first.
         kind: Which of both it is.
         family: What it is called; "": as follows from its name.
@@ -104,13 +113,19 @@ class Function:
         nodes: By operation; `modules`: the same; `values`: by tensor.
         trains: Whether it computes gradients or changes what is trained; `layered`: whether it has layers.
         inner: Functions that it enters: (operation, attribute, function).
+        because: Why it was traced, its Python function having been before.
+        open: Outputs whose shapes are only known when it runs.
+        specs: Of every output of every node in order, as declared; none where `open` has none.
+        written: Which of the given ones are handles of variables that it changes.
     """
 
     name: str
     graph_key: int
     made: list[Made]
     given: list[Given]
-    outputs: list[str]
+    results: list[Tensor]
+    effects: list[str]
+    handles: dict[Tensor, int]
     lines: dict[str, tuple[Line, ...]]
     kind: Literal["function", "session"] = "function"
     family: str = ""
@@ -125,12 +140,20 @@ class Function:
     values: dict[Tensor, ValueId] = field(default_factory=dict)
     trains: bool = False
     layered: bool = False
+    because: str = ""
+    specs: dict[Tensor, Spec] = field(default_factory=dict)
+    written: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        match = _NUMBERED.match(self.name)
-        self.family = self.family or (match[1] if match is not None and match[1] else self.name)
+        self.family = self.family or family_of(self.name)
         self.place = self.place or self.name
         self.names = [one.name for one in self.made]
+        self.open = [
+            Open(at, slot, len(spec.shape))
+            for at, one in enumerate(self.made)
+            for slot, spec in enumerate(one.outputs)
+            if spec.shape is not None and None in spec.shape and spec.dtype not in ("resource", "variant")
+        ]
         self.inner = [
             (one.name, attribute, function.name)
             for one in self.made
@@ -149,12 +172,14 @@ class Functions:
         self._health = health
         self.known: dict[str, Function] = {}
         self._of_graph: dict[int, Function] = {}
-        self._graphs = self._nodes = self._values = 0
+        self._graphs = self._nodes = self._values = self._shapes = 0
         self._scopes: dict[tuple[ScopeId | None, int], ScopeId] = {}
         self._calls: WeakKeyDictionary[LayerCall, tuple[ScopeId, ModuleCallId]] = WeakKeyDictionary()
         self._call_ids: dict[tuple[ModuleCallId | None, ScopeId, int], ModuleCallId] = {}
         self._cells: dict[str, CellId] = {}
+        self._variables: dict[int, tuple[str, str]] = {}  # (name, key), by handle
         self._families: dict[str, int] = {}
+        self._traces = Traces()
         self._unreadable: set[str] = set()
         self._users_files: dict[str, bool] = {}
 
@@ -166,20 +191,20 @@ class Functions:
         """A function was registered with the runtime. Nothing of it is held: no tensor, no graph.
 
         Args:
-            variables: (name, key) of those that it captures, by `id` of the captured handle.
+            variables: (name, key) of those that it captures, by `tensor_id` of the captured handle. A
+                gradient captures handles of the function that it differentiates, and names none.
             atomic: What knows the source of its operations.
         """
+        self._variables.update(variables)
         outside = {id(inner): outer for outer, inner in graph.captures}
         given = []
         for tensor in graph.inputs:
             outer = outside.get(id(tensor))
-            spec = (
-                compat.content(outer)
-                if outer is not None and tensor.dtype.name == "resource"
-                else spec_of(tensor)
-            )
-            shown, key = variables.get(id(outer), (tensor.op.name, None))
-            given.append(Given(tensor.op.name, shown, spec, outer is not None, key))
+            is_handle = tensor.dtype.name == "resource"
+            shown, key, spec = tensor.op.name, None, spec_of(tensor)
+            if outer is not None and is_handle:
+                shown, key, spec = self._variable(outer, shown)
+            given.append(Given(tensor.op.name, shown, spec, outer is not None, key, is_handle))
         placeholders = {one.name for one in given}
         made = [
             Made(
@@ -190,11 +215,29 @@ class Functions:
             for at, op in enumerate(graph.get_operations())
             if op.name not in placeholders
         ]  # fmt: skip
-        outputs = [tensor.op.name for tensor in graph.outputs]
-        outputs += [op.name for op in getattr(graph, "control_outputs", ())]
-        function = Function(name, id(graph), made, given, outputs, self._lines(atomic))
+        results = [Tensor(tensor.op.name, tensor.value_index) for tensor in graph.outputs]
+        effects = [op.name for op in getattr(graph, "control_outputs", ())]
+        which = handles(given, made, self.known)
+        function = Function(name, id(graph), made, given, results, effects, which, self._lines(atomic))
+        if atomic is not None and _TRACED.match(name):
+            function.because = self._traces.because(family_of(name), atomic)
         self.known[name] = self._of_graph[id(graph)] = function
         return function
+
+    def _variable(self, handle: Any, name: str) -> tuple[str, str | None, Spec]:
+        """Name, key and content of a variable by its handle, which may be one inside of another function.
+
+        Args:
+            name: That of what is no variable, or not known.
+        """
+        while (made := compat.graph_name(handle)) is not None:
+            at = handed_on(handle.op.node_def, int(handle.value_index), self.known)
+            if at is None:
+                function = self._of_graph.get(made[0])
+                given = [one for one in function.given if one.name == made[1]] if function is not None else []
+                return given[0].who if given else (name, None, compat.content(handle))
+            handle = handle.op.inputs[at]
+        return *self._variables.get(compat.tensor_id(handle), (name, None)), compat.content(handle)
 
     def _note_late(self, name: str) -> Function | None:
         """Note a function that was not made by Python, or before recording began: it has no lines."""
@@ -259,7 +302,19 @@ class Functions:
         elif attribute and attribute != "f":
             kind = "branch"
         shown = family if nth == 1 else f"{family}#{nth}"
-        self._sink.declare(GraphSeen(function.graph, parent, shown, kind, "topological", family=family))
+        for one in function.given:
+            function.values[Tensor(one.name, 0)] = self.new_value()
+        for made in function.made:
+            for slot in range(len(made.outputs)):
+                function.values[Tensor(made.name, slot)] = self.new_value()
+        self._sink.declare(
+            GraphSeen(
+                function.graph, parent, shown, kind, "topological", family=family,
+                arguments=tuple(function.values[Tensor(one.name, 0)] for one in function.given),
+                results=tuple(function.values[tensor] for tensor in function.results),
+                because=function.because,
+            )
+        )  # fmt: skip
         entered: dict[str, GraphId] = {}
         for operation, by, inner in function.inner:
             callee = self.declare(inner, function.graph, by)
@@ -272,6 +327,11 @@ class Functions:
         function.lines.clear()
         return function
 
+    def open_shapes(self, name: str) -> list[Open]:
+        """The outputs of a function whose shapes are only known when it runs."""
+        function = self.known.get(name)
+        return function.open if function is not None else []
+
     def forget(self, name: str) -> None:
         """The runtime has it no more."""
         self.declare(name)
@@ -281,7 +341,7 @@ class Functions:
 
     def _leaves(self, function: Function, is_inside: bool) -> None:
         for one in function.given:
-            value = function.values[Tensor(one.name, 0)] = self.new_value()
+            value = function.values[Tensor(one.name, 0)]
             kind: Literal["argument", "batch", "parameter", "capture", "earlier"]
             kind = "argument" if is_inside else "batch"
             cell = None
@@ -303,10 +363,9 @@ class Functions:
         function.live = [one.name for one in order if one.name in live]
         for one in order:
             function.nodes[one.name] = self.new_node()
-            for slot in range(len(one.outputs)):
-                function.values[Tensor(one.name, slot)] = self.new_value()
         lines = function.lines
         updates = _updates(order)
+        wired = self._wired(function, sorted_, live)
         for one in order:
             ranged = tuple(
                 (slot, FLOATS[spec.dtype])
@@ -326,9 +385,21 @@ class Functions:
                 # An optimizer's slots are set up by writes, too.
                 function.trains = function.trains or one.name in updates or "Apply" in one.kind
             self._declare_node(
-                function, one, phase, dict(ranged), lines.get(one.name, ()), entered.get(one.name)
-            )
+                function, one, phase, dict(ranged), lines.get(one.name, ()), entered.get(one.name),
+                wired[one.name],
+            )  # fmt: skip
         return list(function.nodes.values())
+
+    def _wired(self, function: Function, order: Sequence[Made], live: set[str]) -> dict[str, Wired]:
+        """By operation, what it reads and changes."""
+        contents = Contents(function.given, function.handles, function.values, self.new_value)
+        inside: dict[str, list[set[int]]] = {}
+        for operation, _, name in function.inner:
+            if name in self.known:
+                inside.setdefault(operation, []).append(self.known[name].written)
+        wired = {one.name: contents.pass_by(one, inside.get(one.name, ()), one.name in live) for one in order}
+        function.written = contents.written
+        return wired
 
     def _declare_node(
         self,
@@ -338,6 +409,7 @@ class Functions:
         ranged: dict[int, str],
         lines: Sequence[Line],
         calls: GraphId | None,
+        wired: Wired,
     ) -> None:
         state = one.state
         twin = self._twin(function, state)
@@ -345,16 +417,19 @@ class Functions:
         function.modules[one.name] = module
         function.layered = function.layered or module is not _NO_MODULE
         node = function.nodes[one.name]
+        if function.open:
+            specs = [*one.outputs, *(output.spec for output in wired.new)]
+            function.specs.update((Tensor(one.name, slot), spec) for slot, spec in enumerate(specs))
         self._sink.declare(
             NodeSeen(
                 node, f"{function.place}/{one.name}", one.kind, phase,
                 form_of(one.definition, len(one.inputs)),
-                tuple(function.values[tensor] for tensor in one.inputs),
+                wired.inputs,
                 tuple(
                     Output(function.values[Tensor(one.name, slot)], spec, ranged=ranged.get(slot, ""))  # type: ignore[arg-type]  # as said
                     for slot, spec in enumerate(one.outputs)
-                ),
-                *module, self._sites.site_of_lines(lines),
+                ) + wired.new,
+                *module, self._sites.site_of_lines(lines), wired.writes,
                 controls=tuple(function.nodes[name] for name in one.controls if name in function.nodes),
                 calls=calls, twin=twin,
             )
@@ -388,6 +463,11 @@ class Functions:
         """An id for a value."""
         self._values += 1
         return ValueId(self._values - 1)
+
+    def new_shapes(self) -> int:
+        """An id for the shapes of a call."""
+        self._shapes += 1
+        return self._shapes
 
     def cell(self, variable: str) -> CellId:
         """The cell of a variable, by its key."""
@@ -426,7 +506,7 @@ class Functions:
 def _live(function: Function) -> set[str]:
     """The operations that outputs or side effects need: the runtime leaves out the others."""
     made = {one.name: one for one in function.made}
-    ahead, found = list(function.outputs), set()
+    ahead, found = [*(tensor.node for tensor in function.results), *function.effects], set()
     while ahead:
         name = ahead.pop()
         if name in found or name not in made:

@@ -58,6 +58,7 @@ class Eager:
         self.on = True
         self.failed = failed
         self._nodes = Nodes(sink, functions, building, health)
+        stream.shapes = self._nodes.shapes
         self._looks = Looks(sink)
         self._ran: dict[str, list[_Ran]] = {}  # by type, of this call
         self._round = 0
@@ -92,7 +93,8 @@ class Eager:
             name = ran.body.function
             function = self._functions.declare(name)
             graph = None if function is None else function.graph
-            node = self._go(Operation(CALL, ("f", name), inputs, outputs, calls=graph), stack)
+            written = () if function is None else sorted(function.written)
+            node = self._go(Operation(CALL, ("f", name), inputs, outputs, (), graph, written), stack)
             calls.write(ran, began, took, stream.caller(node.id))
             self._looks.interrupted()
             self._looks.write(node, outputs, began, took)

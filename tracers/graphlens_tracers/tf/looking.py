@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.bodies import INNER, At, Body, Tensor
+from graphlens_tracers.tf.bodies import INNER, At, Body, Open, Tensor
 
 WIDE = frozenset((compat.DOUBLE, compat.COMPLEX128))
 """Kept as float64."""
@@ -52,10 +52,12 @@ class Looking:
         self._prefix = _unused(OURS, [*self._nodes, *(name for name, _ in self._arguments)])
         self._ends: dict[bool, list[str]] = {False: [], True: []}
         self._constants: dict[str, str] = {}
+        self._shapes: list[str] = []
+        self._lookers: dict[Tensor, list[str]] = {}  # by root, the nodes of ours that read it
         self._count = 0
         self._names = {name: Tensor(name, -1) for name, _ in self._arguments}
         self._said = {tensor: name for name, tensor in self._names.items()}
-        self._roots: dict[Tensor, Tensor] = {}
+        self._roots: dict[Tensor, Tensor] = {}  # by tensor, the one whose numbers it has
         self._has_told = False
         self._loops: dict[str, Looking] = {}
 
@@ -72,18 +74,14 @@ class Looking:
 
     def is_pure(self) -> bool:
         """Whether it may run twice: it neither changes nor reads anything but its arguments."""
-        kinds = [compat.op_def(node.op) for node in self.live]
-        return all(kind is not None and not kind.is_stateful for kind in kinds) and not any(
-            node.op in INNER for node in self.live
-        )
+        return _is_pure(self.live, ())
 
-    def has_floats(self) -> bool:
-        """Whether any of its nodes makes numbers that are looked at."""
+    def is_telling(self) -> bool:
+        """Whether there is anything to tell of it: numbers that are looked at, or what it enters."""
         return any(
-            kind in WIDE or kind in NARROW
+            node.op in INNER or any(kind in WIDE or kind in NARROW for _, kind in _outputs(node))
             for node in self.live
             if node.op != "Const"
-            for _, kind in _outputs(node)
         )
 
     def look(self) -> None:
@@ -113,7 +111,9 @@ class Looking:
     def _look_at(self, root: Tensor, kind: int, device: str = "") -> At:
         ranges = self._body.ranges
         if root not in ranges:
-            ranges[root] = self._add(self._said[root], kind, device)
+            at = ranges[root] = self._add(self._said[root], kind, device)
+            ends = self._ends[at.wide][-2:]
+            self._lookers.setdefault(root, []).extend(end.partition(":")[0] for end in ends)
         return ranges[root]
 
     # ── what is known elsewhere ──────────────────────────────────────────────────────────────
@@ -189,6 +189,31 @@ class Looking:
             return None
         return body, self._root(push.input[1])
 
+    def look_at_shapes(self, wanted: Sequence[Open]) -> None:
+        """Look at the shapes of these outputs, as far as they run."""
+        running = {node.name for node in self.live}
+        for one in wanted:
+            node = self._nodes[self._body.names[one.at]]
+            if node.name in running:
+                name, kind = list(_outputs(node))[one.slot]
+                shape = self._node("Shape", [name], node.device, T=kind, out_type=compat.INT32)
+                self._shapes.append(f"{shape}:output:0")
+                self._body.open.append(one)
+                tensor = Tensor(node.name, one.slot)
+                self._lookers.setdefault(self._roots.get(tensor, tensor), []).append(shape)
+
+    def let_sums_wait(self) -> None:
+        """Let AddN run only when its inputs have been looked at.
+
+        It sums into the first of them that nobody else holds, and begins with that one: were one being
+        looked at meanwhile, the same numbers would be added in another order.
+        """
+        for node in self.live:
+            if node.op == "AddN":
+                added = [self._names[name] for name in node.input if name in self._names]
+                for root in sorted({self._roots.get(one, one) for one in added}):
+                    node.input.extend(f"^{looker}" for looker in self._lookers.get(root, ()))
+
     # ── what it tells ────────────────────────────────────────────────────────────────────────
 
     def vector(self, inner: list[str], before: Sequence[str] = ()) -> str:
@@ -203,6 +228,10 @@ class Looking:
                 "Bitcast", [self._packed(wide, compat.DOUBLE)], T=compat.DOUBLE, type=compat.FLOAT
             )
             parts.append(self._flat(f"{halves}:output:0", compat.FLOAT))
+        if self._shapes:
+            shapes = self._joined(self._shapes, compat.INT32)
+            bits = self._node("Bitcast", [shapes], T=compat.INT32, type=compat.FLOAT)
+            parts.append(f"{bits}:output:0")
         parts += inner
         return self._joined(parts)
 
@@ -301,13 +330,13 @@ class Looking:
     def _packed(self, scalars: list[str], kind: int) -> str:
         return f"{self._node('Pack', scalars, T=kind, N=len(scalars), axis=0)}:output:0"
 
-    def _joined(self, vectors: list[str]) -> str:
+    def _joined(self, vectors: list[str], kind: int = compat.FLOAT) -> str:
         if len(vectors) == 1:
             return vectors[0]
         joined = self._node(
             "ConcatV2",
             [*vectors, self._constant("zero", 0)],
-            T=compat.FLOAT,
+            T=kind,
             N=len(vectors),
             Tidx=compat.INT32,
         )
@@ -351,6 +380,20 @@ class Looking:
     def _unused_name(self, wanted: str) -> str:
         taken = [arg.name for arg in (*self._signature.output_arg, *self._signature.input_arg)]
         return _unused(wanted, taken)
+
+
+def _is_pure(nodes: Iterable[Any], path: tuple[str, ...]) -> bool:
+    """Whether these nodes, and what they enter, only compute; `path`: the functions they are in."""
+    for node in nodes:
+        kind = compat.op_def(node.op)
+        if kind is None or kind.is_stateful:
+            return False
+        for attribute in INNER.get(node.op, ()):
+            for function in compat.functions(node.attr[attribute]):
+                inside = None if function.name in path else compat.definition(function.name)
+                if inside is None or not _is_pure(inside.node_def, (*path, function.name)):
+                    return False
+    return True
 
 
 def _outputs(node: Any) -> Iterator[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from graphlens_tracers.events import (
@@ -15,6 +16,7 @@ from graphlens_tracers.events import (
     Output,
     Phase,
     Seq,
+    ShapesSeen,
     Spec,
     ValueId,
     WiringId,
@@ -23,14 +25,18 @@ from graphlens_tracers.events import (
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.building import Building, State
-from graphlens_tracers.tf.concrete import DATA, WRITES, Functions, Module
+from graphlens_tracers.tf.concrete import DATA, Functions, Module
 from graphlens_tracers.tf.forms import eager_form
+from graphlens_tracers.tf.handles import WRITES
 from graphlens_tracers.tf.numerics import WIDTH, Ranged, how_of
 from graphlens_tracers.tf.stream import Stack
 from graphlens_tracers.tf.ways import Step
 
 MOST_NODES = 1 << 17
 """Nodes that are remembered; then they are declared anew."""
+MOST_SHAPES = 64
+"""Shapes of one graph that are told apart; of the calls after that they are as declared."""
+Shape = tuple[int, ...]
 _AFTER_GRADIENTS = (Phase.BACKWARD, Phase.OPTIMIZER)
 
 
@@ -40,7 +46,7 @@ class Operation(NamedTuple):
     Attributes:
         name: Its type; `attributes`: their names and values in turn.
         given: What the script gave it where it has read tensors: numbers, arrays, variables.
-        calls: The graph that it enters.
+        calls: The graph that it enters; `written`: which inputs are variables that this gives a new content.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Operation(NamedTuple):
     outputs: Sequence[Any]
     given: Sequence[Any] = ()
     calls: GraphId | None = None
+    written: Sequence[int] = ()
 
 
 class Node:
@@ -60,12 +67,24 @@ class Node:
         attributes, said: As they were when it was declared; `said` is the phase that was under way.
         slots: How many its ranges take; `ranged`: its outputs that are looked at, and how.
         inputs: What it was declared to read; `wirings`: by what it reads otherwise.
+        specs: Of its outputs, as declared; `shapes`: those of what it makes.
         leaves: By input: the leaf that it reads there when nobody in the call has made it.
-        writes: The variable that it gives a new content: its input, and the value that is this content.
+        writes: The variables that it gives a new content: their input, and the value that is this content.
     """
 
     __slots__ = (
-        "attributes", "id", "inputs", "leaves", "outputs", "place", "ranged", "said", "slots", "wirings",
+        "attributes",
+        "id",
+        "inputs",
+        "leaves",
+        "outputs",
+        "place",
+        "ranged",
+        "said",
+        "shapes",
+        "slots",
+        "specs",
+        "wirings",
         "writes",
     )  # fmt: skip
 
@@ -78,9 +97,11 @@ class Node:
         self.ranged: tuple[tuple[int, Ranged], ...] = ()
         self.inputs: tuple[ValueId, ...] = ()
         self.outputs: list[ValueId] = []
+        self.specs: list[Spec] = []
+        self.shapes: tuple[Shape, ...] = ()
         self.leaves: dict[int, ValueId] = {}
         self.wirings: dict[tuple[ValueId, ...], WiringId] = {}
-        self.writes: tuple[int, ValueId] | None = None
+        self.writes: list[tuple[int, ValueId]] = []
 
     @property
     def phase(self) -> Phase:
@@ -119,6 +140,9 @@ class Nodes:
         self._phases: dict[ValueId, Phase] = {}
         self._modules: dict[NodeId, Module] = {}
         self._wirings = 0
+        self._shapes: list[tuple[Shape, ...]] = []  # of what each operation of this call has made
+        self._varied = False  # whether any was not as declared
+        self._known_shapes: dict[tuple[GraphId, tuple[tuple[Shape, ...], ...]], int] = {}
         self._variables: dict[int, ValueId] = {}
         self._values: dict[int, ValueId] = {}  # by tensor: what it is in this call
         self._made: dict[int, tuple[int, int]] = {}  # by tensor: (operation, output) that made it
@@ -130,6 +154,8 @@ class Nodes:
         self._values.clear()
         self._counts.clear()
         self._uncounted.clear()
+        self._shapes.clear()
+        self._varied = False
         self._made_before, self._made = self._made, {}
         if len(self._phases) <= MOST_NODES:
             return False
@@ -173,12 +199,33 @@ class Nodes:
     def _made_by(self, node: Node, ran: Operation, reads: tuple[ValueId, ...]) -> tuple[Node, Step]:
         """What it made is the node's outputs from now on."""
         wiring = None if reads == node.inputs else self._wiring(node, reads)
+        shapes = tuple([tensor._shape_tuple() for tensor in ran.outputs])
+        self._shapes.append(shapes)
+        self._varied = self._varied or shapes != node.shapes
         for slot, (tensor, value) in enumerate(zip(ran.outputs, node.outputs, strict=True)):
             self._values[tensor._id] = value
             self._made[tensor._id] = self._sink.seq, slot
-        if node.writes is not None:
-            self._values[ran.inputs[node.writes[0]]._id] = node.writes[1]
+        for k, content in node.writes:
+            self._values[ran.inputs[k]._id] = content
         return node, (node.id, wiring)
+
+    def shapes(self, graph: GraphId, nodes: Sequence[NodeId]) -> int:
+        """Which shapes the call that is over has, by the nodes that it went; 0: as those were declared."""
+        if not self._varied:
+            return 0
+        key = graph, tuple(self._shapes)
+        known = self._known_shapes.get(key)
+        if known is None:
+            if sum(other == graph for other, _ in self._known_shapes) >= MOST_SHAPES:
+                return 0
+            known = self._known_shapes[key] = self._functions.new_shapes()
+            specs: list[Spec] = []
+            for node, shapes in zip(nodes, self._shapes, strict=True):
+                declared = self._by_id[node].specs
+                specs += [replace(spec, shape=shape) for spec, shape in zip(declared, shapes, strict=False)]
+                specs += declared[len(shapes) :]
+            self._sink.declare(ShapesSeen(known, graph, tuple(specs)))
+        return known
 
     def _phase(self, ran: Operation) -> Phase:
         said = self._building.state.phase
@@ -205,14 +252,16 @@ class Nodes:
         self._by_id[node.id] = node
         node.inputs = reads
         node.outputs = [output.value for output in made]
+        node.shapes = tuple(tensor._shape_tuple() for tensor in ran.outputs)
         node.ranged = tuple((slot, how) for slot, how in enumerate(looked) if how)
         node.slots = sum(WIDTH[how] for _, how in node.ranged)
-        writes: tuple[tuple[int, int], ...] = ()
-        if WRITES.match(ran.name):
-            content = Output(functions.new_value(), compat.content(ran.inputs[0]))
-            writes = ((0, len(made)),)
-            node.writes = 0, content.value
+        writes: list[tuple[int, int]] = []
+        for k in _written(ran):
+            content = Output(functions.new_value(), compat.content(ran.inputs[k]))
+            writes.append((k, len(made)))
+            node.writes.append((k, content.value))
             made.append(content)
+        node.specs = [output.spec for output in made]
         for output in made:
             self._phases[output.value] = node.phase
         module = functions.module(state.layer) if state.node is None else self._modules[state.node]
@@ -222,7 +271,7 @@ class Nodes:
             NodeSeen(
                 node.id, f"{node.phase}/{ran.name}/{site}/{nth}", ran.name, node.phase,
                 eager_form(ran.name, ran.attributes, len(reads)), reads, tuple(made),
-                *module, site, writes=writes, calls=ran.calls, twin=state.node,
+                *module, site, writes=tuple(writes), calls=ran.calls, twin=state.node,
             )
         )  # fmt: skip
 
@@ -256,7 +305,8 @@ class Nodes:
         if value is None:
             value = node.leaves[k] = self._functions.new_value()
             kind = _kind(tensor) if before is None else "earlier"
-            self._sink.declare(LeafSeen(value, kind, "", _spec(tensor)))
+            spec = compat.content(tensor) if kind == "capture" else _spec(tensor)
+            self._sink.declare(LeafSeen(value, kind, "", spec))
         if before is not None:
             self._sink.declare(Bound(self._call, value, None, Seq(before[0]), before[1]))
         return value
@@ -275,6 +325,13 @@ class Nodes:
             self._sink.declare(LeafSeen(value, "parameter", name, content, self._functions.cell(cell)))
         self._values[handle._id] = value
         return value
+
+
+def _written(ran: Operation) -> Sequence[int]:
+    """Which inputs are variables that it gives a new content."""
+    if WRITES.match(ran.name):
+        return [k for k, tensor in enumerate(ran.inputs) if tensor._datatype_enum() == compat.RESOURCE]
+    return ran.written
 
 
 def _kind(tensor: Any) -> Literal["capture", "constant", "batch"]:

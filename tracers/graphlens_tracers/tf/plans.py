@@ -20,7 +20,7 @@ from graphlens_tracers.wire import MAX_SLOTS, PAGE_BLOCK
 
 Call = tuple[int, int, int, int, int, int, int]
 """As `CallsRan` has it, but that rows, steps and calls are counted from the beginning of this execution."""
-MOST_CALLS = 250
+MOST_CALLS = 220
 """Calls that are said at once: they must fit into the page's text."""
 Indices = npt.NDArray[np.int64]
 BLOCK = np.dtype(
@@ -84,6 +84,7 @@ class Plan:
         to: Halves that are told; `of`: where, in all that is told.
         too_large: How many rows are left out, since they have more slots than a page.
         unreadable: How many calls are left out, since nobody knows what they enter.
+        open: By call, counted from the first: the execution, where a shape is only known when it runs.
     """
 
     graph: GraphId
@@ -100,6 +101,7 @@ class Plan:
     of: Indices
     too_large: int
     unreadable: int
+    open: dict[int, tuple[Ran, Function]]
 
     @property
     def rows(self) -> int:
@@ -154,6 +156,7 @@ class Planner:
         self._functions, self._layouts = functions, layouts
         self._steps = self._rows = self._slots = self._too_large = self._unreadable = 0
         self._layered = False
+        self._open: dict[int, tuple[Ran, Function]] = {}
         self._loops: dict[tuple[Ran, Body], list[Ran]] = {}
         self._calls: list[Call] = []
         self._blocks: list[tuple[int, int]] = []  # first row, its node
@@ -179,7 +182,7 @@ class Planner:
             starts, blocks,
             [",".join(texts[at : at + MOST_CALLS]) for at in range(0, len(texts), MOST_CALLS)], changing,
             np.concatenate(self._blank), np.concatenate(self._to), np.concatenate(self._of),
-            self._too_large, self._unreadable,
+            self._too_large, self._unreadable, self._open,
         )  # fmt: skip
 
     def _trains(self, ran: Ran) -> bool:
@@ -202,6 +205,8 @@ class Planner:
         self._layered = self._layered or function.layered
         call, first = len(self._calls), self._rows
         self._calls.append((-1, -1, -1, -1, -1, -1, -1))  # what is inside comes after it
+        if ran.body.open:
+            self._open[call] = ran, function
         layout = self._layouts.get(ran.body)
         if layout is None:
             layout = self._layouts[ran.body] = Layout(function, ran.body)

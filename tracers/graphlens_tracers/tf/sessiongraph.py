@@ -14,6 +14,7 @@ from graphlens_tracers.tf import compat, flow
 from graphlens_tracers.tf.bodies import At, Body, Ran, Tensor, Vector
 from graphlens_tracers.tf.building import States
 from graphlens_tracers.tf.concrete import FLOATS, Function, Functions, Given, Made, in_order, spec_of
+from graphlens_tracers.tf.handles import handles
 from graphlens_tracers.tf.looking import range_of
 
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
@@ -165,13 +166,16 @@ class Needed:
     def _input(self, op: Any, tensor: Any) -> Tensor:
         name, shown = tensor.name, tensor.name.removesuffix(":0")
         if name in self._asked.feeds:
-            self.given.setdefault(name, Given(name, shown, spec_of(tensor), False, None, "batch"))
+            self.given.setdefault(name, Given(name, shown, spec_of(tensor), False, None, kind="batch"))
         elif op.type in flow.MERGES and tensor.op.type in flow.NEXT:
             # What the iteration before has left: else the graph would be a circle.
-            self.given.setdefault(name, Given(name, shown, spec_of(tensor), False, None, "earlier"))
+            self.given.setdefault(name, Given(name, shown, spec_of(tensor), False, None, kind="earlier"))
         elif tensor.op.type in VARIABLES:
             key = f"graph {self._number}: {tensor.op.name}"
-            self.given.setdefault(name, Given(name, tensor.op.name, _content(tensor), False, key))
+            self.given.setdefault(
+                name,
+                Given(name, tensor.op.name, _content(tensor), False, key, tensor.dtype.name == "resource"),
+            )
         else:
             return Tensor(tensor.op.name, tensor.value_index)
         return Tensor(name, 0)
@@ -268,11 +272,11 @@ def part_of(
     needed = Needed(graph, number, asked, states)
     order = in_order(needed.made)
     looked = Looked(graph, needed, asked, order, health)
-    title = asked.title()
+    title, given = asked.title(), list(needed.given.values())
     function = Function(
-        f"session {serial}: {title}", id(graph), order, list(needed.given.values()),
-        [one.name for one in order], _lines(needed, functions), "session", title, f"graph {number}",
-        frozenset((*looked.ranges, *looked.fixed)),
+        f"session {serial}: {title}", id(graph), order, given, [], [one.name for one in order],
+        handles(given, order, functions.known), _lines(needed, functions), "session", title,
+        f"graph {number}", frozenset((*looked.ranges, *looked.fixed)),
     )  # fmt: skip
     functions.known[function.name] = function
     functions.declare(function.name)

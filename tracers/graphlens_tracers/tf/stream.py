@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
-from graphlens_tracers.events import CallBegan, CallEnded, CallId, GraphId, GraphNamed, Seq
+from graphlens_tracers.events import CallBegan, CallEnded, CallId, GraphId, GraphNamed, NodeId, Seq
 from graphlens_tracers.loops import Steps, follows, in_training_loop
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import DEEPEST, Place, Stacks
@@ -96,6 +97,7 @@ class Stream:
         begun: Whether one is under way; `idle`: it is none of those that are recorded.
         setting_up: Whether it is what runs before the first step.
         count: How many operations it has had.
+        shapes: Which shapes a call has that is over, by its graph and its nodes.
         step: The training step that it is in, as was said; -1 before the first.
     """
 
@@ -124,6 +126,7 @@ class Stream:
         self._graph = GraphId(-1)
         self._base = self._most = self.count = 0
         self._trained = self._evaluated = False
+        self.shapes: Callable[[GraphId, list[NodeId]], int] = lambda graph, nodes: 0
         self.call = CallId(-1)
         self.begun = self.idle = self.setting_up = False
         self.step = -1
@@ -205,6 +208,7 @@ class Stream:
                 None if graph == self.ways.graph else graph,
                 None if role == self._role else role,
                 None if step == self.step else step,
+                self.shapes(graph, self.ways.nodes()),
             )
         )  # fmt: skip
         if is_new:

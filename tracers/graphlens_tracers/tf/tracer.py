@@ -199,7 +199,7 @@ class TensorFlowTracer:
         if self._functions.declare(name) is None:
             self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             return None
-        watched = Watched(name, self._options.level == "health")
+        watched = Watched(name, self._options.level == "health", self._functions.open_shapes)
         if self._options.level == "structure":
             self._calls.called(watched.untold)
         for inner in watched.unwatched:

@@ -4,22 +4,22 @@ A watched function is a copy of the script's, of its FunctionDef as the runtime 
 minimum and maximum of every floating tensor beside it. The script's own graphs and functions stay
 as they are: what it exports, prints or differentiates knows nothing of the copy.
 
-What was seen is one more output, a vector. That of a body holds its number, its ranges, and the
-vectors of the bodies inside of it: branches and called functions give out theirs, a loop collects
-those of its iterations in a list.
+What was seen is one more output, a vector. That of a body holds its number, its ranges, shapes that
+nobody can know before, and the vectors of the bodies inside of it: branches and called functions
+give out theirs, a loop collects those of its iterations in a list.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from graphlens_tracers.tf import compat
-from graphlens_tracers.tf.bodies import CALLS, INNER, LOOPS, Body, Ran, Vector
+from graphlens_tracers.tf.bodies import CALLS, INNER, LOOPS, Body, Open, Ran, Vector
 from graphlens_tracers.tf.looking import OURS, Looking
 
 _COMPILED = ("_XlaMustCompile", "_XlaCompile")
@@ -57,14 +57,21 @@ class Watched:
         untold: An execution of which nothing is known but that it was.
     """
 
-    def __init__(self, function: str, look: bool = True) -> None:
-        """`look`: False: there is no copy, the function itself runs, and nothing is known but that.
+    def __init__(
+        self, function: str, look: bool = True, shapes: Callable[[str], Sequence[Open]] = lambda function: ()
+    ) -> None:
+        """A copy, or the function itself.
+
+        Args:
+            look: False: there is no copy, the function itself runs, and nothing is known but that.
+            shapes: The outputs of a function whose shapes are wanted.
 
         Raises:
             LookupError: The runtime does not know the function.
         """
         self.function = function
         self.bodies: list[Body] = []
+        self._open = shapes
         self.outputs = int(look)
         self.unwatched: list[str] = []
         self.compiled: list[str] = []
@@ -173,7 +180,9 @@ class Watched:
             self.compiled.append(body.function)
         looking = Looking(definition, body, outer, given)
         looking.look()
+        looking.look_at_shapes(self._open(body.function))
         vectors = [vector for node in looking.live for vector in self._enter(looking, node, body, path)]
+        looking.let_sums_wait()
         if body.attribute != "body" or body.parent is None:
             looking.give_out(looking.vector(vectors))
         else:
@@ -227,8 +236,8 @@ class Watched:
         """A loop: its iterations put their vectors into a list."""
         (cond, again), (condition, iteration) = inner, definitions
         seen = Looking(condition, cond)
-        cond.told = seen.is_pure() and seen.has_floats()
-        if not cond.told and seen.has_floats():
+        cond.told = seen.is_telling() and seen.is_pure()
+        if not cond.told and seen.is_telling():
             self.unwatched.append(cond.function)
         if cond.told:
             self._copy(compat.definition(cond.function), cond, (*path, cond.function))

@@ -80,6 +80,10 @@ class Ways:
         step = follows[depth].step if depth < len(follows) else None
         return None if step is None else step[0]
 
+    def nodes(self) -> list[NodeId]:
+        """The nodes of the call under way."""
+        return [point.step[0] for point in self.path if point.step is not None]
+
     def go(self, step: Step) -> None:
         """The call goes on with a node."""
         at, depth = self._at, len(self.path)
