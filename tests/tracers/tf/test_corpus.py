@@ -15,7 +15,6 @@ from recorded import recorded, tensorflow
 EXPECTED = {
     "compiled": {"functions that XLA would compile, and which run as written"},
     "condition_with_a_variable": {"inside of while_cond"},
-    "python_inside": {"operations that run eagerly on other threads"},
     "sequences": {"calls of functions whose definition cannot be read"},
 }
 """What is not seen of some."""

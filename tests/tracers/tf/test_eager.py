@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import traceback
 import weakref
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from tensorflow.python.framework import op_callbacks
 
+import graphlens
 from graphlens.store import Process
 from graphlens_tracers.events import NodeId, NodeSeen, Phase
 from graphlens_tracers.tf import nodes
@@ -312,6 +314,54 @@ def test_exact_counts_of_what_is_not_finite(tmp_path: Path) -> None:
     assert numbers is not None
     assert (numbers.nan, numbers.neg_inf, numbers.pos_inf, numbers.low) == (2, 1, 0, 0.0)
     assert numbers.where == ((0, 0), (1, 0), (1, 1))
+
+
+def test_threads_have_logs_of_their_own(tmp_path: Path) -> None:
+    """Each with its steps; one that begins when another has ended goes on with its log."""
+    double = tf.function(lambda x: x * 2.0)
+    sums: list[float] = []
+
+    def work(count: int) -> None:
+        weights = tf.Variable(tf.ones([count]))
+        for _ in range(count):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(double(weights))
+            weights.assign_sub(tape.gradient(loss, weights))
+        sums.append(float(tf.reduce_sum(weights)))
+
+    def program() -> None:
+        together = [threading.Thread(target=work, args=[count], name=f"worker {count}") for count in (2, 3)]
+        for thread in together:
+            thread.start()
+        for thread in together:
+            thread.join()
+        later = threading.Thread(target=work, args=[4], name="worker 4")
+        later.start()
+        later.join()
+
+    recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    processes = graphlens.load(tmp_path / "run.glens").processes()
+    workers = [process for process in processes if process.started.thread.startswith("worker")]
+    assert sorted(sums) == [-28.0, -15.0, -6.0]  # each weight loses 2 a step
+    assert {process.started.thread for process in workers} == {"worker 2", "worker 3"}
+    trained = [
+        (call.thread or one.started.thread) for one in workers for call in one.calls() if call.role == "train"
+    ]
+    assert {name: trained.count(name) for name in trained} == {"worker 2": 2, "worker 3": 3, "worker 4": 4}
+
+
+def test_python_inside_of_an_operation(tmp_path: Path) -> None:
+    """What `tf.py_function` runs is seen, on the thread that it runs on."""
+
+    def program() -> None:
+        inside = tf.function(lambda x: tf.py_function(lambda y: tf.square(y) + 1.0, [x], tf.float32))
+        inside(tf.constant(3.0))
+
+    recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    processes = graphlens.load(tmp_path / "run.glens").processes()
+    assert "Square" in {node.op for process in processes for node in ran(process)}
 
 
 def test_nothing_is_held(tmp_path: Path) -> None:

@@ -104,6 +104,18 @@ class Eager:
         elif calls.is_layered(ran) and not compat.is_taped():
             self.anchor(False)
 
+    def met(
+        self, function: str, inputs: Sequence[Any], outputs: Sequence[Any], began: int, took: int,
+        frame: FrameType, trains: bool,
+    ) -> None:  # fmt: skip
+        """A function ran whose calls are in another log."""
+        stack = self.between(frame)
+        if not self.stream.idle:
+            node = self._go(Operation(CALL, ("f", function), inputs, outputs), stack)
+            self._looks.write(node, outputs, began, took)
+        if trains:
+            self.anchor(True)
+
     def interrupted(self) -> None:
         """Others have written rows."""
         self._looks.interrupted()

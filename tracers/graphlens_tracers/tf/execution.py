@@ -1,8 +1,9 @@
-"""Sees each operation that TensorFlow executes eagerly, on the thread that imported it."""
+"""Sees each operation that TensorFlow executes eagerly, on whatever thread."""
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from threading import get_ident
@@ -10,70 +11,99 @@ from time import perf_counter_ns
 from types import FrameType
 from typing import Any
 
-from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.eager import Eager
 from graphlens_tracers.tf.nodes import Operation
 
 
-def hook(eager: Eager, sink: LogSink, before: Callable[[], bool]) -> list[Callable[[], object]]:
+class _Moment:
+    """What one thread is in the middle of.
+
+    Attributes:
+        running: Whether an operation is, by the quick way; `given`: what it was given, `began`: when it did.
+    """
+
+    __slots__ = ("began", "eager", "given", "running", "thread")
+
+    def __init__(self, eager: Eager) -> None:
+        self.eager = eager
+        self.thread = get_ident()
+        self.running = False
+        self.given: tuple[Any, ...] = ()
+        self.began = 0
+        compat.context.context().add_op_callback(self.ran)
+
+    def ran(
+        self, op: str, inputs: Any, attributes: Any, outputs: Any, op_name: Any = None, graph: Any = None
+    ) -> None:
+        """An operation ran; or one was added to a graph, or it comes by the slow way, too."""
+        if self.running and self.thread == get_ident():
+            self.see(Operation(op, attributes, inputs, outputs, self.given), self.began, sys._getframe())
+
+    def see(self, operation: Operation, since: int, frame: FrameType) -> None:
+        """Hand it over."""
+        if self.eager.on:
+            try:
+                self.eager.ran(operation, since, frame)
+            except Exception as error:
+                self.eager.failed(error)
+
+
+class _Local(threading.local):
+    moment: _Moment | None = None
+
+
+def hook(
+    eager: Eager, begin_thread: Callable[[], Eager], before: Callable[[], bool]
+) -> list[Callable[[], object]]:
     """Let every operation be seen; each result undoes a part.
 
     Args:
+        eager: Of this thread; `begin_thread`: gives that of another one.
         before: Called before an operation runs, until it gives True.
     """
     quick, slow = compat.pywrap_tfe.TFE_Py_FastPathExecute, compat.pywrap_tfe.TFE_Py_Execute
-    here, context = get_ident(), compat.context.context()
-    began = 0
-    given: tuple[Any, ...] = ()
-    ready = running = False
+    here, main, local = get_ident(), _Moment(eager), _Local()
+    ready = False
 
-    def elsewhere() -> None:
-        sink.gap("thread", "operations that run eagerly on other threads")
+    def other() -> _Moment:
+        if local.moment is None:
+            local.moment = _Moment(begin_thread())
+        return local.moment
 
     def around_quick(*args: Any) -> Any:
-        nonlocal began, given, ready, running
-        if get_ident() != here:
-            elsewhere()
-            return quick(*args)
+        nonlocal ready
+        me = main if get_ident() == here else other()
         if not ready:
             ready = before()
-        around = running, given, began  # of an operation that runs Python, which runs this one
-        running, given = True, args[3:]  # behind what executes it, its type and its name
-        began = perf_counter_ns()
+        around = me.running, me.given, me.began  # of an operation that runs Python, which runs this one
+        me.running, me.given = True, args[3:]  # behind what executes it, its type and its name
+        me.began = perf_counter_ns()
         try:
             return quick(*args)
+        except BaseException as error:
+            compat.leave_out(error)
+            raise
         finally:
-            running, given, began = around
+            me.running, me.given, me.began = around
 
     def around_slow(handle: Any, device: Any, op: Any, inputs: Any, attributes: Any, count: Any) -> Any:
-        before = perf_counter_ns()
-        outputs = slow(handle, device, op, inputs, attributes, count)
-        if eager.on and compat.op_def(compat.text(op)) is not None:
-            if get_ident() == here:
-                operation = Operation(compat.text(op), tuple(attributes or ()), tuple(inputs), outputs)
-                see(operation, before, sys._getframe())
-            else:
-                elsewhere()
+        began = perf_counter_ns()
+        try:
+            outputs = slow(handle, device, op, inputs, attributes, count)
+        except BaseException as error:
+            compat.leave_out(error)
+            raise
+        name = compat.text(op)
+        if compat.op_def(name) is not None:
+            me = main if get_ident() == here else other()
+            me.see(Operation(name, tuple(attributes or ()), tuple(inputs), outputs), began, sys._getframe())
         return outputs
 
-    def ran(
-        op: str, inputs: Any, attributes: Any, outputs: Any, op_name: Any = None, graph: Any = None
-    ) -> None:
-        if running and eager.on:  # else a graph is being built, or it comes by the way that is slow
-            see(Operation(op, attributes, inputs, outputs, given), began, sys._getframe())
-
-    def see(operation: Operation, since: int, frame: FrameType) -> None:
-        try:
-            eager.ran(operation, since, frame)
-        except Exception as error:
-            eager.failed(error)
-
-    context.add_op_callback(ran)
     compat.pywrap_tfe.TFE_Py_FastPathExecute = around_quick
     compat.pywrap_tfe.TFE_Py_Execute = around_slow
     return [
-        partial(context.remove_op_callback, ran),
+        partial(compat.context.context().remove_op_callback, main.ran),
         partial(setattr, compat.pywrap_tfe, "TFE_Py_FastPathExecute", quick),
         partial(setattr, compat.pywrap_tfe, "TFE_Py_Execute", slow),
         compat.note_variables(),

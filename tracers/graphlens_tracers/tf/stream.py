@@ -97,6 +97,7 @@ class Stream:
         begun: Whether one is under way; `idle`: it is none of those that are recorded.
         setting_up: Whether it is what runs before the first step.
         count: How many operations it has had.
+        thread: The name of its thread, where that is not the one whose log it is.
         shapes: Which shapes a call has that is over, by its graph and its nodes.
         step: The training step that it is in, as was said; -1 before the first.
     """
@@ -127,6 +128,7 @@ class Stream:
         self._base = self._most = self.count = 0
         self._trained = self._evaluated = False
         self.shapes: Callable[[GraphId, list[NodeId]], int] = lambda graph, nodes: 0
+        self.thread = ""
         self.call = CallId(-1)
         self.begun = self.idle = self.setting_up = False
         self.step = -1
@@ -180,7 +182,9 @@ class Stream:
         kind: Kind = "setup" if self.setting_up else "step"
         self._graph = self.ways.begin(self.call, kind, path)
         step = None if self.step < 0 else self.step
-        self._sink.declare(CallBegan(self.call, self._graph, Seq(self._sink.seq), step, self._role))
+        self._sink.declare(
+            CallBegan(self.call, self._graph, Seq(self._sink.seq), step, self._role, thread=self.thread)
+        )
 
     def end(self) -> None:
         """The call under way is over."""

@@ -13,16 +13,13 @@ from typing import Any
 from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
-from graphlens_tracers.sites import Stacks
 from graphlens_tracers.tf import compat, execution, gradients, layers, sessions, variablescopes
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Caller, Calls
-from graphlens_tracers.tf.concrete import Functions
 from graphlens_tracers.tf.eager import Eager
 from graphlens_tracers.tf.sessions import Sessions
-from graphlens_tracers.tf.stream import Frames, Stream
+from graphlens_tracers.tf.threads import Threads
 from graphlens_tracers.tf.watched import Watched
-from graphlens_tracers.tf.ways import Ways
 
 
 class TensorFlowTracer:
@@ -43,21 +40,11 @@ class TensorFlowTracer:
         self._sink = sink
         self._options = options
         self._lock = threading.RLock()
-        stacks = Stacks(compat.directories())
         self._building = Building()
-        self._functions = Functions(sink, stacks, options.level == "health")
+        self._threads = Threads(sink, options, self._building, partial(self._could_not, "what runs eagerly"))
+        self._functions = self._threads.functions(sink)
         self._calls = Calls(sink, self._functions)
-        stream = Stream(
-            sink, self._calls, Ways(sink, self._functions.new_graph), Frames(stacks), options.steps, stacks
-        )
-        self._eager = self._building.eager = Eager(
-            sink,
-            self._functions,
-            self._building,
-            stream,
-            options.level == "health",
-            partial(self._could_not, "what runs eagerly"),
-        )
+        self._eager = self._threads.eager(sink, self._functions, self._calls)
         self._thread = threading.get_ident()
         self._watched: dict[str, Watched | None] = {}
         self._gone: list[str] = []
@@ -74,7 +61,7 @@ class TensorFlowTracer:
         self._wrap_registration()
         self._wrap_calls()
         self._undo += gradients.hook(self._building)
-        self._undo += execution.hook(self._eager, sink, self._look_for_keras)
+        self._undo += execution.hook(self._eager, self._begin_thread, self._look_for_keras)
         self._undo += self._sessions.hook(
             self._lock, lambda: self._failed, self._could_not, self._end_eager_call
         )
@@ -89,6 +76,7 @@ class TensorFlowTracer:
         if not self._failed:
             with self._lock:
                 self._eager.stream.end()
+                self._threads.stop()
                 self._drop()
                 self._functions.declare_all()
 
@@ -229,8 +217,12 @@ class TensorFlowTracer:
                 ran = watched.ran(told)
                 if threading.get_ident() == self._thread:
                     self._eager.called(self._calls, ran, inputs, outputs, began, took, frame)
-                elif not self._eager.stream.idle:
+                    return
+                if not self._eager.stream.idle:
                     self._calls.write(ran, began, took, self._caller())
+                if self._building.eager is not None:
+                    trains = self._calls.trains(ran)
+                    self._building.eager.met(watched.function, inputs, outputs, began, took, frame, trains)
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
 
@@ -245,6 +237,13 @@ class TensorFlowTracer:
                     self._calls.raised(watched.ran(None), words_of(error), self._caller())
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
+
+    def _begin_thread(self) -> Eager:
+        try:
+            return self._threads.begin()
+        except Exception as error:
+            self._could_not(f"the thread {threading.current_thread().name}", error)
+            return self._eager  # which is off by now
 
     def _end_eager_call(self) -> None:
         """A session runs: what ran eagerly before it is a call of its own."""
@@ -275,4 +274,5 @@ class TensorFlowTracer:
     def _could_not(self, what: str, error: Exception) -> None:
         """We failed. The script never notices: what is watched goes on running so, unread."""
         self._failed, self._eager.on = True, False
+        self._threads.switch_off()
         self._sink.stopped(what, error)
