@@ -1,6 +1,6 @@
 """What recording TensorFlow's functions costs, beside what TensorFlow's own checks cost.
 
-    python benchmarks/functions.py [--models fit,loop,recurrent,capture] [--rounds 9]
+    python benchmarks/functions.py [--models fit,loop,recurrent,eager,capture] [--rounds 9]
 
 Each model trains in a process of its own, on one thread. Within a round all ways follow each other,
 each making its functions anew and running them once before it is timed; a cost is the median over
@@ -29,19 +29,24 @@ Training = tuple[Callable[[], object], int]
 """What runs some training steps, and how many."""
 
 
-def fit() -> Training:
-    """Keras: a small convolutional network."""
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(1)
+def network(keras: Any) -> Any:
+    """A small convolutional network."""
     layers: list[Any] = [
         keras.Input((28, 28, 1)), keras.layers.Conv2D(16, 3, activation="relu"),
         keras.layers.BatchNormalization(), keras.layers.MaxPooling2D(),
         keras.layers.Conv2D(32, 3, activation="relu"), keras.layers.Flatten(), keras.layers.Dropout(0.2),
         keras.layers.Dense(64, activation="relu"), keras.layers.Dense(10),
     ]  # fmt: skip
-    model: Any = keras.Sequential(layers)
+    return keras.Sequential(layers)
+
+
+def fit() -> Training:
+    """Keras: a small convolutional network."""
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model: Any = network(keras)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     pictures = np.random.default_rng(0).normal(size=(640, 28, 28, 1)).astype(np.float32)
     labels = np.arange(640) % 10
@@ -87,10 +92,32 @@ def recurrent() -> Training:
     return lambda: [step(x) for _ in range(20)], 20
 
 
+def eager() -> Training:
+    """The network of `fit` in a loop of the script's own without any function: 500 operations a step."""
+    import keras
+
+    tf = tensorflow()
+    keras.utils.set_random_seed(1)
+    model = network(keras)
+    optimizer: Any = keras.optimizers.Adam()
+    loss_of: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    x, y = tf.random.normal([32, 28, 28, 1], seed=1), tf.range(32) % 10
+
+    def run() -> None:
+        for _ in range(10):
+            with tf.GradientTape() as tape:
+                loss = loss_of(y, model(x, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+    return run, 10
+
+
 MODELS: dict[str, tuple[str, Callable[[], Training]]] = {
     "fit": ("Keras fit, small CNN, batch 32, Adam", fit),
     "loop": ("tf.function, 6 layers of 64, batch 256", loop),
     "recurrent": ("RNN of 40 steps, a loop in the function", recurrent),
+    "eager": ("small CNN, batch 32, Adam, no function", eager),
 }
 
 
@@ -143,10 +170,13 @@ def measured(model: str, rounds: int) -> dict[str, Any]:
         for name in WAYS:
             with tempfile.TemporaryDirectory() as folder, way(name, Path(folder)):
                 run, steps = MODELS[model][1]()
-                run()
-                began = time.process_time()
-                run()
-                times[name].append((time.process_time() - began) / steps * 1e3)
+                for _ in range(
+                    2
+                ):  # from one place: what runs eagerly is known by the lines that it is called from
+                    began = time.process_time()
+                    run()
+                    took = time.process_time() - began
+                times[name].append(took / steps * 1e3)
     plain = times["plain"]
     cost = {
         name: statistics.median(one / other for one, other in zip(times[name], plain, strict=True))
