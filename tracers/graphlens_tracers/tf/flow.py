@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import Tensor
-from graphlens_tracers.tf.concrete import Made
+from graphlens_tracers.tf.function import Made
 from graphlens_tracers.tf.looking import ALIKE
 
 MERGES = ("Merge", "RefMerge")

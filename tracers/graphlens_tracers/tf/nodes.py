@@ -25,8 +25,9 @@ from graphlens_tracers.events import (
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.building import Building, State
-from graphlens_tracers.tf.concrete import DATA, Functions, Module
+from graphlens_tracers.tf.concrete import Functions
 from graphlens_tracers.tf.forms import eager_form
+from graphlens_tracers.tf.function import DATA, Module
 from graphlens_tracers.tf.handles import WRITES
 from graphlens_tracers.tf.numerics import WIDTH, Ranged, how_of
 from graphlens_tracers.tf.stream import Stack

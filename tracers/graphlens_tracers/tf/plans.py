@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from graphlens_tracers.events import GraphId
 from graphlens_tracers.tf.bodies import Body, Ran, Tensor, Vector
-from graphlens_tracers.tf.concrete import Function, Functions
+from graphlens_tracers.tf.concrete import Functions
+from graphlens_tracers.tf.function import Function
 from graphlens_tracers.wire import MAX_SLOTS, PAGE_BLOCK
 
 Call = tuple[int, int, int, int, int, int, int]

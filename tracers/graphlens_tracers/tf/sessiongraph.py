@@ -13,7 +13,8 @@ from graphlens_tracers.events import Spec
 from graphlens_tracers.tf import compat, flow
 from graphlens_tracers.tf.bodies import At, Body, Ran, Tensor, Vector
 from graphlens_tracers.tf.building import States
-from graphlens_tracers.tf.concrete import FLOATS, Function, Functions, Given, Made, in_order, spec_of
+from graphlens_tracers.tf.concrete import Functions
+from graphlens_tracers.tf.function import FLOATS, Function, Given, Made, in_order, spec_of
 from graphlens_tracers.tf.handles import handles
 from graphlens_tracers.tf.looking import range_of
 

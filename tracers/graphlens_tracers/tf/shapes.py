@@ -10,7 +10,7 @@ import numpy as np
 from graphlens_tracers.events import ShapesSeen
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf.bodies import Body, Tensor
-from graphlens_tracers.tf.concrete import Function
+from graphlens_tracers.tf.function import Function
 
 MOST = 64
 """Shapes of one function that are told apart; of the calls after that they stay unknown."""
