@@ -226,8 +226,8 @@ def note_variables() -> Callable[[], None]:
     def around_making(self: Any, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
         number = getattr(getattr(self, "_handle", None), "_id", None)
-        if number is not None:
-            _variables[number] = self
+        if number is not None:  # what an assignment gives is a variable with the same handle, for a moment
+            _variables.setdefault(number, self)
 
     base.__init__ = around_making
     return functools.partial(setattr, base, "__init__", made)

@@ -31,6 +31,7 @@ from graphlens_tracers.tf.ways import Step
 
 MOST_NODES = 1 << 17
 """Nodes that are remembered; then they are declared anew."""
+_SEEDS = ("seed", "seed2")
 _AFTER_GRADIENTS = (Phase.BACKWARD, Phase.OPTIMIZER)
 
 
@@ -291,10 +292,13 @@ def _spec(tensor: Any) -> Spec:
 
 
 def _hashable(ran: Operation) -> Any:
-    """Attributes as a part of a key: without the names that resources are given, anew each time."""
+    """Attributes as a part of a key: without what is another one each time, names of resources and seeds."""
     attributes = ran.attributes
     if not ran.inputs and "shared_name" in attributes:
         return ()
+    if "seed2" in attributes:
+        pairs = zip(attributes[::2], attributes[1::2], strict=True)
+        attributes = tuple((name, value) for name, value in pairs if name not in _SEEDS)
     try:
         hash(attributes)
     except (TypeError, ValueError):
