@@ -38,6 +38,7 @@ class Call:
         shapes: Which `ShapesSeen` of its graph; 0: as the nodes declare.
         parent: The call it was made in.
         thread: The name of its thread, where that is not the one whose log it is in.
+        at: The node of that call which made it.
     """
 
     call: CallId
@@ -53,6 +54,7 @@ class Call:
     parent: CallId | None = None
     iteration: int | None = None
     thread: str = ""
+    at: NodeId | None = None
 
 
 @dataclass(slots=True)
@@ -232,6 +234,7 @@ class CallTable:
             began.parent,
             began.iteration,
             began.thread,
+            began.at,
         )
         if ended is not None:
             known.frozen = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Sequence
 
 from graphlens.categories import LIBRARY, PLUMBING, WEIGHT, Category, category, short
@@ -218,15 +219,18 @@ class Boxes:
         else:
             named = [
                 Parameter(
-                    leaf.name.rpartition(".")[2],
+                    re.split(r"[./]", leaf.name)[-1],
                     shape_text(leaf.spec),
                     leaf.kind == "parameter",
                     len(users[leaf.value]) > 1,
                 )
                 for leaf in specs
             ]
-            named.sort(key=lambda one: (not one.trained, one.name != "weight"))
+            named.sort(key=lambda one: (not one.trained, one.name not in ("weight", "kernel")))
             box.parameters, box.more = named[:4], max(0, len(named) - 4)
+            of_kind = category(box.kind)
+            if len(own) > 1 and of_kind not in (Category.ELEMENTWISE, box.category):
+                box.category, box.op = of_kind, f"{len(own):,} ops"
         box.ill = self._ill(box)
         box.hint = self._hint(box, node, own)
 

@@ -51,7 +51,9 @@ WRITES = re.compile(
 """Types that change a variable."""
 Module = tuple[ScopeId | None, ModuleCallId | None]
 _NO_MODULE: Module = (None, None)
-_NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
+_NUMBERED = re.compile(
+    r"^((?:__(?:inference|forward|backward)_)*)(.*?)(?:_\d+)*(?:_rewritten)?(_grad)?(?:_\d+)*$"
+)
 
 
 class Given(NamedTuple):
@@ -128,7 +130,9 @@ class Function:
 
     def __post_init__(self) -> None:
         match = _NUMBERED.match(self.name)
-        self.family = self.family or (match[1] if match is not None and match[1] else self.name)
+        if not self.family and match is not None and match[2]:
+            self.family = match[2] + (match[3] or "") + (".backward" if "backward" in match[1] else "")
+        self.family = self.family or self.name
         self.place = self.place or self.name
         self.names = [one.name for one in self.made]
         self.inner = [
