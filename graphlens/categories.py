@@ -81,6 +81,8 @@ MADE = frozenset(
     " Fill Const SelectV2".split()
 )
 """Short names of operations that put a constant somewhere: an infinity they make was asked for."""
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+"""Operations that only call a function: what they call says more than their name."""
 
 _RULES: tuple[tuple[Category, re.Pattern[str]], ...] = tuple(
     (category, re.compile(pattern))

@@ -13,6 +13,9 @@ from graphlens.view.model import Box, Frame, Link, Parameter, place_of, said
 from graphlens.view.subject import Forward, Illness, Illnesses, Subject
 from graphlens_tracers.events import NodeSeen, ValueId
 
+FLOATS = ("float", "bfloat", "half", "complex", "double")
+"""How the types begin of what can be trained: a state of random numbers cannot."""
+
 
 class Boxes:
     """Boxes and frames of a picture, step by step; each step is one pass over the operations."""
@@ -221,7 +224,7 @@ class Boxes:
                 Parameter(
                     re.split(r"[./]", leaf.name)[-1],
                     shape_text(leaf.spec),
-                    leaf.kind == "parameter",
+                    leaf.kind == "parameter" and leaf.spec.dtype.startswith(FLOATS),
                     len(users[leaf.value]) > 1,
                 )
                 for leaf in specs

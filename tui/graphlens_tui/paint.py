@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.strip import Strip
 
-from graphlens.categories import category, short
+from graphlens.categories import CALLS, category, short
 from graphlens.lanes import NOBODY, Lanes
 from graphlens.letters import spec_text
 from graphlens.scopes import Ints, Span
@@ -170,6 +170,8 @@ class Painter:
         if found is None:
             seen = self.process.nodes[node]
             name = clean(short(seen.op))
+            if seen.calls is not None and name in CALLS:
+                name = clean(f"call {timeline.graph_name(seen.calls)}")
             if seen.phase is Phase.BACKWARD:
                 name = self.glyphs.backward + name.removesuffix("_backward")
             colour = self.palette.kind(category(seen.op))

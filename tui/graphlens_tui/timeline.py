@@ -397,7 +397,11 @@ class Timeline:
         """What a call runs, as a person calls it: a step of the script, a function, a round of a loop."""
         if call.parent is None:
             return call.role if call.step is None else f"step {call.step} · {call.role}"
-        if call.graph not in self._graph_names:
-            self._graph_names = {seen.graph: seen.name for seen in self.process.graphs()}
-        name = self._graph_names.get(call.graph, "?")
+        name = self.graph_name(call.graph)
         return name if call.iteration is None else f"{name} · round {call.iteration}"
+
+    def graph_name(self, graph: GraphId) -> str:
+        """What a graph is called; "?" for one that is not declared."""
+        if graph not in self._graph_names:
+            self._graph_names = {seen.graph: seen.name for seen in self.process.graphs()}
+        return self._graph_names.get(graph, "?")
