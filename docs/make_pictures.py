@@ -1,9 +1,9 @@
-"""Makes the pictures of the README: two real recordings, exported, and looked at in the real UI.
+"""Makes the pictures of the README: real recordings, exported, and looked at in the real UI.
 
     make pictures
 
 Nothing is drawn by hand or retouched: the SVGs are what `graphlens export` writes, and the terminal
-is Textual's own export of what `graphlens open` shows.
+is Textual's own export of what `graphlens open` shows. Needs PyTorch and TensorFlow.
 """
 
 from __future__ import annotations
@@ -57,11 +57,13 @@ def self_contained(svg: str) -> str:
 def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="graphlens-pictures-") as folder:
-        healthy, ill = Path(folder, "digits.glens"), Path(folder, "digits-nan.glens")
+        healthy, ill, keras = (Path(folder, f"{name}.glens") for name in ("digits", "digits-nan", "keras"))
         graphlens("record", "-o", healthy, "examples/digits.py", "--epochs", "2")
         graphlens("record", *IN_A_TERMINAL, "-o", ill, "examples/digits.py", "--nan", "--epochs", "16")
         graphlens("export", "--force", healthy, "-o", PICTURES / "digits.svg")
         graphlens("export", "--force", ill, "-o", PICTURES / "digits-nan.svg")
+        graphlens("record", "-o", keras, "examples/keras_digits.py", "--epochs", "1")
+        graphlens("export", "--force", keras, "-o", PICTURES / "keras-digits.svg")
         asyncio.run(screenshot(ill, PICTURES / "tui.svg"))
 
 

@@ -61,24 +61,45 @@ VIEWS = frozenset(
     "view reshape transpose t permute expand expanddims squeeze unsqueeze slice stridedslice select split"
     " splitv splitwithsizes chunk unbind asstrided alias detach flatten unflatten narrow pack unpack"
     " broadcastto shape identity identityn readvariableop liftfresh unsafeview unsafesplit movedim"
-    " reshapealias viewascomplex viewasreal real imag diagonal unfold swapaxes mt adjoint".split()
+    " reshapealias viewascomplex viewasreal real imag diagonal unfold swapaxes mt adjoint"
+    " const guaranteeconst immutableconst noop placeholder placeholderv2 placeholderwithdefault shapen size"
+    " rank ensureshape stopgradient preventgradient checknumerics checknumericsv2 variableshape"
+    " varhandleop varisinitializedop variable variablev2 isvariableinitialized temporaryvariable"
+    " destroytemporaryvariable invertpermutation broadcastgradientargs broadcastargs concatoffset"
+    " conjugatetranspose statelessrandomgetkeycounter"
+    " statelessrandomgetkeycounteralg statelessrandomgetalg spacetobatchnd batchtospacend spacetodepth"
+    " depthtospace reverse reversev2 reversesequence".split()
 )
 CASTS = frozenset("tocopy to cast typeas copy clone contiguous quantize dequantize bitcast".split())
 MATMULS = frozenset(
-    "addmm mm bmm baddbmm addbmm matmul batchmatmul batchmatmulv2 linear einsum dot outer mv addmv addr"
-    " scaledmm tensordot bilinear cdist".split()
+    "addmm mm bmm baddbmm addbmm matmul batchmatmul batchmatmulv2 batchmatmulv3 sparsematmul"
+    " sparsetensordensematmul quantizedmatmul cudnnrnn cudnnrnnv2 cudnnrnnv3 linear"
+    " einsum dot outer mv addmv addr scaledmm tensordot bilinear cdist".split()
 )
-MADE = frozenset("masked_fill where full full_like fill_ new_full scalar_tensor masked_fill_ fill".split())
+MADE = frozenset(
+    "masked_fill where full full_like fill_ new_full scalar_tensor masked_fill_ fill"
+    " Fill Const SelectV2".split()
+)
 """Short names of operations that put a constant somewhere: an infinity they make was asked for."""
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+"""Operations that only call a function: what they call says more than their name."""
 
 _RULES: tuple[tuple[Category, re.Pattern[str]], ...] = tuple(
     (category, re.compile(pattern))
     for category, pattern in (
+        (
+            Category.ENDPOINT,
+            r"dataset|iterator|^optional(from|get|has|none)|^queue|^lookuptable|^read(er|file)",
+        ),
         (Category.ATTENTION, r"scaled_?dot_?product|flash_?attention|efficient_?attention|multihead"),
         (Category.MATMUL, r"conv(?!ert)|^_?int_mm|gru$|lstm$|^_?thnn_fused|mkldnn_rnn|_rnn\b"),
-        (Category.NORM, r"norm(?!al)"),
-        (Category.OPTIMIZER, r"adam|sgd|^_foreach|^resource_?apply|^assign|adagrad|rmsprop"),
-        (Category.RANDOM, r"dropout|rand|bernoulli|normal_?$|multinomial|uniform|exponential_"),
+        (Category.NORM, r"norm(?!al(?!iz))"),
+        (
+            Category.OPTIMIZER,
+            r"adam|sgd|^_foreach|^(resource_?)?(sparse_?)?apply|^assign|adagrad|rmsprop",
+        ),
+        (Category.REDUCTION, r"cross_?entropy|ctc_?loss"),
+        (Category.RANDOM, r"dropout|rand|bernoulli|normal(v\d)?_?$|multinomial|uniform|exponential_"),
         (Category.COLLECTIVE, r"all_?reduce|all_?gather|reduce_?scatter|c10d|nccl|collective|all_?to_?all"),
         (
             Category.ACTIVATION,
@@ -86,15 +107,20 @@ _RULES: tuple[tuple[Category, re.Pattern[str]], ...] = tuple(
         ),
         (
             Category.REDUCTION,
-            r"loss|cross_?entropy|nll|pool|^(mean|sum|amax|amin|max|min|prod|std|var|arg(max|min)|all|any)"
+            r"loss|nll|pool|^((unsorted)?segment)?(mean|sum|amax|amin|max|min|prod|std|var|arg(max|min)|all|any)"
             r"|cumsum|logsumexp|topk|sort|count_nonzero",
         ),
         (
             Category.GATHER,
             r"embedding|gather|scatter|index|^take|one_?hot|^where|masked_|tril|triu|^cat$|stack|concat|^pad"
-            r"|_pad|repeat|roll|flip|resource_?gather",
+            r"|_pad|repeat|roll|flip|resource_?gather|^tile$|^tensorlist|^emptytensorlist|^tensorarray"
+            r"|^dynamic(stitch|partition)|stridedslicegrad",
         ),
-        (Category.FLOW, r"^(stateless)?(while|if|case)$|^cond|switch|merge|scan|partitioned_?call|map_fn"),
+        (
+            Category.FLOW,
+            r"^(stateless)?(while|if|case)$|^cond|switch|merge|scan|partitioned_?call|map_fn"
+            r"|^(ref)?(enter|exit|nextiteration)$|^loopcond$|^assert|^print|_func$|^(eager)?pyfunc",
+        ),
     )
 )
 
@@ -134,6 +160,11 @@ LIBRARY = frozenset(
     "EmbeddingBag MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d "
     "AdaptiveAvgPool2d AdaptiveMaxPool2d Flatten Unflatten Upsample PixelShuffle ZeroPad2d ConstantPad2d "
     "ReflectionPad2d LSTM GRU RNN LSTMCell GRUCell RNNCell CrossEntropyLoss MSELoss L1Loss NLLLoss "
-    "BCELoss BCEWithLogitsLoss KLDivLoss SmoothL1Loss HuberLoss CosineSimilarity Dense Activation".split()
+    "BCELoss BCEWithLogitsLoss KLDivLoss SmoothL1Loss HuberLoss CosineSimilarity Dense Activation "
+    "Conv2DTranspose SeparableConv2D DepthwiseConv2D LayerNormalization BatchNormalization "
+    "GroupNormalization RMSNormalization UnitNormalization MaxPooling1D MaxPooling2D MaxPooling3D "
+    "AveragePooling1D AveragePooling2D GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D "
+    "GlobalMaxPooling2D SpatialDropout1D SpatialDropout2D GaussianDropout GaussianNoise Reshape Permute "
+    "ZeroPadding2D UpSampling2D Rescaling Normalization Add Concatenate Multiply Conv3D".split()
 )
 """Leaf modules that readers know by name: one card, whatever they are made of."""

@@ -55,7 +55,7 @@ class Span:
         depth: How many spans are around it.
         parent: Index of the span around it; -1 for none.
         name: Its path below that of the span around it: "h.0", "attn".
-        nth: Which call of the module it is, inside one call of its caller.
+        nth: Which call of the module it is, inside one call of its caller, as far as the graph has them.
         key: The same for the same place in another graph; what folding goes by.
         again: How many spans with the same module call and phase stand before it: other
             operations ran in between.
@@ -107,6 +107,7 @@ class Outline:
     _open: list[int] = field(default_factory=list, repr=False)
     _seen: dict[tuple[ModuleCallId, Phase], int] = field(default_factory=dict, repr=False)
     _chains: dict[ModuleCallId, tuple[ModuleCallId, ...]] = field(default_factory=dict, repr=False)
+    _first: dict[tuple[ModuleCallId | None, ScopeId], int] = field(default_factory=dict, repr=False)
 
     def grow(self, order: Sequence[NodeId], declared: Declarations) -> None:
         """Go on from where the order ended last time."""
@@ -138,6 +139,10 @@ class Outline:
         self._seen[call, phase] = again + 1
         outer = around.key if around else phase.value
         name = path[len(around.path) + 1 :] if inside and around else path
+        # Where the graph begins with a later call, those before are in other graphs. A backward pass begins
+        # with the last one.
+        begins = 0 if phase is Phase.BACKWARD else seen.nth
+        first = self._first.setdefault((seen.parent, seen.scope), begins)
         self.spans.append(
             Span(
                 start=position,
@@ -149,7 +154,7 @@ class Outline:
                 name=name,
                 path=path,
                 kind=kind,
-                nth=seen.nth,
+                nth=max(0, seen.nth - first),
                 key=f"{outer}/{name}#{seen.nth}" + (f"+{again}" if again else ""),
                 again=again,
             )

@@ -405,3 +405,23 @@ def write_run(
     from synthetic import write_transformer  # it is built from this file
 
     return write_transformer(path, nodes, steps, nan_from, info)
+
+
+def write_function_run(path: Path) -> Path:
+    """Two steps; in each, operation 2 runs a function whose first operation is the first of the step."""
+    log = new_run(path)
+    log.declare(*seen(ran(0), ran(1, inputs=[0]), name="double", kind="function"))
+    log.declare(*seen(ran(2, calls=GraphId(0)), ran(3, inputs=[2]), graph=1))
+    for step in (0, 1):
+        first, call = 4 * step, 2 * step
+        log.calls(
+            CallBegan(CallId(call), GraphId(1), Seq(first), step, "train"),
+            CallBegan(
+                CallId(call + 1), GraphId(0), Seq(first), step, "train", parent=CallId(call), at=NodeId(2)
+            ),
+        )
+        log.ran(0, 1)
+        log.calls(CallEnded(CallId(call + 1), Seq(first + 1)))
+        log.ran(2, 3)
+        log.calls(CallEnded(CallId(call), Seq(first + 3)))
+    return path

@@ -223,6 +223,8 @@ def steps_answer(whos: Sequence[Who]) -> Answer:
                     "rank": process.rank,
                     "process": who.number,
                     "thread_name": call.thread or process.started.thread,
+                    "parent": call.parent,
+                    "iteration": call.iteration,
                 }
             )
     return {"schema": "graphlens/steps/1", "calls": calls}

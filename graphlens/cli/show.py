@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -299,19 +300,32 @@ def _modules_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
 
 
 def _steps_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
+    """A line a call, functions below what called them; of the rounds of loops how many there were."""
     yield f"{'step':>6} {'role':<6} {'graph':>5} {'ops':>18} {'NaN':>7} {'inf':>7}  first bad op"
+    rounds = Counter(
+        (one["process"], one["parent"]) for one in answer["calls"] if one["iteration"] is not None
+    )
+    depths: dict[tuple[int, int | None], int] = {}
     last: list[int] = []
     for one in answer["calls"]:
+        depth = depths[one["process"], one["call"]] = depths.get((one["process"], one["parent"]), -1) + 1
+        if one["iteration"] is not None:
+            continue
         yield from _who_text.heading(one, last, names)
         step = "" if one["step"] is None else one["step"]
         ops = f"{one['first']}–{one['last']}" if one["ops"] else "none"
         first = "" if one["first_bad"] is None else one["first_bad"]
         how = "" if one["ended"] else "not ended"
+        begins = f"{step:>6} {one['role']:<6}" if not depth else " " * 13
         line = (
-            f"{step:>6} {one['role']:<6} {one['graph']:>5} {ops:>18} {one['nan']:>7,} {one['inf']:>7,}  "
+            f"{begins} {one['graph']:>5} {ops:>18} {one['nan']:>7,} {one['inf']:>7,}  "
             f"{first} {how} {clean(one['error'] or '')}"
-        )
-        yield line.rstrip()
+        ).rstrip()
+        inside = f"{'  ' * depth}in it: {clean(one['graph_name'])}" if depth else ""
+        many = rounds[one["process"], one["call"]]
+        if many:
+            inside += f", with {many:,} rounds of conditions and bodies of loops"
+        yield f"{line:<64}{inside}" if inside else line
 
 
 def _graphs_text(names: dict[int, str], answer: Answer) -> Iterator[str]:

@@ -12,13 +12,15 @@ from graphlens.processes import Who, find, who_is
 from graphlens.text import clean
 from graphlens.view.subject import Illness, Subject
 from graphlens_tracers.errors import UnknownName
-from graphlens_tracers.events import GraphSeen, NodeId, ValueId
+from graphlens_tracers.events import GraphSeen, NodeId, Phase, Seq, ValueId
 
 if TYPE_CHECKING:
     from graphlens.store import Call, Process, Run
 
 NAN, INF = 1, 2
 """Flags of a row."""
+PARTS = ("body", "branch")
+"""Kinds of graphs that are only a part of what a person wrote."""
 
 
 class Chosen(NamedTuple):
@@ -60,9 +62,16 @@ def chosen(run: Run, options: Options) -> Chosen:
     if not graphs:
         raise UnknownName(f"{clean(who.name)} has no graph: it ran no operation")
 
-    def weight(seen: GraphSeen) -> tuple[int, int, int]:
-        calls = sum(1 for call in process.calls(seen.graph) if call.role == "train")
-        return (calls, len(process.order(seen.graph)), -seen.graph)
+    by_id = {seen.graph: seen for seen in graphs}
+    ill = _first_ill(process)
+    if ill is not None and ill.graph in by_id:
+        return Chosen(who, by_id[ill.graph], ill, alone)
+
+    def weight(seen: GraphSeen) -> tuple[int, bool, int, int, int]:
+        order = process.order(seen.graph)
+        steps = len({call.step for call in process.calls(seen.graph) if call.role == "train"})
+        forward = sum(1 for node in order if process.nodes[node].phase is Phase.FORWARD)
+        return steps, seen.kind not in PARTS, forward, len(order), -seen.graph
 
     seen = max(graphs, key=weight)
     return Chosen(who, seen, _telling(process, list(process.calls(seen.graph))), alone)
@@ -78,6 +87,14 @@ def _of_step(process: Process, graphs: list[GraphSeen], step: int) -> tuple[Grap
         raise UnknownName(f"no step {step} in this run; {have}")
     call = max(found, key=lambda call: (call.role == "train", call.last - call.first))
     return by_id[call.graph], call
+
+
+def _first_ill(process: Process) -> Call | None:
+    """The training step, or the function in it, that made the first NaN of all; None where none did."""
+    seqs, flags = process.bad_flags()
+    with_nan = seqs[flags & NAN > 0]
+    call = process.call_at(Seq(int(with_nan[0]))) if len(with_nan) else None
+    return call if call is not None and call.role == "train" and call.step is not None else None
 
 
 def _telling(process: Process, calls: list[Call]) -> Call | None:

@@ -28,7 +28,7 @@ STRIPES: dict[Category, tuple[str, str]] = {
     Category.OPTIMIZER: ("#342a0d", "#e2bb5a"),
     Category.ELEMENTWISE: ("#3f5a74", "#cfe2e3"),
 }
-_QUIET = {Category.VIEW: ("#7d8894", "#78838f"), Category.CAST: ("#7d8894", "#78838f")}
+_QUIET = dict.fromkeys((Category.VIEW, Category.CAST, Category.ENDPOINT), ("#7d8894", "#78838f"))
 _MODULE = ("#3f4c5a", "#b6c2cf")
 _INK = ("#1f2933", "#e6ebf0")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Sequence
 
 from graphlens.categories import LIBRARY, PLUMBING, WEIGHT, Category, category, short
@@ -11,6 +12,9 @@ from graphlens.view.groups import ROOT, Tree
 from graphlens.view.model import Box, Frame, Link, Parameter, place_of, said
 from graphlens.view.subject import Forward, Illness, Illnesses, Subject
 from graphlens_tracers.events import NodeSeen, ValueId
+
+FLOATS = ("float", "bfloat", "half", "complex", "double")
+"""How the types begin of what can be trained: a state of random numbers cannot."""
 
 
 class Boxes:
@@ -218,15 +222,18 @@ class Boxes:
         else:
             named = [
                 Parameter(
-                    leaf.name.rpartition(".")[2],
+                    re.split(r"[./]", leaf.name)[-1],
                     shape_text(leaf.spec),
-                    leaf.kind == "parameter",
+                    leaf.kind == "parameter" and leaf.spec.dtype.startswith(FLOATS),
                     len(users[leaf.value]) > 1,
                 )
                 for leaf in specs
             ]
-            named.sort(key=lambda one: (not one.trained, one.name != "weight"))
+            named.sort(key=lambda one: (not one.trained, one.name not in ("weight", "kernel")))
             box.parameters, box.more = named[:4], max(0, len(named) - 4)
+            of_kind = category(box.kind)
+            if len(own) > 1 and of_kind not in (Category.ELEMENTWISE, box.category):
+                box.category, box.op = of_kind, f"{len(own):,} ops"
         box.ill = self._ill(box)
         box.hint = self._hint(box, node, own)
 

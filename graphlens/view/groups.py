@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphlens.view.subject import Forward, Subject
-from graphlens_tracers.events import ModuleCallId
+from graphlens_tracers.events import ModuleCallId, ScopeId
 
 ROOT = 0
 PART = 30
@@ -87,9 +87,10 @@ def tree_of(subject: Subject, forward: Forward) -> Tree:
     """Group operations by the call of the module they ran in."""
     groups = [Group(-1, "", "", "")]
     known: dict[ModuleCallId, int] = {}
+    firsts: dict[tuple[int, ScopeId], int] = {}
     of: list[int] = []
     for i, node in enumerate(forward.nodes):
-        group = _group_of(subject, groups, known, node.module_call)
+        group = _group_of(subject, groups, known, firsts, node.module_call)
         of.append(group)
         groups[group].items.append(i)
         at = group
@@ -109,9 +110,17 @@ def tree_of(subject: Subject, forward: Forward) -> Tree:
 
 
 def _group_of(
-    subject: Subject, groups: list[Group], known: dict[ModuleCallId, int], call: ModuleCallId | None
+    subject: Subject,
+    groups: list[Group],
+    known: dict[ModuleCallId, int],
+    firsts: dict[tuple[int, ScopeId], int],
+    call: ModuleCallId | None,
 ) -> int:
-    """The group of a module call, made now if it is new; a call nobody declared is the root."""
+    """The group of a module call, made now if it is new; a call nobody declared is the root.
+
+    Args:
+        firsts: By the group around and the module: which call of it the first one here is.
+    """
     new: list[ModuleCallId] = []
     while call is not None and call not in known and call in subject.module_calls:
         new.append(call)
@@ -125,7 +134,8 @@ def _group_of(
         name = path[len(outer) + 1 :] if outer and path.startswith(f"{outer}.") else path
         if not name:  # a module that calls itself
             name = path.rpartition(".")[2]
-        groups.append(Group(group, f"{name} #{said.nth + 1}" if said.nth else name, path, kind))
+        nth = said.nth - firsts.setdefault((group, said.scope), said.nth)
+        groups.append(Group(group, f"{name} #{nth + 1}" if nth > 0 else name, path, kind))
         group = known[one] = len(groups) - 1
     return group
 

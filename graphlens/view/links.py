@@ -6,6 +6,7 @@ from graphlens.categories import Category
 from graphlens.letters import elements, size_bytes, spec_text
 from graphlens.view.boxes import Boxes
 from graphlens.view.model import Box, Link, one_text, said
+from graphlens.view.subject import FEW
 from graphlens_tracers.events import LeafSeen, ValueId
 
 UNNAMED = {"batch": "input", "earlier": "from before", "unknown": "from elsewhere"}
@@ -86,7 +87,9 @@ class Drawing(Boxes):
                 leaf = self.subject.leaves.get(read.value) if read.maker < 0 else None
                 if leaf is None or self.extra[i] or leaf.kind in ("parameter", "buffer"):
                     continue
-                if elements(leaf.spec) > 1 or (leaf.kind == "batch" and elements(leaf.spec)):
+                if elements(leaf.spec) > (FEW if leaf.kind == "constant" else 1) or (
+                    leaf.kind == "batch" and elements(leaf.spec)
+                ):
                     readers.setdefault(leaf.value, {}).setdefault(self.place[i], i)
         together: dict[object, list[LeafSeen]] = {}
         for value, boxes in readers.items():

@@ -28,7 +28,11 @@ def notes_of(drawing: Drawing) -> list[str]:
         notes.append("drawn once: " + ", ".join(said) + more)
     hidden = [
         f"{count:,} {what}{'s' if count != 1 else ''}"
-        for count, what in ((forward.aliases, "no-op"), (forward.dead, "dead end"))
+        for count, what in (
+            (forward.aliases, "no-op"),
+            (forward.numbers, "constant"),
+            (forward.dead, "dead end"),
+        )
         if count
     ]
     if hidden:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from graphlens.categories import MADE, PLUMBING, category, short
+from graphlens.letters import elements
 from graphlens_tracers.events import (
     LeafSeen,
     ModuleCallId,
@@ -26,12 +27,20 @@ from graphlens_tracers.events import (
 
 Illness = Literal["nan", "inf"]
 
-NO_OPS = frozenset({"detach", "detach_", "alias", "lift_fresh", "Identity", "ReadVariableOp"})
+NO_OPS = frozenset(
+    "detach detach_ alias lift_fresh Identity ReadVariableOp StopGradient PreventGradient".split()
+)
 """Operations that hand on their input unchanged; the graph keeps them, a picture does not."""
-CUTS = frozenset({"detach", "detach_"})
+CUTS = frozenset({"detach", "detach_", "StopGradient"})
 """Those of them that no gradient passes."""
+CONSTANTS = frozenset({"Const", "GuaranteeConst", "ImmutableConst"})
+FEW = 8
+"""A constant with no more elements is a number in the program, and no box of a picture."""
 ALLOCATIONS = frozenset("empty empty_like empty_strided new_empty new_empty_strided".split())
 """Operations whose result is whatever was in memory: nothing it holds means anything."""
+
+NO_RESULTS = ALLOCATIONS | {"NoOp", "TensorListPushBack"}
+"""Operations that nothing is computed for: the last two wait for others, and keep values for a backward."""
 
 
 @dataclass
@@ -89,7 +98,7 @@ class Forward:
         results: Operations whose outputs are what the computation was for.
         through: For each no-op left out, the operation that it goes with.
         kept: For an operation the tensors that its backward reads, parameters not counted.
-        aliases, dead: How many no-ops and dead ends were left out.
+        aliases, numbers, dead: How many no-ops, constants and dead ends were left out.
         trained: There is a backward pass.
     """
 
@@ -100,6 +109,7 @@ class Forward:
     through: dict[NodeId, int]
     kept: dict[NodeId, set[ValueId]]
     aliases: int
+    numbers: int
     dead: int
     trained: bool
 
@@ -134,7 +144,8 @@ def forward_of(subject: Subject) -> Forward:
         results=[index[i] for i in results],
         through={node: index[maker] for node, maker in wired.home.items() if maker in index},
         kept=kept,
-        aliases=len(wired.home),
+        aliases=len(wired.home) - wired.numbers,
+        numbers=wired.numbers,
         dead=len(wired.nodes) - len(alive),
         trained=bool(kept or read_back),
     )
@@ -142,12 +153,16 @@ def forward_of(subject: Subject) -> Forward:
 
 @dataclass
 class _Wired:
-    """Operations without the no-ops: what each reads, who makes what, and where each no-op belongs."""
+    """Operations without the no-ops: what each reads, who makes what, and where each no-op belongs.
+
+    `numbers` of the no-ops are constants.
+    """
 
     nodes: list[NodeSeen] = field(default_factory=list)
     reads: list[list[Read]] = field(default_factory=list)
     made: dict[ValueId, Read] = field(default_factory=dict)
     home: dict[NodeId, int] = field(default_factory=dict)
+    numbers: int = 0
 
 
 def _wired(subject: Subject, picked: set[NodeId]) -> _Wired:
@@ -156,6 +171,7 @@ def _wired(subject: Subject, picked: set[NodeId]) -> _Wired:
     A parameter that an optimizer has changed in between is still that parameter.
     """
     wired = _Wired()
+    read = {value for node in subject.nodes if node.node in picked for value in subject.reads(node)}
     waiting: dict[ValueId, list[NodeId]] = {}
     for node in subject.nodes:
         if node.node not in picked:
@@ -163,6 +179,11 @@ def _wired(subject: Subject, picked: set[NodeId]) -> _Wired:
                 wired.made[new] = wired.made.get(value) or Read(-1, 0, value, False)
             continue
         values = subject.reads(node)
+        if _is_number(node) and node.outputs[0].value in read:
+            waiting[node.outputs[0].value] = [node.node]
+            wired.home[node.node] = -1
+            wired.numbers += 1
+            continue
         row = [wired.made.get(value) or Read(-1, 0, value, False) for value in values]
         handed = _handed_on(subject, node, row)
         if handed is not None:
@@ -180,6 +201,16 @@ def _wired(subject: Subject, picked: set[NodeId]) -> _Wired:
         wired.nodes.append(node)
         wired.reads.append(row)
     return wired
+
+
+def _is_number(node: NodeSeen) -> bool:
+    """Whether an operation only says a number of the program: an axis, a rate, a shape."""
+    return (
+        short(node.op) in CONSTANTS
+        and len(node.outputs) == 1
+        and node.outputs[0].spec.shape is not None
+        and elements(node.outputs[0].spec) <= FEW
+    )
 
 
 def _handed_on(subject: Subject, node: NodeSeen, row: list[Read]) -> Read | None:
@@ -238,7 +269,7 @@ def _results(subject: Subject, wired: _Wired, read_back: set[ValueId], twins: se
     ends = [
         i
         for i, node in enumerate(nodes)
-        if i not in read and short(node.op) not in ALLOCATIONS and not _stays(subject, node, made)
+        if i not in read and short(node.op) not in NO_RESULTS and not _stays(subject, node, made)
     ]
     return ends or list(range(len(nodes)))[-1:]
 

@@ -10,7 +10,20 @@ from typing import Any
 
 import pytest
 
-from factories import LogWriter, OpRow, leaf, new_run, out, ran, run_json, seen, site, small_run, write_run
+from factories import (
+    LogWriter,
+    OpRow,
+    leaf,
+    new_run,
+    out,
+    ran,
+    run_json,
+    seen,
+    site,
+    small_run,
+    write_function_run,
+    write_run,
+)
 from graphlens.cli import main
 from graphlens_tracers.events import (
     Bound,
@@ -264,3 +277,16 @@ def test_op_and_ops_say_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for seq in (0, 4, 100, 150, 200, len(lines) - 1):
         answer = json.loads(show(capsys, path, "op", str(seq), "--json"))
         assert {key: answer[key] for key in lines[seq]} == lines[seq]
+
+
+def test_functions_stand_below_the_step_that_calls_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_function_run(tmp_path / "run.glens")
+    calls = json.loads(show(capsys, path, "steps", "--json"))["calls"]
+    lines = show(capsys, path, "steps").splitlines()
+
+    assert [(one["step"], one["parent"], one["iteration"]) for one in calls] == [
+        (0, None, None), (0, 0, None), (1, None, None), (1, 2, None),
+    ]  # fmt: skip
+    assert [line.strip().endswith("in it: double") for line in lines] == [False, False, True, False, True]

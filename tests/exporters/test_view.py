@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from graphlens.view import BUDGET, FULL, View, view_of
@@ -166,6 +168,30 @@ def test_no_ops_and_dead_ends_are_hidden_and_counted() -> None:
 
     assert names(view) == ["x", "relu", "mean", "loss"]
     assert "hidden: 1 no-op, 1 dead end" in view.notes
+
+
+def test_numbers_of_the_program_are_no_boxes() -> None:
+    """A constant that nothing reads, and a large one, are boxes."""
+    model = Model()
+    x = model.batch("x", 4, 8)
+    h = model.op("Mean", x, model.op("Const", shape=(2,), dtype="int32"), shape=())
+    h = model.op("Mul", h, model.op("Const", shape=(9,)))
+    model.op("Const", shape=())
+    view = view_of(model.subject())
+
+    assert names(view) == ["x", "Mean", "Const", "Mul", "Const", "output", "output"]
+    assert "hidden: 1 constant" in view.notes
+    assert set(view.box_of) == {node.node for node in model.subject().nodes}
+
+
+def test_later_calls_of_a_module_are_numbered_from_the_first_in_the_graph() -> None:
+    model = Model()
+    with model.module("Net", "Net"):
+        model.linear("fc", model.batch("x", 4, 8), 8)
+    later = model.subject()
+    calls = {key: dataclasses.replace(call, nth=call.nth + 3) for key, call in later.module_calls.items()}
+
+    assert "Net.fc" in names(view_of(dataclasses.replace(later, module_calls=calls)))
 
 
 def test_without_a_backward_pass_every_result_is_shown() -> None:

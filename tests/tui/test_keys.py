@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from textual.events import Key
 
+from factories import write_function_run
+from graphlens.session import Saved
 from graphlens_tracers.events import Phase
 from graphlens_tui import keys
 from graphlens_tui.app import GraphlensApp
@@ -287,3 +289,18 @@ async def test_keys_that_come_faster_than_screens_go(tmp_path: Path) -> None:
             reading.post_message(Key("x", "x"))
         await screen.rest()
         assert screen.app.is_running and len(screen.app.screen_stack) == 1
+
+
+async def test_into_a_function_and_back(tmp_path: Path) -> None:
+    """From the operation that calls it to its headline; the status line says where that is."""
+    async with showing(Saved(write_function_run(tmp_path / "r.glens")), (120, 40)) as screen:
+        await screen.press("z0", "G", "enter", "G", "k")
+        assert screen.app.at == 6
+
+        await screen.press("enter")
+        assert screen.app.graph.on_headline
+        assert screen.status().startswith(" step 1 · train › double ")
+        await screen.press("j")
+        assert screen.status().startswith(" step 1 · train › double › aten.add.Tensor")
+        await screen.press("backspace")
+        assert screen.app.at == 6

@@ -66,7 +66,7 @@ async def test_what_turns_out_later_is_shown(tmp_path: Path) -> None:
     session = FakeSession(tmp_path / "live.glens")
     async with showing(session, (100, 20)) as screen:
         await screen.wait(lambda: screen.app.graph.at == 5)
-        assert screen.text().count("step 0 ·") == 1 and "step 1 ·" not in screen.text()
+        assert screen.text().count("▾ step 0 ·") == 1 and "step 1 ·" not in screen.text()
         log.calls(CallEnded(CallId(0), Seq(2)), CallBegan(CallId(1), GraphId(0), Seq(3), 1, "train"))
         session.grow()
         await screen.wait(lambda: "step 1 ·" in screen.text())

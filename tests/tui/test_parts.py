@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factories import OpRow, new_run, out, ran, seen, write_run
+from factories import OpRow, new_run, out, ran, seen, write_function_run, write_run
 from graphlens.session import OutputSeen, load
 from graphlens_tracers.events import (
     CallBegan,
@@ -78,6 +78,30 @@ def test_two_threads_take_turns(tmp_path: Path) -> None:
     assert at is not None and timeline.seq_at(at, 0) == 0 and timeline.seq_at(at, 2) == 4
 
 
+def test_a_function_stands_inside_of_its_step(tmp_path: Path) -> None:
+    """Its headline is below that of the step, also where both begin with the same operation."""
+    timeline = timeline_of(write_function_run(tmp_path / "r.glens"))
+    lines = [timeline.line(number) for number in range(len(timeline))]
+
+    said = [
+        (line.depth, timeline.name_of(timeline.calls[line.call])) for line in lines if line.call is not None
+    ]
+    assert said == [(0, "step 0 · train"), (1, "double"), (0, "step 1 · train"), (1, "double")]
+    assert [line.seq for line in lines if line.sort is Sort.OP] == list(range(8))
+    assert timeline.headline(0, 1) == 6
+    entered = timeline.inside(6)
+    assert entered is not None and entered.call == 3
+
+
+def test_what_is_inside_of_a_closed_step_is_hidden(tmp_path: Path) -> None:
+    timeline = timeline_of(write_function_run(tmp_path / "r.glens"))
+    timeline.fold(frozenset(), {CallId(0), CallId(1), CallId(3)})
+    lines = [timeline.line(number) for number in range(len(timeline))]
+
+    assert [(line.call, line.seq) for line in lines] == [(0, 0), (2, 4), (3, 4), (None, 6), (None, 7)]
+    assert [timeline.number_of(seq) for seq in range(8)] == [0, 0, 0, 0, 2, 2, 3, 4]
+
+
 def test_operations_without_a_call_are_shown(tmp_path: Path) -> None:
     """Nothing that ran is left out because it is not known where it belongs."""
     log = new_run(tmp_path / "r.glens")
@@ -133,7 +157,10 @@ def output(low: float | None, high: float | None, **more: object) -> OutputSeen:
         (output(0, 2, nan=0, pos_inf=0, neg_inf=0), (False, True, True, False, False)),
         (output(-3, -1, nan=0, pos_inf=0, neg_inf=0), (True, False, False, False, False)),
         (output(0, 0, nan=0, pos_inf=0, neg_inf=0), (False, True, False, False, False)),
-        (output(-1, math.inf), (None, None, None, True, None)),
+        (output(-1, math.inf), (True, None, None, True, False)),
+        (output(-math.inf, -1e-8), (True, False, False, True, False)),
+        (output(-math.inf, 0), (None, True, False, True, False)),
+        (output(-math.inf, math.inf), (None, None, None, True, False)),
         (output(math.nan, math.nan), (None, None, None, None, True)),
         (OutputSeen(ValueId(0), Spec((), "int64")), (None,) * 5),
     ],

@@ -13,7 +13,7 @@ from textual.events import DescendantBlur, DescendantFocus, Key, Resize
 from textual.timer import Timer
 
 from graphlens.live import Live
-from graphlens.session import Session
+from graphlens.session import Call, Session
 from graphlens_tracers.errors import NotLive
 from graphlens_tracers.events import CallId, Seq
 from graphlens_tui import glyphs as characters
@@ -26,6 +26,7 @@ from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
 from graphlens_tui.panes import Pane, panes
 from graphlens_tui.panes.graph import GraphPane
 from graphlens_tui.panes.output import OutputPane
+from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.bars import Bar, Part
 from graphlens_tui.widgets.dialogs import Choice
 
@@ -318,10 +319,23 @@ class GraphlensApp(Commands):
         if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
             self.graph.toggle()
             return
+        entered = self._entered(line) if self.pane() is self.graph else None
+        if entered is not None:
+            self.enter_call(entered)
+            return
         side = next((pane for pane in self.panes if pane.SLOT == "side"), None)
         if side is not None:
             (self.graph if self.pane() is side else side).focus()
             self._arrange()
+
+    def _entered(self, line: Line | None) -> Call | None:
+        """The call that the operation on a line made: a function, a branch, a loop's first round."""
+        shown = self.model.shown
+        if shown is None or line is None or line.sort is not Sort.OP:
+            return None
+        node = shown.timeline.node(line)
+        seen = None if node is None else shown.process.nodes.get(node)
+        return None if seen is None or seen.calls is None else shown.timeline.inside(line.seq)
 
     def do_zoom(self) -> None:
         self._zoomed = None if self._zoomed is not None else self.pane()

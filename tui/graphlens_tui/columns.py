@@ -34,6 +34,8 @@ class Columns:
 
 _LEAST = {"op": 14, "spec": 15, "range": 14, "signs": 11, "module": 16, "jumps": 13}
 """What a column needs; those after `op` come in this order, as far as there is room."""
+_EASY = 17
+"""What most operations are called fits into so much: before others grow, `op` does."""
 _MOST = {"op": 30, "module": 34, "spec": 26, "range": 22, "jumps": 24}
 """What is left over goes to these."""
 
@@ -54,6 +56,8 @@ def fit(width: int, last: int) -> Columns:
         if left < least:
             break
         widths[name], left = least, left - least
+    more = min(left, _EASY - widths["op"])
+    widths["op"], left = widths["op"] + more, left - more
     while left > 0:
         growing = [name for name, most in _MOST.items() if 0 < widths[name] < most]
         if not growing:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from graphlens.session import Session
+from graphlens.session import Call, Session
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import Seq
 from graphlens_tui import details, saying
@@ -58,6 +58,12 @@ class Commands(App[None], inherit_bindings=False):
             self.trail.append(self.at)
             del self.trail[:-200]
         self.graph.show(seq)
+
+    def enter_call(self, call: Call) -> None:
+        """Select the headline of a call; as every jump, it can be taken back."""
+        if self.at is not None:
+            self.trail.append(self.at)
+        self.graph.show(call.first, call.call)
 
     # ── moving ───────────────────────────────────────────────────────────────────────────────
 

@@ -92,6 +92,13 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
         for frame in shown.process.frames(node.site)[1:4] if node.twin is None else ():
             _place(page, sources, frame, first=False)
     page.fact("phase", (str(node.phase), palette.text), (f"  {_call_text(op.call)}", palette.mute))
+    if op.call is not None and op.call.parent is not None:
+        names = [clean(shown.timeline.name_of(one)) for one in shown.timeline.around(op.call)][-2::-1]
+        page.fact("function", (page.glyphs.path.join(names), palette.text))
+    entered = shown.timeline.inside(seq) if node.calls is not None else None
+    if entered is not None:
+        where = f"  #{entered.first} to #{entered.last}, enter goes there"
+        page.fact("runs", (clean(shown.timeline.name_of(entered)), palette.text), (where, palette.mute))
     if op.took_ns:  # TensorFlow tells no times of what it runs in a function
         page.fact("time", (words.duration(op.took_ns), palette.text))
     twin = _twins(shown, op)
@@ -121,8 +128,11 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
 def of_call(model: Model, shown: Shown, call: Call, page: Page) -> None:
     """Put what is known of a step on the page."""
     palette = page.palette
-    title = f"step {call.step}" if call.step is not None else call.role
-    page.line((title, palette.accent, "bold"), (f"  {call.role}", palette.mute))
+    title = clean(shown.timeline.name_of(call))
+    page.line((title, palette.accent, "bold"))
+    if call.parent is not None:
+        outer = [clean(shown.timeline.name_of(one)) for one in shown.timeline.around(call)][:0:-1]
+        page.fact("in", (page.glyphs.path.join(outer), palette.text))
     graph = next((seen for seen in shown.process.graphs() if seen.graph == call.graph), None)
     same = sum(1 for other in shown.timeline.calls.values() if other.graph == call.graph)
     if graph is not None:
@@ -398,6 +408,7 @@ def _elements(output: OutputSeen, page: Page) -> None:
         if len(present) == 1:
             counted[present[0]] = finite
     room = max(4, min(24, page.width - 22))
+    unknown: list[str] = []
     for name, there, colour in zip(names, signs, colours, strict=True):
         if there is False or (name in counted and not counted[name]):
             continue
@@ -409,9 +420,12 @@ def _elements(output: OutputSeen, page: Page) -> None:
                 label, (page.glyphs.full * full, colour), (page.glyphs.part * (room - full), palette.track),
                 (f" {counted[name]:,} ({part:.1%})", palette.text),
             )  # fmt: skip
+        elif there:
+            page.line(label, ("occurs, not counted", palette.mute))
         else:
-            said = "occurs, not counted" if there else "nobody has looked"
-            page.line(label, (said, palette.mute))
+            unknown.append(name)
+    if unknown:
+        page.line((f"{'':6}nobody looked for {' '.join(unknown)}", palette.mute))
     numbers = output.numerics
     if numbers is not None and numbers.low is not None and numbers.high is not None and not output.finite:
         page.line((f"{'':6}finite ones {words.between(numbers.low, numbers.high)}", palette.mute))

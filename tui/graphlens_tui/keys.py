@@ -75,7 +75,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("follow", ("f",), "follow the end of a run that grows, or stop following", "View", "Follow"),
     Action("next_pane", ("tab",), "to the next pane", "View"),
     Action("previous_pane", ("shift+tab",), "to the previous pane", "View"),
-    Action("detail", ("enter",), "unfold, or go to the details of the operation", "View"),
+    Action("detail", ("enter",), "unfold, into the function it calls, or to the details", "View"),
     Action("zoom", ("z", "zz"), "give the pane the whole screen, or take it back", "View"),
     Action("output", ("o",), "the script's output, whole screen; typing goes to it", "View", "Output"),
     Action("theme", ("T",), "light or dark", "View"),

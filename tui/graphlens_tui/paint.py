@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.strip import Strip
 
-from graphlens.categories import category, short
+from graphlens.categories import CALLS, category, short
 from graphlens.lanes import NOBODY, Lanes
 from graphlens.letters import spec_text
 from graphlens.scopes import Ints, Span
@@ -107,11 +107,10 @@ class Painter:
         palette, glyphs = self.palette, self.glyphs
         call = self.timeline.call_of(line)
         assert call is not None, "a headline is that of a call"
-        title = f"step {call.step}" if call.step is not None else call.role
-        if call.step is not None:
-            title += f" · {call.role}"
-        brush.put(f"{glyphs.folded if line.folded else glyphs.open} ", palette.faint)
-        brush.put(glyphs.text(title), palette.accent, bold=True)
+        title = clean(self.timeline.name_of(call), 60)
+        indent = "  " * min(line.depth, DEPTH)
+        brush.put(f"{indent}{glyphs.folded if line.folded else glyphs.open} ", palette.faint)
+        brush.put(glyphs.text(title), palette.text if line.depth else palette.accent, bold=True)
         tail = f" {ops_text(line)}"
         if call.error is not None:
             tail += f" · raised {clean(call.error, 40)}"
@@ -171,6 +170,8 @@ class Painter:
         if found is None:
             seen = self.process.nodes[node]
             name = clean(short(seen.op))
+            if seen.calls is not None and name in CALLS:
+                name = clean(f"call {timeline.graph_name(seen.calls)}")
             if seen.phase is Phase.BACKWARD:
                 name = self.glyphs.backward + name.removesuffix("_backward")
             colour = self.palette.kind(category(seen.op))
@@ -354,26 +355,29 @@ def classes(output: OutputSeen | None) -> tuple[bool | None, ...]:
         if low is None or high is None:
             return (False,) * 5
         return *_signs_between(low, high), False, False
-    known = output.nan is not None
-    nan = (
-        bool(output.nan)
-        if known
-        else (low is not None and math.isnan(low)) or (high is not None and math.isnan(high))
-    )
-    if known:
-        inf: bool | None = bool(output.pos_inf or output.neg_inf)
-    elif low is not None and high is not None and (math.isinf(low) or math.isinf(high)):
-        inf = True
-    else:
-        inf = None  # a NaN hides the range
+    counted = output.nan is not None
+    poisoned = low is None or high is None or math.isnan(low) or math.isnan(high)  # a NaN hides the range
+    nan = bool(output.nan) if counted else poisoned and low is not None
+    inf = bool(output.pos_inf or output.neg_inf) if counted else None if poisoned else True
     facts = output.numerics
     if facts is not None and facts.low is not None and facts.high is not None:
         signs: tuple[bool | None, bool | None, bool | None] = _signs_between(facts.low, facts.high)
     elif facts is not None and facts.nan + facts.pos_inf + facts.neg_inf == facts.size:
         signs = False, False, False
-    else:
+    elif poisoned or low is None or high is None:
         signs = None, None, None
-    return *signs, inf, nan if known or nan else None
+    else:
+        signs = _signs_beside_infinity(low, high)
+    return *signs, inf, nan
+
+
+def _signs_beside_infinity(low: float, high: float) -> tuple[bool | None, bool | None, bool | None]:
+    """Which signs finite elements have, where one end of the range or both are infinite."""
+    if math.isfinite(high):  # the largest one is finite, and nothing is above it
+        return True if high < 0 else None, high == 0 or (None if high > 0 else False), high > 0
+    if math.isfinite(low):
+        return low < 0, low == 0 or (None if low < 0 else False), True if low > 0 else None
+    return None, None, None
 
 
 def _signs_between(low: float, high: float) -> tuple[bool, bool | None, bool]:

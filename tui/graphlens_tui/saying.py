@@ -75,6 +75,13 @@ def status(
     left: list[Part] = [Part(" ")]
     shown, info = model.shown, model.session.run.info
     if shown is not None and line is not None:
+        call = shown.timeline.call_of(line)
+        around = list(shown.timeline.around(call))[::-1]
+        for one in around if line.call is None else around[:-1]:
+            need = 4 if one is call or one.parent is None else 2
+            left.append(
+                Part(f"{clean(shown.timeline.name_of(one), 60)}{glyphs.path}", palette.mute, need=need)
+            )
         for span in list(shown.timeline.spans(line))[::-1]:
             left.append(Part(f"{clean(_name(span), 60)}{glyphs.path}", palette.mute, need=4))
         left.append(Part(_what(model, line), palette.bright, True, need=9))
@@ -115,7 +122,7 @@ def _what(model: Model, line: Line) -> str:
     assert shown is not None
     if line.sort is Sort.CALL:
         call = shown.timeline.call_of(line)
-        return "?" if call is None else f"step {call.step}" if call.step is not None else call.role
+        return "?" if call is None else clean(shown.timeline.name_of(call))
     if line.span is not None:
         return f"{ops_text(line)} folded"
     node = shown.timeline.node(line)

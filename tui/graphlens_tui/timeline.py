@@ -17,6 +17,7 @@ import numpy.typing as npt
 from graphlens.scopes import OP, Span
 from graphlens.session import Call, Process, Rows
 from graphlens_tracers.events import CallId, GraphId, NodeId, Seq
+from graphlens_tui.headlines import Headlines
 from graphlens_tui.ways import View, Way
 
 Ints = npt.NDArray[np.int64]
@@ -42,6 +43,7 @@ class Line(NamedTuple):
         position: That of `seq` in the order of its graph; -1 where there is none.
         span: Of a folded module call.
         folded: Of a headline: its operations are hidden.
+        call, depth: Of a headline: whose it is, and how many calls are around that.
     """
 
     sort: Sort
@@ -52,6 +54,8 @@ class Line(NamedTuple):
     position: int = -1
     span: Span | None = None
     folded: bool = False
+    call: CallId | None = None
+    depth: int = 0
 
 
 @dataclass
@@ -122,7 +126,8 @@ class Timeline:
         self.last_step: int | None = None
         self._known: list[Call] = []
         self._stretches = Stretches.none()
-        self._heads = np.empty(0, np.bool_)
+        self._heads = Headlines()
+        self._graph_names: dict[GraphId, str] = {}
         self._tops = np.zeros(1, np.int64)
         self._views: dict[int, View] = {}
         self._width = 8
@@ -238,13 +243,9 @@ class Timeline:
                     line_of = self.way(graph).outline.lines(self.folded).line_of
                     first = stretches.position[here]
                     heights[here] = line_of[first + stretches.count[here] - 1] - line_of[first] + 1
-        self._heads = np.zeros(len(stretches), np.bool_)
-        known = np.flatnonzero(stretches.call >= 0)
-        _, begins = np.unique(stretches.call[known], return_index=True)
-        self._heads[known[begins]] = True
-        if self.closed:
-            heights[np.isin(stretches.call, list(self.closed))] = 0
-        self._tops = np.concatenate([[0], np.cumsum(heights + self._heads)])
+        self._heads = Headlines.placed(stretches.call, self.calls, self.closed)
+        heights[self._heads.hidden] = 0
+        self._tops = np.concatenate([[0], np.cumsum(heights + self._heads.count)])
 
     # ── lines ────────────────────────────────────────────────────────────────────────────────
 
@@ -256,12 +257,12 @@ class Timeline:
         stretches = self._stretches
         first, count = int(stretches.first[at]), int(stretches.count[at])
         within = number - int(self._tops[at])
-        if self._heads[at]:
-            if within == 0:
-                call = int(stretches.call[at])
-                stop = max(first + count, int(self.calls[call].last) + 1)
-                return Line(Sort.CALL, first, stop, at, folded=call in self.closed)
-            within -= 1
+        heads = int(self._heads.count[at])
+        if within < heads:
+            call, depth = self._heads.at(at, within)
+            stop = max(first + count, int(self.calls[call].last) + 1)
+            return Line(Sort.CALL, first, stop, at, folded=call in self.closed, call=call, depth=depth)
+        within -= heads
         graph, position = int(stretches.graph[at]), int(stretches.position[at])
         if graph == LOOSE:
             return Line(Sort.OP, first + within, first + within + 1, at)
@@ -284,23 +285,39 @@ class Timeline:
         if not len(stretches):
             return 0
         at = max(0, int(np.searchsorted(stretches.first, seq, "right")) - 1)
-        top = int(self._tops[at])
-        if self._tops[at + 1] - top == int(self._heads[at]):  # closed: its headline may be further up
-            return max(0, top if self._heads[at] else top - 1)
+        top, heads = int(self._tops[at]), int(self._heads.count[at])
+        if self._tops[at + 1] - top == heads:  # closed: its headline may be further up
+            return max(0, top + heads - 1)
         within = min(max(seq - int(stretches.first[at]), 0), int(stretches.count[at]) - 1)
         graph, position = int(stretches.graph[at]), int(stretches.position[at])
         if self.folded and graph != LOOSE:
             line_of = self.view(graph).lines.line_of
             within = int(line_of[position + within]) - int(line_of[position])
-        return top + int(self._heads[at]) + within
+        return top + heads + within
 
     def first_seq(self, number: int) -> int:
         """The first operation on or after a line; `end` behind the last one."""
         return self.line(number).seq if number < len(self) else self.end
 
     def call_of(self, line: Line) -> Call | None:
-        """The call that a line belongs to."""
-        return self.calls.get(int(self._stretches.call[line.stretch]))
+        """The call that a line belongs to; of a headline that which it is about."""
+        return self.calls.get(int(self._stretches.call[line.stretch]) if line.call is None else line.call)
+
+    def around(self, call: Call | None) -> Iterator[Call]:
+        """A call and those that it was made in, innermost first."""
+        while call is not None:
+            yield call
+            call = None if call.parent is None else self.calls.get(call.parent)
+
+    def inside(self, seq: int) -> Call | None:
+        """The first call that was made by an operation: the function, branch or loop that it entered."""
+        at = self.stretch_of(seq)
+        if at is None:
+            return None
+        outer, node = int(self._stretches.call[at]), int(self.process.rows(seq, seq + 1).node[0])
+        found = [one for one in self.calls.values() if one.parent == outer and one.at == node]
+        # A node may run again in a call that is a loop's: the calls that it made are before it.
+        return min((one for one in found if one.last < seq), key=lambda one: one.first, default=None)
 
     def graph_of(self, line: Line) -> int:
         """The graph that a line is drawn in; LOOSE for none."""
@@ -362,11 +379,29 @@ class Timeline:
         yield from zip(*(column.tolist() for column in columns), strict=True)
 
     def headline(self, number: int, steps: int) -> int | None:
-        """The headline `steps` further on from a line, or further back for a negative number."""
-        heads = self._tops[:-1][self._heads]
+        """The step `steps` further on from a line, or further back for a negative number: its headline."""
+        heads = self._heads.lines(self._tops)[np.array(self._heads.depth, np.int64) == 0]
         if not len(heads):
             return None
         at = int(np.searchsorted(heads, number, "right" if steps > 0 else "left")) + (
             steps - 1 if steps > 0 else steps
         )
         return int(heads[min(max(at, 0), len(heads) - 1)])
+
+    def headline_of(self, call: CallId) -> int | None:
+        """The line that is the headline of a call; None where it is hidden."""
+        number = self._heads.number(call)
+        return None if number is None else int(self._heads.lines(self._tops)[number])
+
+    def name_of(self, call: Call) -> str:
+        """What a call runs, as a person calls it: a step of the script, a function, a round of a loop."""
+        if call.parent is None:
+            return call.role if call.step is None else f"step {call.step} · {call.role}"
+        name = self.graph_name(call.graph)
+        return name if call.iteration is None else f"{name} · round {call.iteration}"
+
+    def graph_name(self, graph: GraphId) -> str:
+        """What a graph is called; "?" for one that is not declared."""
+        if graph not in self._graph_names:
+            self._graph_names = {seen.graph: seen.name for seen in self.process.graphs()}
+        return self._graph_names.get(graph, "?")

@@ -410,3 +410,55 @@ def test_a_mistake_of_ours_ends_the_recording_alone(tmp_path: Path, monkeypatch:
 
     assert found == [6.0]
     assert any("broken on purpose" in gap.what for gap in process.gaps if gap.kind == "failed")
+
+
+def test_a_variable_is_known_after_it_was_assigned(tmp_path: Path) -> None:
+    """What an assignment gives is a variable, too, of the same handle: it is not the one that is meant."""
+
+    def program() -> None:
+        weights = tf.Variable([1.0, 2.0], name="weights")
+        for rate in (0.5, 0.25):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(weights * weights)
+            weights.assign_sub(rate * tape.gradient(loss, weights))
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    last = list(process.calls())[-1]
+    read = next(node for node in process.order(last.graph) if process.nodes[node].op == "ReadVariableOp")
+    assert [process.leaves[value].name for value in process.inputs(last.graph, read) if value] == ["weights"]
+
+
+def test_random_numbers_are_drawn_at_the_same_place(tmp_path: Path) -> None:
+    """Each draw has a seed of its own: it is an operation that runs again nevertheless."""
+
+    def program() -> None:
+        weights = tf.Variable([1.0, 2.0, 3.0])
+        for _ in range(4):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(weights * tf.random.normal([3]))
+            weights.assign_sub(tape.gradient(loss, weights))
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    drawn = [node.node for node in ran(process) if node.op == "RandomStandardNormal"]
+    assert len(drawn) == 4
+    assert len(set(drawn)) == 1
+
+
+def test_layers_are_the_same_in_every_step(tmp_path: Path) -> None:
+    """The first layer is called before anything of its step has run."""
+
+    def program() -> None:
+        layer = keras.layers.Dense(2)
+        weights = tf.ones([2, 3])
+        for _ in range(4):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(layer(weights))
+            tape.gradient(loss, layer.trainable_variables)
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    products = [node for node in ran(process) if node.op == "MatMul" and node.phase is Phase.FORWARD]
+    assert len(products) == 4
+    assert len({node.node for node in products[1:]}) == 1

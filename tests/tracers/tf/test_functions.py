@@ -233,3 +233,24 @@ def test_nothing_of_the_scripts_is_held(tmp_path: Path) -> None:
     assert freed == [True, True, True]
     assert "dropped" in {leaf.name for leaf in process.leaves.values()}
     assert len([call for call in process.calls() if call.parent is not None]) == 2
+
+
+def test_the_body_of_a_loop_is_forward(tmp_path: Path) -> None:
+    """Also where TensorFlow registers it while it computes gradients, with what they need added to it."""
+
+    @tf.function
+    def step(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.while_loop(lambda y: tf.reduce_sum(y) < 10.0, lambda y: (tf.tanh(y) + y,), [x])[0]
+        return tape.gradient(y, x)
+
+    process = recorded(lambda: step(tf.ones([2])), tmp_path / "run.glens", of=tensorflow)
+
+    rows = process.rows(0, process.op_count)
+    phases = {
+        (node.op, node.phase)
+        for one in rows.node.tolist()
+        if (node := process.nodes[one]).op.startswith("Tanh")
+    }
+    assert phases == {("Tanh", Phase.FORWARD), ("TanhGrad", Phase.BACKWARD)}

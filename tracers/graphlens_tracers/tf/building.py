@@ -86,8 +86,15 @@ class Building(threading.local):
         """What this thread runs eagerly; None where that is not recorded."""
 
     def begin_trace(self) -> None:
-        """An eager step begins."""
+        """An eager step begins; layers that are being called have made none of its operations yet."""
         self._trace = Trace()
+        around, at = [], self.state.layer
+        while at is not None:
+            around.append(at)
+            at = at.parent
+        for call in reversed(around):
+            self._trace.calls[call.parent, call.layer] = call.nth = 0
+            call.__post_init__()
 
     def called(self, layer: int, name: str, kind: str, around: LayerCall | None) -> LayerCall:
         """A layer is called, by another one."""
@@ -137,6 +144,10 @@ class Building(threading.local):
         """Back to what was before."""
         if self._before:
             self._turn(self._before.pop())
+
+    def begun(self, graph: Any) -> None:
+        """A graph begins: what is made in it belongs to what is under way now, whenever it is registered."""
+        self.marks.setdefault(graph, [(0, self.state)])
 
     def _turn(self, state: State) -> None:
         graph = compat.graph_being_built()

@@ -38,6 +38,7 @@ MOST_NODES = 1 << 17
 MOST_SHAPES = 64
 """Shapes of one graph that are told apart; of the calls after that they are as declared."""
 Shape = tuple[int, ...]
+_SEEDS = ("seed", "seed2")
 _AFTER_GRADIENTS = (Phase.BACKWARD, Phase.OPTIMIZER)
 
 
@@ -349,10 +350,13 @@ def _spec(tensor: Any) -> Spec:
 
 
 def _hashable(ran: Operation) -> Any:
-    """Attributes as a part of a key: without the names that resources are given, anew each time."""
+    """Attributes as a part of a key: without what is another one each time, names of resources and seeds."""
     attributes = ran.attributes
     if not ran.inputs and "shared_name" in attributes:
         return ()
+    if "seed2" in attributes:
+        pairs = zip(attributes[::2], attributes[1::2], strict=True)
+        attributes = tuple((name, value) for name, value in pairs if name not in _SEEDS)
     try:
         hash(attributes)
     except (TypeError, ValueError):

@@ -14,15 +14,19 @@ Signature = dict[str, tuple[str, Which]]
 """By argument, or part of one: what it is."""
 NEW = "the same arguments, but another tf.function, device or strategy"
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
-_NUMBERED = re.compile(r"^(?:__(?:inference|forward|backward)_+)*(.*?)(?:_\d+)*$")
+_NUMBERED = re.compile(
+    r"^((?:__(?:inference|forward|backward)_+)*)(.*?)(?:_\d+)*(?:_rewritten)?(_grad)?(?:_\d+)*$"
+)
 _LONGEST = 60
 """Characters of a Python value that are said."""
 
 
 def family_of(name: str) -> str:
-    """The Python function's name, by the runtime's."""
+    """The Python function's name, by the runtime's; a gradient's says that it is one."""
     match = _NUMBERED.match(name)
-    return match[1] if match is not None and match[1] else name
+    if match is None or not match[2]:
+        return name
+    return match[2] + (match[3] or "") + (".backward" if "backward" in match[1] else "")
 
 
 class Traces:

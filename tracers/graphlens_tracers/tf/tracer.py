@@ -107,6 +107,7 @@ class TensorFlowTracer:
         def around_beginning(*args: Any, **kwargs: Any) -> None:
             self._look_for_keras()
             begun(*args, **kwargs)
+            self._building.begun(args[0])
 
         compat.func_graph.FuncGraph.__init__ = around_beginning
         self._undo.append(partial(setattr, compat.func_graph.FuncGraph, "__init__", begun))

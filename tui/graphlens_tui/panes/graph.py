@@ -33,7 +33,8 @@ class GraphPane(Pane):
     TITLE: ClassVar[str] = "graph"
     SLOT: ClassVar[Slot] = "main"
     HELP: ClassVar[str | None] = """\
-A line is an operation, in the order in which they ran; a headline begins each step.
+A line is an operation, in the order in which they ran. Headlines are steps, and
+each function or loop in it. Enter goes into what an operation calls, backspace back.
 A lane is a value, from what makes it down to the last operation near by that reads it.
 Longer ways are jumps: ⇣84 is read by operation 84, ⇡12 was made by 12.
 ● all finite   ▲ an infinity   ✖ a NaN   ○ no numbers (integers, views)
@@ -47,6 +48,7 @@ a dot where nobody has looked. The right edge is the whole run."""
         self.at: Seq | None = None
         self.following = model.live
         self.on_headline = False
+        self._headline: CallId | None = None
         self._painter: Painter | None = None
         self._found: frozenset[NodeId] = frozenset()
         self._strips: dict[tuple[int, bool, bool, bool, str], Strip] = {}
@@ -87,7 +89,7 @@ a dot where nobody has looked. The right edge is the whole run."""
         super().recolour(palette)
 
     def show(self, at: Seq | None, call: CallId | None = None) -> None:
-        """Select that operation, unfolding what hides it."""
+        """Select that operation, or the headline of that call, unfolding what hides it."""
         shown = self.model.shown
         if shown is None or at is None:
             return
@@ -96,16 +98,15 @@ a dot where nobody has looked. The right edge is the whole run."""
         place, stretch = timeline.position(at), timeline.stretch_of(at)
         closed, folded = set(timeline.closed), set(timeline.folded)
         if stretch is not None:
-            line = timeline.line(timeline.number_of(at))
-            around = timeline.call_of(line)
-            if around is not None:
-                closed.discard(around.call)
+            around = shown.process.call_at(at)
+            closed -= {one.call for one in timeline.around(around)}
         if place is not None:
             graph, position = place
             folded -= {span.key for _, span in timeline.way(graph).outline.around(position)}
         if (closed, folded) != (timeline.closed, set(timeline.folded)):
             self.refold(frozenset(folded), closed)
-        self._select(timeline.number_of(at), middle=True)
+        head = None if call is None else timeline.headline_of(call)
+        self._select(timeline.number_of(at) if head is None else head, middle=True)
 
     def highlight(self, found: frozenset[NodeId]) -> None:
         """Underline the names of these nodes."""
@@ -161,10 +162,8 @@ a dot where nobody has looked. The right edge is the whole run."""
         shown = self.model.shown
         assert shown is not None
         assert self.at is not None
-        number = shown.timeline.number_of(self.at)
-        if self.on_headline and number > 0 and shown.timeline.line(number - 1).sort is Sort.CALL:
-            return number - 1
-        return number
+        head = None if self._headline is None else shown.timeline.headline_of(self._headline)
+        return shown.timeline.number_of(self.at) if head is None else head
 
     def _select(self, number: int, *, middle: bool = False, top: bool = False) -> None:
         """Make a line the selected one, and visible."""
@@ -175,6 +174,7 @@ a dot where nobody has looked. The right edge is the whole run."""
         before, self.cursor = self.cursor, number
         line = shown.timeline.line(number)
         seq, self.on_headline = Seq(line.seq), line.sort is Sort.CALL
+        self._headline = line.call
         first, rows = int(self.scroll_offset.y), self.rows
         if top:
             first = number
@@ -187,8 +187,7 @@ a dot where nobody has looked. The right edge is the whole run."""
             self._refresh_line(row + 1 - int(self.scroll_offset.y))
         if seq != self.at or before != number:
             self.at = seq
-            call = shown.timeline.call_of(line) if self.on_headline else None
-            self.post_message(CursorMoved(seq, None if call is None else call.call))
+            self.post_message(CursorMoved(seq, line.call))
 
     def _refresh_line(self, y: int) -> None:
         """Paint one line of the screen again."""
