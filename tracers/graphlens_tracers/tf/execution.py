@@ -35,7 +35,11 @@ def hook(eager: Eager, sink: LogSink, before: Callable[[], bool]) -> list[Callab
         nonlocal began, given, ready, running
         if get_ident() != here:
             elsewhere()
-            return quick(*args)
+            try:
+                return quick(*args)
+            except BaseException as error:
+                compat.leave_out(error)
+                raise
         if not ready:
             ready = before()
         around = running, given, began  # of an operation that runs Python, which runs this one
@@ -43,12 +47,19 @@ def hook(eager: Eager, sink: LogSink, before: Callable[[], bool]) -> list[Callab
         began = perf_counter_ns()
         try:
             return quick(*args)
+        except BaseException as error:
+            compat.leave_out(error)
+            raise
         finally:
             running, given, began = around
 
     def around_slow(handle: Any, device: Any, op: Any, inputs: Any, attributes: Any, count: Any) -> Any:
         before = perf_counter_ns()
-        outputs = slow(handle, device, op, inputs, attributes, count)
+        try:
+            outputs = slow(handle, device, op, inputs, attributes, count)
+        except BaseException as error:
+            compat.leave_out(error)
+            raise
         if eager.on and compat.op_def(compat.text(op)) is not None:
             if get_ident() == here:
                 operation = Operation(compat.text(op), tuple(attributes or ()), tuple(inputs), outputs)
@@ -59,9 +70,11 @@ def hook(eager: Eager, sink: LogSink, before: Callable[[], bool]) -> list[Callab
 
     def ran(
         op: str, inputs: Any, attributes: Any, outputs: Any, op_name: Any = None, graph: Any = None
-    ) -> None:
+    ) -> Any:
         if running and eager.on:  # else a graph is being built, or it comes by the way that is slow
             see(Operation(op, attributes, inputs, outputs, given), began, sys._getframe())
+        # Into a graph go the outputs that the last callback gives, and each is given those of the one before.
+        return outputs if graph is not None and len(context.op_callbacks) > 1 else None
 
     def see(operation: Operation, since: int, frame: FrameType) -> None:
         try:
