@@ -72,6 +72,9 @@ def lacks() -> tuple[str, ...]:
     wanted = {
         "functions": hasattr(atomic_function, FUNCTION_ENTRY),
         "function calls": hasattr(Context, "call_function") and hasattr(Context, "add_function_def"),
+        "what runs eagerly": hasattr(pywrap_tfe, "TFE_Py_FastPathExecute")
+        and hasattr(pywrap_tfe, "TFE_Py_Execute")
+        and hasattr(Context, "add_op_callback"),
         "stacks without ours": hasattr(tf_stack, "SentinelFilter")
         and hasattr(tf_stack, "_source_filter_stacks"),
         "sessions": hasattr(session.BaseSession, "_do_run"),
