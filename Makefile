@@ -1,22 +1,24 @@
 # Two commands are all there is to know:
 #   make run     watch a training script in the terminal   (SCRIPT=train.py ARGS="--epochs 3")
 #   make test    every check that a change has to pass; with another PyTorch: make tests TORCH=2.14.1
+#                and the recording of another TensorFlow: make tensorflow TENSORFLOW=2.16.2
 # They need Python 3.11 to 3.13, make and git; the rest goes into .venv, which `make clean` removes.
 
 PYTHON ?= python3
-# Another PyTorch than the pinned one gets an environment of its own.
+# Another PyTorch or TensorFlow than the pinned one gets an environment of its own.
 TORCH ?=
-VENV ?= $(if $(TORCH),.venv-torch-$(TORCH),.venv)
+TENSORFLOW ?=
+VENV ?= .venv$(if $(TORCH),-torch-$(TORCH))$(if $(TENSORFLOW),-tensorflow-$(TENSORFLOW))
 SCRIPT ?= examples/digits.py
 ARGS ?=
 # Tests on two cores: they start many processes of their own.
 JOBS ?= 2
 
 BIN := $(VENV)/bin
-PINS := $(if $(TORCH),$(VENV)/constraints.txt,constraints.txt)
+PINS := $(if $(TORCH)$(TENSORFLOW),$(VENV)/constraints.txt,constraints.txt)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
-.PHONY: run test lint types layers tests libraries bench pictures clean
+.PHONY: run test lint types layers tests tensorflow libraries bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -39,6 +41,10 @@ layers: $(VENV)/.for-test
 tests: $(VENV)/.for-test
 	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/libraries $(PYTEST_ARGS)
 
+# Only what records TensorFlow, without PyTorch.
+tensorflow: $(VENV)/.for-tensorflow
+	$(BIN)/python -m pytest -n $(JOBS) tests/tracers/tf $(PYTEST_ARGS)
+
 # Scripts that use other people's libraries: ten of those and what they need are installed first.
 libraries: $(VENV)/.for-libraries
 	$(BIN)/python -m pytest tests/libraries $(PYTEST_ARGS)
@@ -52,7 +58,7 @@ pictures: $(VENV)/.for-test
 	$(BIN)/python docs/make_pictures.py
 
 clean:
-	rm -rf $(VENV) .venv-torch-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp is as new as what was installed: the second `make` has nothing to do.
 $(VENV)/.made:
@@ -60,8 +66,11 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
+# Each TensorFlow has its own bounds for the three that go.
 $(VENV)/constraints.txt: constraints.txt $(VENV)/.made
-	sed 's/^torch==.*/torch==$(TORCH)/' constraints.txt > $@
+	sed $(if $(TORCH),-e 's/^torch==.*/torch==$(TORCH)/') \
+		$(if $(TENSORFLOW),-e 's/^tensorflow==.*/tensorflow==$(TENSORFLOW)/' -e '/^\(numpy\|protobuf\|ml-dtypes\)==/d') \
+		constraints.txt > $@
 
 $(VENV)/.for-run: $(VENV)/.made pyproject.toml $(PINS)
 	@echo 'installing graphlens and PyTorch into $(VENV); the first time takes a few minutes'
@@ -71,6 +80,10 @@ $(VENV)/.for-run: $(VENV)/.made pyproject.toml $(PINS)
 $(VENV)/.for-test: $(VENV)/.made pyproject.toml $(PINS)
 	@echo 'installing graphlens, PyTorch and the development tools into $(VENV); the first time takes a few minutes'
 	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+$(VENV)/.for-tensorflow: $(VENV)/.made pyproject.toml $(PINS)
+	$(INSTALL) --editable '.[tensorflow]' pytest pytest-asyncio pytest-xdist
 	touch $@
 
 # Operators of a torchvision that was built for another PyTorch cannot be loaded, and what imports it fails.

@@ -25,6 +25,7 @@ from tensorflow.python.framework import op_def_registry, tensor_util
 from tensorflow.python.framework import ops as _ops
 from tensorflow.python.ops import gradients_util as _gradients_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
+from tensorflow.python.ops import summary_ops_v2 as _summary_ops_v2
 from tensorflow.python.ops import variable_scope as _variable_scope
 from tensorflow.python.training import optimizer as _optimizer
 from tensorflow.python.util import tf_stack as _tf_stack
@@ -44,6 +45,7 @@ function_def_to_graph: Any = _function_def_to_graph
 ops: Any = _ops
 gradients_util: Any = _gradients_util
 resource_variable_ops: Any = _resource_variable_ops
+summary_ops_v2: Any = _summary_ops_v2
 tf_stack: Any = _tf_stack
 pywrap_tf_session: Any = _pywrap_tf_session
 session: Any = _session
@@ -70,6 +72,9 @@ def lacks() -> tuple[str, ...]:
     wanted = {
         "functions": hasattr(atomic_function, FUNCTION_ENTRY),
         "function calls": hasattr(Context, "call_function") and hasattr(Context, "add_function_def"),
+        "what runs eagerly": hasattr(pywrap_tfe, "TFE_Py_FastPathExecute")
+        and hasattr(pywrap_tfe, "TFE_Py_Execute")
+        and hasattr(Context, "add_op_callback"),
         "stacks without ours": hasattr(tf_stack, "SentinelFilter")
         and hasattr(tf_stack, "_source_filter_stacks"),
         "sessions": hasattr(session.BaseSession, "_do_run"),
@@ -323,6 +328,12 @@ def hide_frames(files: list[str]) -> Callable[[], None]:
 def optimises() -> bool:
     """Whether Grappler rewrites functions before they run."""
     return not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+
+
+def shows_functions() -> bool:
+    """Whether the script has asked for the graphs of what runs: `tf.summary.trace_on(graph=True)`."""
+    asked = getattr(summary_ops_v2, "_current_trace_context", None)
+    return asked is not None and bool(asked.graph)
 
 
 # ── sessions ─────────────────────────────────────────────────────────────────────────────────

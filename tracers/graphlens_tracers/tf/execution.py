@@ -35,10 +35,13 @@ class _Moment:
 
     def ran(
         self, op: str, inputs: Any, attributes: Any, outputs: Any, op_name: Any = None, graph: Any = None
-    ) -> None:
+    ) -> Any:
         """An operation ran; or one was added to a graph, or it comes by the slow way, too."""
-        if self.running and self.thread == get_ident():
+        if graph is None and self.running and self.thread == get_ident():
             self.see(Operation(op, attributes, inputs, outputs, self.given), self.began, sys._getframe())
+        # Into a graph go the outputs that the last callback gives, and each is given those of the one before.
+        others = graph is not None and len(compat.context.context().op_callbacks) > 1
+        return outputs if others else None
 
     def see(self, operation: Operation, since: int, frame: FrameType) -> None:
         """Hand it over."""

@@ -185,6 +185,9 @@ class TensorFlowTracer:
             return None
 
     def _watch(self, name: str) -> Watched | None:
+        if compat.shows_functions():
+            self._sink.gap("untraced", "functions that the script asks TensorFlow to show as they run")
+            return None
         if self._functions.declare(name) is None:
             self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             return None
