@@ -160,6 +160,13 @@ def way(name: Any, folder: Path) -> Iterator[None]:
         yield
 
 
+def cpu_time(run: Callable[[], object]) -> float:
+    """Seconds that the process computes."""
+    began = time.process_time()
+    run()
+    return time.process_time() - began
+
+
 def measured(model: str, rounds: int) -> dict[str, Any]:
     """Milliseconds of a plain step, and for each way the median ratio to it."""
     threading = tensorflow().config.threading
@@ -170,13 +177,9 @@ def measured(model: str, rounds: int) -> dict[str, Any]:
         for name in WAYS:
             with tempfile.TemporaryDirectory() as folder, way(name, Path(folder)):
                 run, steps = MODELS[model][1]()
-                for _ in range(
-                    2
-                ):  # from one place: what runs eagerly is known by the lines that it is called from
-                    began = time.process_time()
-                    run()
-                    took = time.process_time() - began
-                times[name].append(took / steps * 1e3)
+                # From one line: what runs eagerly is known by the lines that call it.
+                took = [cpu_time(run) for _ in range(2)]
+                times[name].append(took[1] / steps * 1e3)
     plain = times["plain"]
     cost = {
         name: statistics.median(one / other for one, other in zip(times[name], plain, strict=True))
@@ -208,7 +211,8 @@ def captured() -> dict[str, float]:
 
     timed("_note", "noted")
     timed("_watch", "declared")
-    model: Any = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=10)
+    applications: Any = keras.applications
+    model: Any = applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=10)
     model.compile("adam", "sparse_categorical_crossentropy")
     with tempfile.TemporaryDirectory() as folder, way("structure", Path(folder)):
         began = time.process_time()

@@ -204,7 +204,8 @@ def program(steps: Sequence[Step]) -> Callable[[], Any]:
     def run() -> Any:
         machine = Machine()
         function = tf.function(lambda *given: machine.run(steps, list(given)))
-        found = []
+        found: list[Any] = []
+        given: list[Any] = []
         for turn in range(2):
             given = [
                 tf.constant([[0.5, -1.0, 2.0], [1.5, 0.25, -0.125]]) * (k + 1.0) - turn

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
+import keras as _keras
 import numpy as np
 import pytest
 from tensorflow.python.framework import op_callbacks
@@ -21,6 +21,8 @@ from graphlens_tracers.events import NodeId, NodeSeen, Phase
 from graphlens_tracers.tf import nodes
 from graphlens_tracers.tf.compat import execute, text, tf
 from recorded import recorded, tensorflow
+
+keras: Any = _keras  # its sources have the wrong types
 
 
 class Observer:

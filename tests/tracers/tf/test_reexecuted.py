@@ -40,7 +40,7 @@ def faults(run: Callable[[], object]) -> list[str]:
     """In words, whatever the log says that is not so."""
     with tempfile.TemporaryDirectory() as folder, watching() as seen:
         process = recorded(run, Path(folder) / "run.glens", of=tensorflow)
-        gaps = [gap.what for gap in process.gaps]
+        gaps = found = [gap.what for gap in process.gaps]
         for choices in range(MOST_CHOICES):
             again = Again(process, list(seen), choices)
             found = gaps + again.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import keras
+import keras as _keras
 import numpy as np
 import pytest
 from called import called
@@ -14,6 +14,8 @@ from graphlens.store import Process
 from graphlens_tracers.tf import shapes
 from graphlens_tracers.tf.compat import tf
 from recorded import recorded, tensorflow
+
+keras: Any = _keras  # its sources have the wrong types
 
 
 def seen(process: Process, op: str) -> list[tuple[int | None, ...] | None]:

@@ -131,7 +131,8 @@ class Functions:
                 given = [one for one in function.given if one.name == made[1]] if function is not None else []
                 return given[0].who if given else (name, None, compat.content(handle))
             handle = handle.op.inputs[at]
-        return *self._variables.get(compat.tensor_id(handle), (name, None)), compat.content(handle)
+        known = self._variables.get(compat.tensor_id(handle))
+        return (name, None, compat.content(handle)) if known is None else (*known, compat.content(handle))
 
     def _note_late(self, name: str) -> Function | None:
         """Note a function that was not made by Python, or before recording began: it has no lines."""

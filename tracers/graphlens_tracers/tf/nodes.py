@@ -246,7 +246,7 @@ class Nodes:
         self, node: Node, nth: int, ran: Operation, reads: tuple[ValueId, ...], stack: Stack
     ) -> None:
         functions, state = self._functions, self._building.state
-        looked = [how_of(tensor) if self._health else "" for tensor in ran.outputs]
+        looked: list[Ranged] = [how_of(tensor) if self._health else "" for tensor in ran.outputs]
         made = [
             Output(functions.new_value(), _spec(tensor), ranged=how)
             for tensor, how in zip(ran.outputs, looked, strict=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from graphlens_tracers.events import Spec
 from graphlens_tracers.tf import compat, flow
@@ -120,7 +119,7 @@ def _holds(conditions: flow.Conditions, known: Mapping[Tensor, bool]) -> bool:
 
 def _ends(array: Any) -> tuple[float, float]:
     """Minimum and maximum; (inf, -inf) of nothing, NaN where there is one."""
-    flat: npt.NDArray[Any] = np.asarray(array).reshape(-1)
+    flat: Any = np.asarray(array).reshape(-1)
     if not flat.size:
         return NOTHING
     if flat.dtype.kind == "c":

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from concurrent import futures
 from typing import Any
 
-import keras
+import keras as _keras
 
 from corpus.programs import numbers, program
 from graphlens_tracers.tf.compat import tf
+
+keras: Any = _keras  # its sources have the wrong types
 
 v1 = tf.compat.v1
 

@@ -6,12 +6,14 @@ import os
 import tempfile
 from typing import Any
 
-import keras
+import keras as _keras
 import numpy as np
 
 from corpus.programs import numbers, program
 from corpus.training import X, Y, small
 from graphlens_tracers.tf.compat import tf
+
+keras: Any = _keras  # its sources have the wrong types
 
 
 class Scaled(tf.Module):  # type: ignore[misc]  # TensorFlow has no types

@@ -165,8 +165,8 @@ def checked_numbers() -> Any:
 class Masked(tf.experimental.ExtensionType):  # type: ignore[misc]  # TensorFlow has no types
     """A type of the script's own."""
 
-    values: tf.Tensor
-    mask: tf.Tensor
+    values: tf.Tensor  # pyright: ignore[reportInvalidTypeForm]
+    mask: tf.Tensor  # pyright: ignore[reportInvalidTypeForm]
 
 
 @program

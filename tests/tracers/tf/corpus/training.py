@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-import keras
+import keras as _keras
 import numpy as np
 import pytest
 
 from corpus.programs import numbers, program
 from graphlens_tracers.tf.compat import tf
+
+keras: Any = _keras  # its sources have the wrong types
 
 LAYERS = keras.layers
 X = np.random.default_rng(7).normal(size=(16, 4)).astype(np.float32)
