@@ -20,7 +20,7 @@ from graphlens.store import Process
 from graphlens_tracers.events import NodeId, NodeSeen, Phase
 from graphlens_tracers.tf import nodes
 from graphlens_tracers.tf.compat import execute, text, tf
-from recorded import recorded, tensorflow
+from recorded import recorded, recording, tensorflow
 
 keras: Any = _keras  # its sources have the wrong types
 
@@ -364,6 +364,18 @@ def test_python_inside_of_an_operation(tmp_path: Path) -> None:
 
     processes = graphlens.load(tmp_path / "run.glens").processes()
     assert "Square" in {node.op for process in processes for node in ran(process)}
+
+
+def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
+    """Its log is its parent's."""
+    with recording(tmp_path / "run.glens", of=tensorflow) as tracer:
+        tf.square(tf.ones([2]))
+        tracer.forked()
+        tf.exp(tf.ones([2]))
+
+    process = graphlens.load(tmp_path / "run.glens").main
+    assert "Square" in {node.op for node in ran(process)}
+    assert "Exp" not in {node.op for node in ran(process)}
 
 
 def test_nothing_is_held(tmp_path: Path) -> None:

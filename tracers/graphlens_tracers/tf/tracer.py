@@ -82,7 +82,9 @@ class TensorFlowTracer:
 
     def forked(self) -> None:
         """See `Tracer.forked`."""
-        self._failed = True  # TensorFlow itself does not survive a fork
+        if not self._failed:  # TensorFlow itself does not survive a fork
+            self._failed, self._eager.on = True, False
+            self._threads.switch_off()
 
     # ── functions are made ───────────────────────────────────────────────────────────────────
 
