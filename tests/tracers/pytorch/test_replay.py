@@ -70,7 +70,7 @@ def faults(program: Callable[[], None], random: bool = True) -> list[str]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # shrinking takes minutes; a failing program is short as it is

@@ -181,7 +181,7 @@ def observed(program: Callable[[], None]) -> tuple[Process, Observer]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # shrinking takes minutes; a failing program is short as it is
