@@ -51,8 +51,14 @@ class Rows:
         self.later: list[Callable[[], object]] = []
         sink.emptied = self.emptied
 
-    def write(self, node: Written, began: int, took: int) -> None:
-        """Write the row: it is there for every reader as soon as the count of rows is raised."""
+    def write(
+        self, node: Written, began: int, took: int, beside: Callable[[int], object] | None = None
+    ) -> None:
+        """Write the row: it is there for every reader as soon as the count of rows is raised.
+
+        Args:
+            beside: Writes what else belongs to the row, by its place in the page.
+        """
         sink = self.sink
         gap = (began - self.clock) >> 6
         if sink.rows - node.id != self.line or gap >> 15:
@@ -63,6 +69,8 @@ class Rows:
             took = long(took)
         u64 = sink.page.u64
         u64[ROWS_U64 + row] = gap << 32 | took
+        if beside is not None:
+            beside(row)
         u64[at.SLOTS] = sink.slots
         u64[at.ROWS] = row + 1
         sink.rows = row + 1

@@ -378,6 +378,20 @@ def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
     assert "Exp" not in {node.op for node in ran(process)}
 
 
+def test_a_step_that_is_only_an_error_ends(tmp_path: Path) -> None:
+    given = tf.constant(float("nan"))
+    fails = tf.function(lambda x: tf.debugging.check_numerics(x, "no number"))
+
+    def program() -> None:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            fails(given)
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    assert [call.ended for call in process.calls()] == [True, True]
+    assert [bool(call.error) for call in process.calls()].count(True) == 1
+
+
 def test_nothing_is_held(tmp_path: Path) -> None:
     gone: list[bool] = []
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from graphlens_tracers import page as at
 from graphlens_tracers.pytorch.plan import Node
-from graphlens_tracers.rows import ROWS_U64, Rows, long
+from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.wire import AT_SCALARS, MAX_SCALARS, SCALAR, WHOLE_LIST
 
@@ -28,24 +28,8 @@ class ScalarRows(Rows):
         self.said: dict[int, Sequence[float]] = {}
 
     def write_with(self, node: Node, began: int, took: int, scalars: Sequence[float]) -> None:
-        """Write the row: it is there for every reader as soon as the count of rows is raised."""
-        sink = self.sink
-        gap = (began - self.clock) >> 6
-        if sink.rows - node.id != self.line or gap >> 15:
-            gap = self.goes_on(node, began)
-        row = sink.rows
-        self.clock = began + took
-        if took >> 31:
-            took = long(took)
-        u64 = sink.page.u64
-        u64[ROWS_U64 + row] = gap << 32 | took
-        if scalars:
-            self.scalars(row, node, scalars)
-        u64[at.SLOTS] = sink.slots
-        u64[at.ROWS] = row + 1
-        sink.rows = row + 1
-        if self.later:
-            self.say_later()
+        """As `write`, with the row's varying arguments."""
+        self.write(node, began, took, (lambda row: self.scalars(row, node, scalars)) if scalars else None)
 
     def scalars(self, row: int, node: Node, scalars: Sequence[float]) -> None:
         """The varying arguments of a row, where they are not what this page said last."""

@@ -202,7 +202,10 @@ class Stream:
             first, stop = self._recorded
             words = f"training steps outside of {first}:{'' if stop is None else stop}"
             self._sink.gap("untraced", words, trained)
-        if self.idle or not self.count:
+        if self.idle:
+            return
+        if not self.count:  # a function that raised was all of it
+            self._sink.declare(CallEnded(self.call, Seq(self._sink.seq - 1)))
             return
         graph, is_new = self.ways.end()
         step = self._base if role == "train" else self._base - 1
