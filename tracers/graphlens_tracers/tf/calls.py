@@ -17,7 +17,7 @@ from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf.bodies import Body, Ran
 from graphlens_tracers.tf.concrete import Functions
-from graphlens_tracers.tf.plans import MOST_CALLS, Layout, Plan, Planner
+from graphlens_tracers.tf.plans import MOST_CALLS, Indices, Layout, Plan, Planner
 from graphlens_tracers.tf.shapes import Shapes
 from graphlens_tracers.wire import (
     AT_BLOCKS,
@@ -44,6 +44,10 @@ class Caller(NamedTuple):
 
 
 _NO_TIMES = bytes(8 * MAX_ROWS)
+_GAP = CallId(-1)
+"""Where the first id of some calls will stand."""
+MOST_TEXTS = 100
+"""Of calls that are said alike."""
 
 
 class Calls:
@@ -59,6 +63,7 @@ class Calls:
         self._layouts: WeakKeyDictionary[Body, Layout] = WeakKeyDictionary()
         self._plans: WeakKeyDictionary[Ran, Plan] = WeakKeyDictionary()
         self._shapes = Shapes(sink, functions.new_shapes)
+        self._texts: dict[tuple[Role, tuple[int, ...]], str] = {}
         self._calls = 0
         self.steps = 0
 
@@ -116,14 +121,25 @@ class Calls:
         self._rows(plan, plan.slots(ran.told), began, began + took)
         for at_call, calls in enumerate(plan.calls(first, seq, self.steps, caller[:3])):
             said = tuple(shapes[at_call * MOST_CALLS : (at_call + 1) * MOST_CALLS])
-            said = said if any(said) else ()
-            empty = text_of(CallsRan(CallId(first + at_call * MOST_CALLS), role, (), shapes=said))
-            sink.put(Kind.CALLS, empty.replace("[]", f"[{calls}]", 1))
+            without = self._said(role, said if any(said) else ())
+            sink.put(Kind.CALLS, without % (first + at_call * MOST_CALLS, calls))
         self._calls += len(plan.changing)
         self.steps += plan.steps
 
+    def _said(self, role: Role, shapes: tuple[int, ...]) -> str:
+        """A `CallsRan` in JSON, without its first id and its calls."""
+        text = self._texts.get((role, shapes))
+        if text is None:
+            empty = text_of(CallsRan(_GAP, role, (), shapes=shapes))
+            text = empty.replace(str(_GAP), "%d", 1).replace("[]", "[%s]", 1)
+            if len(self._texts) < MOST_TEXTS:
+                self._texts[role, shapes] = text
+        return text
+
     def _shapes_of(self, plan: Plan, ran: Ran) -> list[int]:
         """Of each call, which shapes it has."""
+        if not plan.open:
+            return []
         shapes = [0] * len(plan.changing)
         for call, (one, function) in plan.open.items():
             if ran.told is not None and one.at >= 0:
@@ -149,15 +165,10 @@ class Calls:
     def _role(self, plan: Plan, caller: Caller) -> Role:
         return "train" if plan.trains else caller.role
 
-    def trains(self, ran: Ran) -> bool:
-        """Whether it is a part of training: it computes gradients, or changes what is trained."""
+    def does(self, ran: Ran) -> tuple[bool, bool]:
+        """Whether it trains (computes gradients, or changes what is trained), and whether it has layers."""
         plan = self._plan(ran)
-        return plan is not None and plan.trains
-
-    def is_layered(self, ran: Ran) -> bool:
-        """Whether layers ran in it."""
-        plan = self._plan(ran)
-        return plan is not None and plan.layered
+        return (False, False) if plan is None else (plan.trains, plan.layered)
 
     def skip(self, ran: Ran) -> int:
         """Count the training steps in an execution, and write nothing of it."""
@@ -182,18 +193,15 @@ class Calls:
             if stop == row:
                 sink.flush()
                 continue
-            blocks = plan.blocks_of(row, stop)
-            blocks["t0"] = began
+            first, last = int(plan.starts[row]), int(plan.starts[stop])
+            moved = sink.rows - row, began, sink.seq - row, sink.slots - first
+            blocks = np.add(plan.blocks_of(row, stop), moved)
             if stop == plan.rows:
-                blocks["t0"][-1] = ended
-            blocks["row"] += sink.rows - row
-            blocks["seq"] += sink.seq - row
-            first, last = plan.starts[[row, stop]].tolist()
-            blocks["slot"] += sink.slots - first
+                blocks[-1, 1] = ended
             self._put(blocks, stop - row, slots[first:last])
             row = stop
 
-    def _put(self, blocks: npt.NDArray[np.void], rows: int, slots: npt.NDArray[np.uint64]) -> None:
+    def _put(self, blocks: Indices, rows: int, slots: npt.NDArray[np.uint64]) -> None:
         """All of it onto the page, where there is place for it."""
         sink, page = self._sink, self._sink.page
         for start, data in (

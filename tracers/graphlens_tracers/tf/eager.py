@@ -99,10 +99,9 @@ class Eager:
             self._looks.interrupted()
             self._looks.write(node, outputs, began, took)
         stream.entered()
-        if calls.trains(ran):
-            self.anchor(True)
-        elif calls.is_layered(ran) and not compat.is_taped():
-            self.anchor(False)
+        trains, layered = calls.does(ran)
+        if trains or (layered and not compat.is_taped()):
+            self.stream.anchored(stack, frame, trains)
 
     def met(
         self, function: str, inputs: Sequence[Any], outputs: Sequence[Any], began: int, took: int,
@@ -114,7 +113,7 @@ class Eager:
             node = self._go(Operation(CALL, ("f", function), inputs, outputs), stack)
             self._looks.write(node, outputs, began, took)
         if trains:
-            self.anchor(True)
+            self.stream.anchored(stack, frame, True)
 
     def interrupted(self) -> None:
         """Others have written rows."""
@@ -123,7 +122,8 @@ class Eager:
     def anchor(self, trains: bool) -> None:
         """A step has done its work here: it `trains`, or evaluates."""
         if self.on:
-            self.stream.anchor(sys._getframe(1), trains)
+            frame = sys._getframe(1)
+            self.stream.anchored(self.stream.frames.stack(frame), frame, trains)
 
     def between(self, frame: FrameType | None) -> Stack:
         """A call may begin with what runs now; gives its stack."""

@@ -153,7 +153,7 @@ class Nodes:
     def begin(self, call: CallId, setting_up: bool) -> bool:
         """A call begins. Gives whether nothing is known of those before it."""
         self._call, self._setting_up = call, setting_up
-        self._values.clear()
+        self._values = self._variables.copy()
         self._counts.clear()
         self._uncounted.clear()
         self._shapes.clear()
@@ -167,16 +167,17 @@ class Nodes:
         self._modules.clear()
         return True
 
-    def find(self, ran: Operation, stack: Stack, expected: NodeId | None) -> tuple[Node, Step]:
+    def find(self, ran: Operation, stack: Stack, expected: Step | None) -> tuple[Node, Step]:
         """The node of what ran where the script is, and how it is wired; `expected`: what it probably is."""
-        node = None if expected is None else self._by_id.get(expected)
-        if node is None or not node.is_of(ran, stack, self._building.state):
+        node = None if expected is None else self._by_id.get(expected[0])
+        if expected is None or node is None or not node.is_of(ran, stack, self._building.state):
             return self._search(ran, stack)
-        reads = tuple([self._read(node, k, tensor, ran.given) for k, tensor in enumerate(ran.inputs)])
-        if reads != node.inputs:
+        reads = self._reads(node, ran)
+        if reads != node.inputs if expected[1] is None else node.wirings.get(reads) != expected[1]:
             return self._search(ran, stack)
         self._uncounted.append(node)
-        return self._made_by(node, ran, reads)
+        self._made_by(node, ran)
+        return node, expected
 
     def _search(self, ran: Operation, stack: Stack) -> tuple[Node, Step]:
         state = self._building.state
@@ -193,14 +194,15 @@ class Nodes:
         if is_new:
             known.append(Node(self._functions.new_node(), place, ran, state.phase))
         node = known[nth]
-        reads = tuple([self._read(node, k, tensor, ran.given) for k, tensor in enumerate(ran.inputs)])
+        reads = self._reads(node, ran)
         if is_new:
             self._declare(node, nth, ran, reads, stack)
-        return self._made_by(node, ran, reads)
-
-    def _made_by(self, node: Node, ran: Operation, reads: tuple[ValueId, ...]) -> tuple[Node, Step]:
-        """What it made is the node's outputs from now on."""
         wiring = None if reads == node.inputs else self._wiring(node, reads)
+        self._made_by(node, ran)
+        return node, (node.id, wiring)
+
+    def _made_by(self, node: Node, ran: Operation) -> None:
+        """What it made is the node's outputs from now on."""
         shapes = tuple([tensor._shape_tuple() for tensor in ran.outputs])
         self._shapes.append(shapes)
         self._varied = self._varied or shapes != node.shapes
@@ -209,7 +211,6 @@ class Nodes:
             self._made[tensor._id] = self._sink.seq, slot
         for k, content in node.writes:
             self._values[ran.inputs[k]._id] = content
-        return node, (node.id, wiring)
 
     def shapes(self, graph: GraphId, nodes: Sequence[NodeId]) -> int:
         """Which shapes the call that is over has, by the nodes that it went; 0: as those were declared."""
@@ -287,11 +288,16 @@ class Nodes:
 
     # ── what they read ───────────────────────────────────────────────────────────────────────
 
+    def _reads(self, node: Node, ran: Operation) -> tuple[ValueId, ...]:
+        """What it reads."""
+        known, given = self._values, ran.given
+        return tuple([
+            found if (found := known.get(tensor._id)) is not None else self._read(node, k, tensor, given)
+            for k, tensor in enumerate(ran.inputs)
+        ])  # fmt: skip
+
     def _read(self, node: Node, k: int, tensor: Any, given: Sequence[Any]) -> ValueId:
-        """The value that a tensor is: made in this call, or a leaf."""
-        value = self._values.get(tensor._id)
-        if value is not None:
-            return value
+        """The value that a tensor is that was not met in this call: a leaf."""
         variable = given[k] if k < len(given) and compat.is_variable(given[k]) else compat.variable_of(tensor)
         if variable is not None:
             value = self._variable(variable)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +23,10 @@ Call = tuple[int, int, int, int, int, int, int]
 MOST_CALLS = 220
 """Calls that are said at once: they must fit into the page's text."""
 Indices = npt.NDArray[np.int64]
-BLOCK = np.dtype(
-    [("row", "<i4"), ("node", "<i4"), ("t0", "<i8"), ("seq", "<i8"), ("slot", "<i4"), ("unused", "<i4")]
-)
-"""A PAGE_BLOCK, signed: differences are taken."""
-assert BLOCK.itemsize == PAGE_BLOCK.size
+BLOCK_WORDS = 4
+"""A PAGE_BLOCK as whole numbers of 64 bits: row and node (above it), t0, sequence number, slot. None of
+them overflows when the differences of a page are added."""
+assert 8 * BLOCK_WORDS == PAGE_BLOCK.size
 _BLANK = (float("inf"), float("-inf"))
 
 
@@ -78,7 +76,7 @@ class Plan:
         graph: That of the outermost call; `step`: its training step, -1 where it is after the last one.
         trains: Whether a training step is in it; `steps`: how many. `layered`: whether layers are.
         starts: First slot of each row, and their number.
-        blocks: Rows with consecutive nodes; the last row has one of its own.
+        blocks: Rows with consecutive nodes; the last row has one of its own. `begins`: their first rows.
         texts: Its calls as JSON, with gaps for what is `changing`: the first and last row, the step, and
             the call and the node that made it.
         blank: All slots as they are in the beginning, in halves.
@@ -94,7 +92,8 @@ class Plan:
     steps: int
     layered: bool
     starts: Indices
-    blocks: npt.NDArray[Any]
+    blocks: Indices
+    begins: Indices
     texts: list[str]
     changing: Indices
     blank: npt.NDArray[np.uint32]
@@ -111,9 +110,10 @@ class Plan:
 
     def slots(self, told: Vector | None) -> npt.NDArray[np.uint64]:
         """The slots of all rows, as the page has them."""
+        if told is None:
+            return self.blank.view(np.uint64)
         slots = self.blank.copy()
-        if told is not None:
-            slots[self.to] = told.view(np.uint32)[self.of]
+        slots[self.to] = told.view(np.uint32)[self.of]
         return slots.view(np.uint64)
 
     def calls(self, first: int, seq: int, steps: int, caller: tuple[int, int, int]) -> Iterator[str]:
@@ -125,7 +125,7 @@ class Plan:
         """
         changing = np.add(self.changing, (seq, seq, steps, first, 0))
         changing[0, 3:] = caller[:2]
-        changing[:, 2] = np.maximum(changing[:, 2], caller[2])
+        np.maximum(changing[:, 2], caller[2], out=changing[:, 2])
         for at, text in enumerate(self.texts):
             yield text % tuple(changing[at * MOST_CALLS : (at + 1) * MOST_CALLS].ravel().tolist())
 
@@ -134,19 +134,19 @@ class Plan:
         if not row and self.rows <= rows and len(self.blocks) <= blocks and self.starts[-1] <= slots:
             return self.rows
         by_slots = int(np.searchsorted(self.starts, self.starts[row] + slots, "right")) - 1
-        begun = int(np.searchsorted(self.blocks["row"], row, "right")) - 1 + blocks
-        by_blocks = int(self.blocks["row"][begun]) if begun < len(self.blocks) else self.rows
+        begun = int(np.searchsorted(self.begins, row, "right")) - 1 + blocks
+        by_blocks = int(self.begins[begun]) if begun < len(self.blocks) else self.rows
         return max(row, min(row + rows, by_slots, by_blocks, self.rows))
 
-    def blocks_of(self, row: int, stop: int) -> npt.NDArray[Any]:
+    def blocks_of(self, row: int, stop: int) -> Indices:
         """The blocks of these rows; the first may begin in the middle of one."""
         if not row and stop == self.rows:
-            return self.blocks.copy()
-        first = int(np.searchsorted(self.blocks["row"], row, "right")) - 1
-        found = self.blocks[first : int(np.searchsorted(self.blocks["row"], stop, "left"))].copy()
-        found["node"][0] += row - found["row"][0]
-        found["row"][0] = found["seq"][0] = row
-        found["slot"][0] = self.starts[row]
+            return self.blocks
+        first = int(np.searchsorted(self.begins, row, "right")) - 1
+        found = self.blocks[first : int(np.searchsorted(self.begins, stop, "left"))].copy()
+        past = row - int(self.begins[first])
+        found[0] += ((past << 32) + past, 0, past, 0)
+        found[0, 3] = self.starts[row]
         return found
 
 
@@ -173,14 +173,13 @@ class Planner:
             row, node = self._blocks[-1]
             self._blocks.append((self._rows - 1, node + self._rows - 1 - row))
         starts = np.concatenate([*self._starts, [self._slots]]).astype(np.int64)
-        blocks = np.zeros(len(self._blocks), BLOCK)
-        blocks["row"], blocks["node"] = np.array(self._blocks, np.int64).reshape(-1, 2).T
-        blocks["seq"], blocks["slot"] = blocks["row"], starts[blocks["row"]]
+        begins, nodes = np.array(self._blocks, np.int64).reshape(-1, 2).T
+        blocks = np.stack([(nodes << 32) + begins, np.zeros_like(begins), begins, starts[begins]], axis=1)
         texts = [f"[{call[0]},%d,%d,%d,%d,%d,{call[-1]}]" for call in self._calls]
         changing = np.array([call[1:6] for call in self._calls], np.int64)
         return Plan(
             GraphId(self._calls[0][0]), self._calls[0][3], self._trains(ran), self._steps, self._layered,
-            starts, blocks,
+            starts, blocks, begins,
             [",".join(texts[at : at + MOST_CALLS]) for at in range(0, len(texts), MOST_CALLS)], changing,
             np.concatenate(self._blank), np.concatenate(self._to), np.concatenate(self._of),
             self._too_large, self._unreadable, self._open,

@@ -246,8 +246,8 @@ class Stream:
             role = "eval"
         return Caller(self.call if self.begun else -1, node, self.step, role)
 
-    def anchor(self, frame: FrameType | None, trains: bool) -> None:
-        """A step has done its work here: it `trains`, or evaluates."""
+    def anchored(self, stack: Stack, frame: FrameType | None, trains: bool) -> None:
+        """A step has done its work at this stack, which is the frame's: it `trains`, or evaluates."""
         if not self.begun:
             return
         if trains:
@@ -256,6 +256,6 @@ class Stream:
             return  # layers are tried out when a model is made
         elif not self._trained:
             self._evaluated = True
-        self._anchor, self._anchored_at = self.frames.stack(frame), self.frames.inside(frame)
+        self._anchor, self._anchored_at = stack, self.frames.inside(frame)
         self._steps.anchor(self._anchor.steps, trains)
         self._state = object()

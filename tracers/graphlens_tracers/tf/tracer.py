@@ -227,7 +227,7 @@ class TensorFlowTracer:
                 if not self._eager.stream.idle:
                     self._calls.write(ran, began, took, self._caller())
                 if self._building.eager is not None:
-                    trains = self._calls.trains(ran)
+                    trains, _ = self._calls.does(ran)
                     self._building.eager.met(watched.function, inputs, outputs, began, took, frame, trains)
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)

@@ -74,11 +74,10 @@ class Ways:
         self.graph = ends
         return ends
 
-    def expected(self) -> NodeId | None:
-        """The node that comes next if the call goes on like the one that it is like."""
+    def expected(self) -> Step | None:
+        """What comes next if the call goes on like the one that it is like."""
         follows, depth = self._follows, len(self.path)
-        step = follows[depth].step if depth < len(follows) else None
-        return None if step is None else step[0]
+        return follows[depth].step if depth < len(follows) else None
 
     def nodes(self) -> list[NodeId]:
         """The nodes of the call under way."""
