@@ -148,6 +148,21 @@ def test_a_function_is_entered_by_an_operation(tmp_path: Path) -> None:
     assert outer.first <= inner.first <= inner.last < outer.last
 
 
+def test_a_gradient_of_some_rows_alone_is_followed(tmp_path: Path) -> None:
+    """An embedding's gradient is no tensor: rows and where they belong."""
+
+    def program() -> None:
+        table = tf.Variable(tf.ones([4, 3]))
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.gather(tf.identity(table), [0, 2]) ** 2.0)
+        table.assign_sub(tf.convert_to_tensor(tape.gradient(loss, table)))
+
+    process = recorded(program, tmp_path / "r.glens", of=tensorflow)
+
+    assert not [gap for gap in process.gaps if gap.kind == "failed"]
+    assert any(node.op == "AssignSubVariableOp" for node in ran(process))
+
+
 def test_gradients_belong_to_what_they_differentiate(tmp_path: Path) -> None:
     """Also of the same operation used twice, and of what a persistent tape is asked for again."""
 

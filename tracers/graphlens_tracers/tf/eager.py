@@ -153,7 +153,7 @@ class Eager:
             inputs: What it read, as far as its gradient needs it; `gradients`: of its outputs.
         """
         ids = None if inputs is None else [getattr(tensor, "_id", None) for tensor in inputs]
-        shapes = [None if one is None else one._shape_tuple() for one in gradients]
+        shapes = [one._shape_tuple() if hasattr(one, "_shape_tuple") else None for one in gradients]
         for ran in reversed(self._ran.get(op, ())):
             if ran.round == self._round or not _fits(ids, ran.inputs) or not _fits(shapes, ran.shapes):
                 continue
