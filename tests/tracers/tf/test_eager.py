@@ -148,6 +148,28 @@ def test_a_function_is_entered_by_an_operation(tmp_path: Path) -> None:
     assert outer.first <= inner.first <= inner.last < outer.last
 
 
+def test_what_comes_after_a_functions_gradient_is_in_the_same_step(tmp_path: Path) -> None:
+    """The gradient of a function is a function, too; that of what ran before it comes later."""
+
+    def program() -> None:
+        weights = tf.Variable(tf.ones([3]))
+        loss_of = tf.function(lambda x: tf.reduce_mean(x * x))
+        optimizer = keras.optimizers.Adam(0.1)
+        for _ in range(4):
+            with tf.GradientTape() as tape:
+                loss = loss_of(tf.tanh(weights * 2.0))
+            optimizer.apply_gradients(zip(tape.gradient(loss, [weights]), [weights], strict=True))
+
+    process = recorded(program, tmp_path / "r.glens", of=tensorflow)
+
+    assert [call.step for call in process.calls() if call.parent is None and call.role == "train"] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+
+
 def test_a_gradient_of_some_rows_alone_is_followed(tmp_path: Path) -> None:
     """An embedding's gradient is no tensor: rows and where they belong."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 
 from graphlens_tracers.events import CallBegan, CallEnded, CallId, GraphId, GraphNamed, NodeId, Seq
-from graphlens_tracers.loops import Steps, follows, in_training_loop
+from graphlens_tracers.loops import Steps, in_training_loop
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import DEEPEST, Place, Stacks
 from graphlens_tracers.tf.ahead import LayersAhead
@@ -89,6 +89,19 @@ def _trains(code: CodeType) -> bool:
     return code.co_filename.replace("\\", "/").endswith(_TRAINERS)
 
 
+def _goes_on(places: list[Place], anchor: list[Place]) -> bool:
+    """Whether the framework is still in the call in which it passed an anchor; both outermost first.
+
+    Where it runs what the script has done backwards, it calls another function at the same place.
+    """
+    for depth, ((code, lasti), (other, other_lasti)) in enumerate(zip(places, anchor, strict=False)):
+        if code is not other:
+            return depth > 0
+        if lasti != other_lasti:
+            return lasti > other_lasti
+    return False
+
+
 class Stream:
     """The calls of one thread.
 
@@ -138,7 +151,7 @@ class Stream:
     def between(self, stack: Stack, frame: FrameType | None) -> bool:
         """An operation ran at this stack: a call may be over before it. Gives whether one begins with it."""
         if self.begun:
-            if stack is self._anchor and follows(self.frames.inside(frame), self._anchored_at):
+            if stack is self._anchor and _goes_on(self.frames.inside(frame), self._anchored_at):
                 return False  # the framework has not come back to the script yet
             if stack.belongs is self._state:
                 return False
