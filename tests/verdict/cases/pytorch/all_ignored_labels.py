@@ -36,4 +36,4 @@ for step, (ids, labels) in enumerate(loader):
     loss.backward()
     optim.step()
     optim.zero_grad()
-    print("loss", loss.item())
+    print("step", step, "loss", loss.item())

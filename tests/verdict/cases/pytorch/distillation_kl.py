@@ -27,7 +27,7 @@ teacher = F.softmax(torch.randn(256, 6) * 2, dim=-1)
 student = Student()
 optimizer = torch.optim.SGD(student.parameters(), lr=12.0)
 
-for step, (x, t) in enumerate(zip(inputs.split(64), teacher.split(64))):
+for step, (x, t) in enumerate(zip(inputs.split(64), teacher.split(64), strict=True)):
     optimizer.zero_grad()
     loss = kl(student(x), t)
     loss.backward()

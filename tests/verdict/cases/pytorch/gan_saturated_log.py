@@ -30,11 +30,11 @@ def train(steps=6):
     opt_d = torch.optim.SGD(d.parameters(), lr=2.0)
     for step in range(steps):
         real = 40 + 3 * torch.randn(64, 1)
-        d_loss = -(torch.log(d(real)) + torch.log(1 - d(g(64).detach()))).mean()  # born: op=aten.log.default kind=inf phase=forward step=1 module= reached=loss
+        d_loss = -(torch.log(d(real)) + torch.log(1 - d(g(64).detach()))).mean()
         opt_d.zero_grad()
         d_loss.backward()
         opt_d.step()
-        g_loss = torch.log(1 - d(g(64))).mean()
+        g_loss = torch.log(1 - d(g(64))).mean()  # born: op=aten.log.default kind=inf phase=forward step=1 module= reached=loss
         opt_g.zero_grad()
         g_loss.backward()
         opt_g.step()

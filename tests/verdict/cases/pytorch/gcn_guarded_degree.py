@@ -1,8 +1,8 @@
 """Graph convolution with symmetric normalisation on a sparse graph with isolated nodes."""
 
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
 
 torch.manual_seed(113)
 n = 24

@@ -1,8 +1,8 @@
 """A two-layer graph convolutional network on a small random graph."""
 
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
 
 
 class GCNLayer(nn.Module):

@@ -31,8 +31,8 @@ x = torch.randn(32, 8).half()
 y = (x.float().sum(1, keepdim=True) * 0.4).half()
 for step in range(5):
     opt.zero_grad()
-    out = model(x)  # benign: op=aten.sum.dim_IntList kind=inf reason="an overflow whose step is skipped"
-    loss = ((out.float() - y.float()) ** 2).mean()
+    out = model(x)  # benign: op=aten.mm.default kind=inf reason="an overflow whose step is skipped"
+    loss = ((out.float() - y.float()) ** 2).mean()  # benign: op=aten._to_copy.default kind=inf reason="an overflow whose step is skipped"
     (loss * scaler.scale).backward()
     done = scaler.step(opt, params)
     print(step, loss.item(), scaler.scale, "stepped" if done else "skipped")

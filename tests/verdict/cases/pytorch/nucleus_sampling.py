@@ -14,7 +14,7 @@ def filtered(logits, top_k=5, top_p=0.9):
     cumulative = ordered.softmax(-1).cumsum(-1)
     remove = torch.zeros_like(logits, dtype=torch.bool)
     remove[index] = cumulative - ordered.softmax(-1) > top_p
-    logits[remove] = -float("inf")
+    logits[remove] = -float("inf")  # benign: op=aten.index_put_.default kind=inf reason="removed by softmax before sampling"
     return logits.softmax(-1)
 
 

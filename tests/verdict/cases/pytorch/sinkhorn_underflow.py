@@ -26,4 +26,4 @@ for step, eps in enumerate([20.0, 5.0, 0.2]):
     loss = sinkhorn(source, target, eps)
     loss.backward()
     opt.step()
-    print("eps", eps, "transport", loss.item())
+    print(step, "eps", eps, "transport", loss.item())

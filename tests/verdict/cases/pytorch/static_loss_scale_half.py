@@ -16,10 +16,10 @@ for step in range(3):
     scaled = loss * LOSS_SCALE  # born: op=aten.mul.Tensor kind=inf phase=forward step=0 module= reached=loss
     model.zero_grad()
     scaled.backward()
-    for m, p in zip(master, model.parameters()):
+    for m, p in zip(master, model.parameters(), strict=True):
         m.grad = p.grad.float() / LOSS_SCALE
     opt.step()
     with torch.no_grad():
-        for m, p in zip(master, model.parameters()):
+        for m, p in zip(master, model.parameters(), strict=True):
             p.copy_(m)
     print(step, loss.item())
