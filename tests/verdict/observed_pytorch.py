@@ -84,12 +84,13 @@ def kind_of(value: torch.Tensor) -> str:
     """nan, inf or ""."""
     if not (value.is_floating_point() or value.is_complex()):
         return ""
-    value = value.detach()
-    if value.is_sparse:
-        value = value._values()
-    if bool(torch.isfinite(value).all()):
-        return ""
-    return "nan" if bool(torch.isnan(value).any()) else "inf"
+    with torch._C._DisableFuncTorch():  # of vmap we see what it maps over
+        value = value.detach()
+        if value.is_sparse:
+            value = value._values()
+        if bool(torch.isfinite(value).all()):
+            return ""
+        return "nan" if bool(torch.isnan(value).any()) else "inf"
 
 
 def leaves(tree: Any) -> Iterator[Any]:
@@ -136,7 +137,7 @@ class Observer(TorchDispatchMode):
     """Checks what goes into and comes out of every operation."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.path = str(path)
         self.seen = Seen()
         self.modules: list[tuple[nn.Module, dict[int, str]]] = []
@@ -172,7 +173,7 @@ class Observer(TorchDispatchMode):
         if not made:
             return result
         kind = "nan" if any(kind_of(t) == "nan" for t in made) else "inf"
-        event = replace(where, kind=kind, how="born", inputs=ranges(inputs))
+        event = replace(where, kind=kind, how="born")
         if name in UNWRITTEN:
             event = replace(event, how="unwritten")
             self.seen.unread.append(event)
@@ -181,9 +182,9 @@ class Observer(TorchDispatchMode):
         self.known |= {storage(t)._cdata: storage(t) for t in made}
         if not any(before):
             said = any(isinstance(a, float) and not math.isfinite(a) for a in leaves((args, kwargs)))
-            self.seen.events.append(replace(event, how="constant") if said else event)
+            self._note(event, "constant" if said else "born", inputs)
         elif kind == "nan" and "nan" not in before:
-            self.seen.events.append(replace(event, how="indeterminate"))
+            self._note(event, "indeterminate", inputs)
         for value in filter(kind_of, written):
             self._spoiled(value, where.step)
         return result
@@ -193,14 +194,21 @@ class Observer(TorchDispatchMode):
         key = storage(value)._cdata
         if key not in self.known:
             self.known[key] = storage(value)
-            outside = replace(where, how="outside", inputs=ranges([value]))
-            self.seen.events.append(self.unwritten[key][1] if key in self.unwritten else outside)
+            if key in self.unwritten:
+                self.seen.events.append(self.unwritten[key][1])
+            else:
+                self._note(where, "outside", [value])
+
+    def _note(self, event: Event, how: str, inputs: list[torch.Tensor]) -> None:
+        self.seen.events.append(replace(event, how=how, inputs=ranges(inputs)))
 
     def _spoiled(self, value: torch.Tensor, step: int) -> None:
         """Something that was written into is not finite."""
-        if value.is_leaf and value.requires_grad:
+        modules, key = self.roots.values(), storage(value)._cdata
+        parameters = [p for module in modules for p in module.parameters()]
+        if (value.is_leaf and value.requires_grad) or any(storage(p)._cdata == key for p in parameters):
             self.harm("parameter", step)
-        elif any(value is buffer for module in self.roots.values() for buffer in module.buffers()):
+        elif any(value is buffer for module in modules for buffer in module.buffers()):
             self.harm("state", step)
 
     def _where(self, op: str) -> Event | None:
@@ -286,7 +294,8 @@ def _hooked(observer: Observer) -> Iterator[None]:
 
     def backward(roots: Any, *args: Any, **kwargs: Any) -> Any:
         with torch._C._DisableTorchDispatch():
-            bad = any(map(kind_of, tensors(roots)))
+            inside = torch._C._functorch.is_functorch_wrapped_tensor  # of vmap, which shows no values
+            bad = any(kind_of(root) for root in tensors(roots) if not inside(root))
         if bad:
             observer.harm("loss")
         return engine(roots, *args, **kwargs)
@@ -297,12 +306,12 @@ def _hooked(observer: Observer) -> Iterator[None]:
         register_optimizer_step_pre_hook(observer.before_step),
         register_optimizer_step_post_hook(observer.after_step),
     ]
-    torch.autograd._engine_run_backward = backward  # type: ignore[attr-defined]
+    vars(torch.autograd)["_engine_run_backward"] = backward
     try:
         with torch.autograd.set_detect_anomaly(True, check_nan=False):
             yield
     finally:
-        torch.autograd._engine_run_backward = engine  # type: ignore[attr-defined]
+        vars(torch.autograd)["_engine_run_backward"] = engine
         for handle in handles:
             handle.remove()
 
@@ -315,7 +324,7 @@ def _run(observer: Observer) -> None:
         try:
             with observer:
                 names = runpy.run_path(observer.path, run_name="__main__")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             observer.seen.error = f"{type(error).__name__}: {error}"
     observer.seen.printed = printed.getvalue()
     observer.finish(names)
@@ -326,12 +335,15 @@ def observed(path: Path) -> Seen:
     torch.manual_seed(0)
     random.seed(0)
     np.random.seed(0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums come out the same to the last bit
     observer = Observer(path)
     # In a thread its stack is short: anomaly mode writes all of it down for every autograd node.
     thread = threading.Thread(target=_run, args=(observer,))
     thread.start()
     thread.join()
     torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
     return observer.seen
 
 

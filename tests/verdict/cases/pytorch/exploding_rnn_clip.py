@@ -24,7 +24,7 @@ class SineRNN(nn.Module):
 net = SineRNN()
 opt = torch.optim.SGD(net.parameters(), lr=0.01)
 for step in range(2):
-    seq = torch.rand(120, 8, 2)
+    seq = torch.rand(90, 8, 2)
     target = seq.prod(-1).sum(0).unsqueeze(1)
     loss = nn.functional.smooth_l1_loss(net(seq), target)
     opt.zero_grad()

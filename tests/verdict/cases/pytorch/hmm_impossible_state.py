@@ -25,7 +25,7 @@ def log_likelihood(sequence):
 
 
 optimizer = torch.optim.Adam([logits], lr=0.1)
-sequences = torch.randint(0, 5, (6, 8)).tolist()
+sequences = torch.randint(0, 5, (3, 6)).tolist()
 for step in range(3):
     loss = -torch.stack([log_likelihood(s) for s in sequences]).mean()
     optimizer.zero_grad()

@@ -16,4 +16,5 @@ for step in range(4):
     opt.zero_grad()
     loss.backward()
     opt.step()
-    print(step, loss.item())
+    print(f"step {step}")
+    print(f"  loss {loss.item():.4f} center {center.tolist()}")

@@ -30,7 +30,7 @@ class Rollout(nn.Module):
 torch.manual_seed(43)
 model = Rollout(dt=0.1)
 opt = torch.optim.SGD(model.parameters(), lr=1e-4)
-for step, horizon in enumerate([20, 300]):
+for step, horizon in enumerate([20, 150]):
     state = torch.rand(6, 2) * 2 + (4.0 if step else 0.5)
     loss = (model(state, horizon).mean(0) - 2.0).square().mean()
     opt.zero_grad()

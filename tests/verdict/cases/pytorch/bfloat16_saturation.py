@@ -1,0 +1,25 @@
+"""A binary click model under bfloat16 autocast with a loss written from its definition."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(150)
+model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
+opt = torch.optim.SGD(model.parameters(), lr=0.5)
+nn.init.constant_(model[2].bias, 5.0)  # nearly everything is clicked
+data = torch.randn(12, 64, 4)
+data[3] *= 6  # a campaign with extreme bids
+
+for step in range(12):
+    x = data[step]
+    clicked = (x[:, :1] > -2.5).float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        p = torch.sigmoid(model(x))
+    loss = -(clicked * torch.log(p) + (1 - clicked) * torch.log(1 - p)).mean()  # born: op=aten.log.default kind=inf phase=forward step=3 module= reached=loss
+    if not torch.isfinite(loss):
+        print("stopped", step, loss.item())
+        raise SystemExit(1)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+    print(step, loss.item())
