@@ -1,4 +1,4 @@
-"""Fine-tunes a toy language model on answers only; prompt tokens carry the ignore label."""
+"""Fine-tunes a toy language model on the answers only."""
 
 import torch
 import torch.nn as nn

@@ -7,7 +7,7 @@ torch.manual_seed(50)
 model = nn.Sequential(nn.Linear(3, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 1))
 opt = torch.optim.SGD(model.parameters(), lr=0.05)
 train = torch.randn(4, 24, 3)
-train[2, 5] = torch.tensor([3e19, -2e19, 1e19])  # sensor glitch
+train[2, 5] = torch.tensor([3e19, -2e19, 1e19])
 valid = torch.randn(10, 3)
 
 

@@ -23,7 +23,7 @@ def main():
     obs = torch.randn(48, 4)
     with torch.no_grad():
         actions = policy(obs).sample()
-    actions[30] = 0.0  # full brake
+    actions[30] = 0.0
     advantage = torch.randn(48, 1)
     for step, idx in enumerate(torch.arange(48).split(16)):
         logp = policy(obs[idx]).log_prob(actions[idx])  # born: op=aten.xlogy.Tensor kind=inf phase=forward step=1 module= reached=loss

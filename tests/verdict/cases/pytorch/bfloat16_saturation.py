@@ -1,4 +1,4 @@
-"""A binary click model under bfloat16 autocast with a loss written from its definition."""
+"""Trains a binary click model under bfloat16 autocast with a loss written out in full."""
 
 import torch
 from torch import nn
@@ -6,9 +6,9 @@ from torch import nn
 torch.manual_seed(150)
 model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
 opt = torch.optim.SGD(model.parameters(), lr=0.5)
-nn.init.constant_(model[2].bias, 5.0)  # nearly everything is clicked
+nn.init.constant_(model[2].bias, 5.0)
 data = torch.randn(12, 64, 4)
-data[3] *= 6  # a campaign with extreme bids
+data[3] *= 6
 
 for step in range(12):
     x = data[step]

@@ -1,4 +1,4 @@
-"""Resumes training from a checkpoint whose last layer was damaged by an earlier run."""
+"""Resumes the training of a small classifier from a saved checkpoint."""
 
 import io
 

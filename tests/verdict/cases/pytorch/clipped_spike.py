@@ -1,4 +1,4 @@
-"""Importance-weighted regression with gradient clipping that survives one absurd weight."""
+"""Importance-weighted regression with gradient clipping."""
 
 import torch
 from torch import nn

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, TensorDataset
 rng = np.random.default_rng(15)
 table = rng.normal(size=(48, 5)).astype(np.float32)
 table[:, 3] = rng.integers(0, 2, size=48)
-table[32:, 3] = 1.0  # a switch that stayed on
+table[32:, 3] = 1.0
 prices = (table @ np.array([1.0, -2.0, 0.5, 3.0, 0.0], dtype=np.float32)).reshape(-1, 1)
 
 torch.manual_seed(15)

@@ -1,4 +1,4 @@
-"""Angular margin training of speaker embeddings with the angle taken by acos."""
+"""Angular margin training of speaker embeddings."""
 
 import torch
 import torch.nn.functional as F

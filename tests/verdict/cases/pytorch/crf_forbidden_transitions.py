@@ -1,4 +1,4 @@
-"""A linear-chain CRF tagger that forbids some transitions with minus infinity."""
+"""Trains a linear-chain CRF tagger with a start tag that nothing leads back to."""
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ class CRF(nn.Module):
         super().__init__()
         self.trans = nn.Parameter(torch.randn(tags, tags) * 0.1)
         forbidden = torch.zeros(tags, tags, dtype=torch.bool)
-        forbidden[:, 0] = True  # nothing leads back to the start tag
+        forbidden[:, 0] = True
         self.register_buffer("forbidden", forbidden)
 
     def forward(self, emissions, tags):

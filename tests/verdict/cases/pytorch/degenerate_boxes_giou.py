@@ -33,7 +33,7 @@ head = Head()
 opt = torch.optim.SGD(head.parameters(), lr=0.02)
 boxes = torch.rand(24, 4)
 gt = torch.cat([boxes[:, :2], boxes[:, :2] + 0.2 + boxes[:, 2:]], 1)
-gt[16:, 2:] = gt[16:, :2]  # annotations that are single clicks
+gt[16:, 2:] = gt[16:, :2]
 for step, idx in enumerate(torch.arange(24).split(8)):
     loss = giou_loss(head(gt[idx] * 2 - 1), gt[idx])
     opt.zero_grad()

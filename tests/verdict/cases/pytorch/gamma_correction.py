@@ -4,7 +4,7 @@ import torch
 
 torch.manual_seed(4)
 raw = torch.rand(8, 3, 12, 12)
-raw[:, :, :2, :] = 0.0  # dark frame border
+raw[:, :, :2, :] = 0.0
 reference = (raw * torch.tensor([1.2, 1.0, 1.6]).view(1, 3, 1, 1)).clamp(0, 1) ** (1 / 2.2)
 
 gain = torch.nn.Parameter(torch.ones(1, 3, 1, 1))

@@ -29,7 +29,7 @@ for step in range(3):
     x = torch.randn(10, 4)
     domain = (x[:, 0] > 0).long()
     if step == 1:
-        domain[7] = -100  # unlabelled
+        domain[7] = -100
     loss = nn.functional.cross_entropy(net(x), domain)
     opt.zero_grad()
     loss.backward()

@@ -1,4 +1,4 @@
-"""Cosine prototypes in half precision; the epsilon of the normalisation is that of float32."""
+"""Trains a classifier by cosine prototypes in half precision."""
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ opt = torch.optim.SGD(net.parameters(), lr=0.01)
 for step in range(3):
     x = torch.randn(12, 5).half()
     if step == 1:
-        x[4] = 0  # a blank frame
+        x[4] = 0
         with torch.no_grad():
             net[0][0].bias.clamp_(max=0)
     loss = nn.functional.cross_entropy(net(x).float(), torch.randint(0, 4, (12,)))

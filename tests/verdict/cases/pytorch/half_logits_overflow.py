@@ -1,4 +1,4 @@
-"""Image-text matching in float16 with a learned temperature that multiplies the features."""
+"""Image-text matching in float16 with a learned temperature."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A residual block in half precision with RMS norm and cosine scores for the output."""
+"""Trains a block in half precision with RMS norm and cosine scores for the output."""
 
 import torch
 import torch.nn as nn

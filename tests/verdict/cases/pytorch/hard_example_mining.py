@@ -1,4 +1,4 @@
-"""Online hard example mining: only samples with a high loss are averaged."""
+"""Trains a linear classifier with online hard example mining."""
 
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-"""Off-policy policy gradient with unclipped importance weights for continuous actions."""
+"""Off-policy policy gradient with importance weights for continuous actions."""
 
 import torch
 from torch import nn

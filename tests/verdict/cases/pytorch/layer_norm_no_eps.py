@@ -1,4 +1,4 @@
-"""A transformer feed-forward block for token tagging, normalised without an epsilon."""
+"""Trains a token tagger that is one normalised feed-forward block."""
 
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-"""Least squares on unscaled features with full-batch gradient descent."""
+"""Predicts flat prices by least squares with full-batch gradient descent."""
 
 import torch
 

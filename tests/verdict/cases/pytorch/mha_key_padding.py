@@ -1,4 +1,4 @@
-"""Trains a tiny cross-attention reader of documents that may be missing."""
+"""Trains a tiny cross-attention reader of documents."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Forecasts irregular time series; targets are padded to a common length with NaN."""
+"""Forecasts irregular time series of different lengths."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Behaviour cloning of a squashed Gaussian policy from clipped demonstrations."""
+"""Behaviour cloning of a squashed Gaussian policy from demonstrations."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Learns a gating distribution with an entropy regulariser that skips closed gates."""
+"""Learns a gating distribution over experts with an entropy regulariser."""
 
 import torch
 from torch import nn

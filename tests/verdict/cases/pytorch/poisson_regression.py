@@ -1,4 +1,4 @@
-"""Poisson regression of event counts with raw, unscaled covariates."""
+"""Poisson regression of event counts on the minutes observed."""
 
 import torch
 

@@ -24,7 +24,7 @@ opt = torch.optim.SGD(model.parameters(), lr=0.05)
 triples = torch.stack([torch.randint(1, 15, (40,)), torch.randint(0, 3, (40,)), torch.randint(1, 15, (40,))])
 for step in range(3):
     h, r, t = triples[:, torch.randperm(40)[:20]]
-    t[0] = 0 if step == 2 else t[0]  # an unknown tail
+    t[0] = 0 if step == 2 else t[0]
     corrupted = torch.randint(1, 15, (20,))
     loss = torch.relu(1 + model(h, r, t) - model(h, r, corrupted)).mean()
     opt.zero_grad()

@@ -30,7 +30,7 @@ for step in range(3):
     loss.backward()
     opt.step()
     if step == 0:
-        with torch.no_grad():  # drop the weak factors
+        with torch.no_grad():
             model.factor[:, 2:] = 0
             model.noise.clamp_(max=0)
     print(step, loss.item())

@@ -1,4 +1,4 @@
-"""Trains a network with batch normalisation and leaves out batches whose loss is not finite."""
+"""Trains a network with batch normalisation on recorded windows."""
 
 import tempfile
 from pathlib import Path

@@ -14,7 +14,7 @@ opt = torch.optim.Adam([weights], lr=0.01)
 def layout(w):
     adjacency = torch.zeros(n, n, dtype=torch.float64).index_put((ring[0], ring[1]), w.double())
     adjacency = adjacency + adjacency.t()
-    blocks = torch.block_diag(adjacency, torch.zeros(2, 2, dtype=torch.float64))  # two spare nodes
+    blocks = torch.block_diag(adjacency, torch.zeros(2, 2, dtype=torch.float64))
     laplacian = torch.diag(blocks.sum(1)) - blocks
     values, vectors = torch.linalg.eigh(laplacian)  # born: op=aten.div_.Tensor kind=nan phase=backward step=0 module= reached=gradient forward=aten._linalg_eigh.default
     return vectors[:n, 3:5].float(), values

@@ -1,4 +1,4 @@
-"""Multi-task training: binary depth-edge labels and scale-normalised depth from one trunk."""
+"""Multi-task training of edges and depth from one trunk."""
 
 import torch
 import torch.nn as nn

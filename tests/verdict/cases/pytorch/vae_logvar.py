@@ -1,4 +1,4 @@
-"""A small variational autoencoder on synthetic curves, without a bound on the log-variance."""
+"""A small variational autoencoder on synthetic curves."""
 
 import torch
 import torch.nn as nn

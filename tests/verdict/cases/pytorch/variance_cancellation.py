@@ -1,4 +1,4 @@
-"""Normalises features with a one-pass variance before a linear probe."""
+"""Trains a linear probe on features that are normalised batch by batch."""
 
 import torch
 from torch import nn

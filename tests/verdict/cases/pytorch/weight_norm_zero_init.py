@@ -1,4 +1,4 @@
-"""A zero-initialised residual branch under weight normalisation."""
+"""Trains a residual regression network under weight normalisation."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Predicts click rates; a data loader worker turns counts into log features."""
+"""Predicts click rates from features that a data loader worker prepares."""
 
 import numpy as np
 import torch
