@@ -22,10 +22,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from torch import nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -294,8 +296,8 @@ def _hooked(observer: Observer) -> Iterator[None]:
 
     def backward(roots: Any, *args: Any, **kwargs: Any) -> Any:
         with torch._C._DisableTorchDispatch():
-            inside = torch._C._functorch.is_functorch_wrapped_tensor  # of vmap, which shows no values
-            bad = any(kind_of(root) for root in tensors(roots) if not inside(root))
+            # What vmap wraps shows no values.
+            bad = any(kind_of(root) for root in tensors(roots) if not is_functorch_wrapped_tensor(root))
         if bad:
             observer.harm("loss")
         return engine(roots, *args, **kwargs)
@@ -306,12 +308,11 @@ def _hooked(observer: Observer) -> Iterator[None]:
         register_optimizer_step_pre_hook(observer.before_step),
         register_optimizer_step_post_hook(observer.after_step),
     ]
-    vars(torch.autograd)["_engine_run_backward"] = backward
+    anomaly = torch.autograd.set_detect_anomaly(True, check_nan=False)
     try:
-        with torch.autograd.set_detect_anomaly(True, check_nan=False):
+        with patch.object(torch.autograd, "_engine_run_backward", backward), anomaly:
             yield
     finally:
-        vars(torch.autograd)["_engine_run_backward"] = engine
         for handle in handles:
             handle.remove()
 
