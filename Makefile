@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PINS := $(if $(TORCH)$(TENSORFLOW),$(VENV)/constraints.txt,constraints.txt)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
-.PHONY: run test lint types layers tests tensorflow libraries bench pictures clean
+.PHONY: run test lint types layers tests truth tensorflow libraries bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -39,7 +39,11 @@ layers: $(VENV)/.for-test
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.for-test
-	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/libraries $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/libraries --ignore-glob='*/test_truth_*' $(PYTEST_ARGS)
+
+# That what the verdict's cases say of themselves is what running them without graphlens shows.
+truth: $(VENV)/.for-test
+	for framework in pytorch tensorflow; do $(BIN)/python -m pytest tests/verdict/test_truth_$$framework.py || exit 1; done
 
 # Only what records TensorFlow, without PyTorch.
 tensorflow: $(VENV)/.for-tensorflow
