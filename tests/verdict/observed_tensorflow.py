@@ -1,0 +1,556 @@
+"""Runs a case by itself, without graphlens, and says where numbers that are not finite were made.
+
+Functions run eagerly, so every operation is seen, one after the other, with the stack that called it; a
+graph of TensorFlow 1 is run with all that it computes fetched as well. `python observed_tensorflow.py CASE…`
+prints what was seen.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.client.session import BaseSession
+from tensorflow.python.eager import backprop, record
+from tensorflow.python.framework import op_callbacks
+from tensorflow.python.ops import gen_resource_variable_ops, script_ops, while_loop
+
+OUTSIDE = {"IteratorGetNext", "PyFunc", "EagerPyFunc", "DecodeCSV", "StringToNumber", "ParseExampleV2", "DecodeRaw"}
+"""What brings numbers in from outside."""
+CARRIERS = {"ReadVariableOp", "ResourceGather", "OptionalGetValue", "TensorListStack", "TensorListGetItem"}
+"""What gives out numbers that were put somewhere before."""
+
+WRITERS = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply")
+
+
+@dataclass(slots=True)
+class Seen:
+    """One operation that gave out (or wrote) a number that is not finite.
+
+    Attributes:
+        made: Whether it made one: NaN out of none, or infinity out of finite inputs.
+        steps: Which steps it may belong to: updates so far, and rounds of the loops around.
+        phases: Which phases it may belong to.
+        iterations: Rounds of the loops inside the step, innermost first.
+        forward: What it differentiates.
+    """
+
+    number: int
+    line: int
+    op: str
+    kind: str
+    made: bool
+    steps: set[int]
+    phases: set[str]
+    module: str
+    iterations: list[int]
+    forward: str | None
+
+
+@dataclass(slots=True)
+class Observed:
+    """What running a case showed.
+
+    Attributes:
+        harms: (how many operations were seen before, kind) of each harm, in time.
+        raised: The exception that ended the case.
+        bad: Parameters and last losses that are not finite at the end.
+    """
+
+    seen: list[Seen] = field(default_factory=list)
+    harms: list[tuple[int, str]] = field(default_factory=list)
+    raised: BaseException | None = None
+    bad: list[str] = field(default_factory=list)
+    printed: str = ""
+
+
+@dataclass(slots=True)
+class _Forward:
+    """An operation that may be differentiated later."""
+
+    op: str
+    ids: frozenset[int]
+    shapes: list[Any]
+    line: int
+    module: str
+    iterations: list[int]
+    used: bool = False
+
+
+def finite(value: Any) -> tuple[bool, bool]:
+    """Whether a NaN is in it, and whether an infinity."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fcV" or array.dtype.names:
+        return False, False
+    if array.dtype.kind == "V":
+        array = array.astype(np.float32)
+    return bool(np.isnan(array).any()), bool(np.isinf(array).any())
+
+
+def _floats(tensors: Sequence[Any]) -> list[Any]:
+    return [t for t in tensors if t is not None and (t.dtype.is_floating or t.dtype.is_complex)]
+
+
+def _any(tensors: Sequence[Any]) -> tuple[bool, bool]:
+    found = [finite(t.numpy()) for t in _floats(tensors)]
+    return any(nan for nan, _ in found), any(inf for _, inf in found)
+
+
+class _Loops(ast.NodeTransformer):
+    """Lets every loop say when it begins and when a round of it begins."""
+
+    def _loop(self, node: ast.For | ast.While) -> list[ast.stmt]:
+        self.generic_visit(node)
+        node.body.insert(0, self._say("__round__", node.lineno, node.body[0]))
+        return [self._say("__loop__", node.lineno, node), node]
+
+    visit_For = visit_While = _loop
+
+    def _say(self, name: str, line: int, at: ast.stmt) -> ast.stmt:
+        call = ast.Expr(ast.Call(ast.Name(name, ast.Load()), [ast.Constant(line)], []))
+        return ast.fix_missing_locations(ast.copy_location(call, at))
+
+
+class Observer:
+    """Watches one case."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.result = Observed()
+        self._tree = ast.parse(path.read_text(encoding="utf-8"), self.path)
+        self._spans = [
+            (n.lineno, n.end_lineno or n.lineno) for n in ast.walk(self._tree) if isinstance(n, ast.For | ast.While)
+        ]
+        self._rounds: dict[int, int] = defaultdict(int)
+        self._since: dict[int, int] = defaultdict(int)
+        self._layers: list[str] = []
+        self._whiles: list[int] = []
+        self._forwards: list[_Forward] = []
+        self._differentiates: list[_Forward | None] = []
+        self._updates: dict[int, list[Any]] = {}
+        self._applying = self._differentiating = self._number = 0
+        self._busy = self._after = self._in_data = False
+        self._parameters: dict[int, Any] = {}
+        self._losses: list[Any] = []
+        self._bad_handles: set[int] = set()
+        self._shown: set[int] = set()
+        self._reads: dict[Any, Any] = {}
+
+    # ── where we are ─────────────────────────────────────────────────────────────────────────
+
+    def _frames(self) -> list[FrameType]:
+        frame: FrameType | None = sys._getframe(1)
+        found = []
+        while frame is not None:
+            if frame.f_code.co_filename == self.path:
+                found.append(frame)
+            frame = frame.f_back
+        return found
+
+    def _around(self, line: int) -> list[int]:
+        """The loops around a line, innermost first."""
+        return sorted((first for first, last in self._spans if first < line <= last), reverse=True)
+
+    def _steps(self, frames: list[FrameType]) -> set[int]:
+        steps = {self._rounds[loop] - 1 for frame in frames for loop in self._around(frame.f_lineno)}
+        if self._updates:
+            steps.add(min(count for _, count in self._updates.values()))
+        return steps or {0}
+
+    def _iterations(self, frames: list[FrameType]) -> list[int]:
+        inner = [self._since[loop] - 1 for loop in self._around(frames[0].f_lineno)] if frames else []
+        return self._whiles[::-1] + inner
+
+    def _phases(self, op: str) -> set[str]:
+        if self._in_data or op in OUTSIDE:
+            return {"data"}
+        if self._applying:
+            return {"optimizer"}
+        if self._differentiating:
+            return {"backward"}
+        return {"optimizer", "other", "forward"} if self._after else {"forward", "other"}
+
+    # ── what runs ────────────────────────────────────────────────────────────────────────────
+
+    def ran(self, op: str | bytes, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None) -> None:
+        """An operation ran eagerly."""
+        if graph is not None or self._busy:
+            return
+        op = op.decode() if isinstance(op, bytes) else op
+        self._busy = True
+        try:
+            self._ran(op, list(inputs), list(outputs or ()))
+        finally:
+            self._busy = False
+
+    def _ran(self, op: str, inputs: list[Any], outputs: list[Any]) -> None:
+        self._number += 1
+        frames = self._frames()
+        forward = self._differentiates[-1] if self._differentiates else None
+        line = forward.line if forward else frames[0].f_lineno if frames else 0
+        module = forward.module if forward else ".".join(self._layers)
+        iterations = forward.iterations if forward else self._iterations(frames)
+        if record.could_possibly_record():
+            ids = frozenset(t._id for t in [*inputs, *outputs])
+            self._forwards.append(_Forward(op, ids, [t.shape for t in outputs], line, module, iterations))
+            del self._forwards[:-30000]
+        nan, inf = _any(outputs)
+        nan_in, inf_in = _any(inputs)
+        writes = inputs and inputs[0].dtype == tf.resource and op.startswith(WRITERS)
+        was_bad = False
+        if writes:
+            handle = inputs[0]
+            was_bad = handle._id in self._bad_handles
+            value = gen_resource_variable_ops.read_variable_op(handle, inputs[-1].dtype)
+            nan, inf = _any([value])
+            (self._bad_handles.add if nan or inf else self._bad_handles.discard)(handle._id)
+        if not (nan or inf):
+            return
+        made = not was_bad and op not in CARRIERS and ((nan and not nan_in) or (inf and not (nan_in or inf_in)))
+        self._saw(op, line, nan, made, self._steps(frames), self._phases(op), module, iterations, forward)
+        if writes and inputs[0]._id not in self._shown:
+            self._harm("parameter" if inputs[0]._id in self._parameters else "state")
+
+    def _saw(self, op: str, line: int, nan: bool, made: bool, steps: set[int], phases: set[str], module: str,
+             iterations: list[int], forward: _Forward | None) -> None:  # fmt: skip
+        kind = "nan" if nan else "inf"
+        self.result.seen.append(
+            Seen(self._number, line, op, kind, made, steps, phases, module, iterations, forward.op if forward else None)
+        )
+
+    def _harm(self, kind: str) -> None:
+        self.result.harms.append((self._number, kind))
+
+    # ── backward ─────────────────────────────────────────────────────────────────────────────
+
+    def _forward_of(self, op: str, inputs: Any, outputs: Any, gradients: Any) -> _Forward | None:
+        known = {t._id for t in [*(inputs or ()), *(outputs or ())] if hasattr(t, "_id")}
+        shapes = [g.shape for g in gradients if hasattr(g, "shape")]
+        best: _Forward | None = None
+        for forward in reversed(self._forwards):
+            if forward.op != op:
+                continue
+            if known:
+                if len(known & forward.ids) > (len(known & best.ids) if best else 0):
+                    best = forward
+            elif not forward.used and forward.shapes[: len(shapes)] == shapes:
+                best = forward
+                break
+        if best:
+            best.used = True
+        return best
+
+    def differentiated(self, op: str, attrs: Any, n: Any, inputs: Any, outputs: Any, *more: Any) -> Any:
+        """TensorFlow's tape asks for the gradient of an operation."""
+        self._differentiates.append(self._forward_of(op, inputs, outputs, more[0]))
+        try:
+            return _gradient_function(op, attrs, n, inputs, outputs, *more)
+        finally:
+            self._differentiates.pop()
+
+    def _nested(self, tape: Any) -> bool:
+        """Whether another tape records: this gradient is then a part of what that one differentiates."""
+        if tape._recording:
+            with tape.stop_recording():
+                return bool(record.could_possibly_record())
+        return bool(record.could_possibly_record())
+
+    def gradient(self, original: Any) -> Any:
+        """Wraps GradientTape.gradient."""
+
+        def wrapped(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+            targets = [t for t in tf.nest.flatten(target) if hasattr(t, "numpy")]
+            used = not self._differentiating and not self._nested(tape)
+            if used and any(_any(targets)):
+                self._harm("loss")
+            self._differentiating += 1
+            try:
+                result = original(tape, target, sources, *args, **kwargs)
+            finally:
+                self._differentiating -= 1
+            if not used:
+                return result
+            for source in tf.nest.flatten(sources):
+                handle = getattr(getattr(source, "value", source), "handle", None)
+                handle = getattr(source, "handle", handle)
+                if handle is not None:
+                    self._parameters[handle._id] = source
+            self._losses = targets
+            self._after = True
+            found = [getattr(g, "values", g) for g in tf.nest.flatten(result) if g is not None]
+            if any(_any(found)):
+                self._harm("gradient")
+            return result
+
+        return wrapped
+
+    # ── Keras, loops, data ───────────────────────────────────────────────────────────────────
+
+    def layer(self, original: Any) -> Any:
+        """Wraps Layer.__call__."""
+
+        def wrapped(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            self._layers.append(layer.name)
+            try:
+                return original(layer, *args, **kwargs)
+            finally:
+                self._layers.pop()
+
+        return wrapped
+
+    def metric(self, original: Any) -> Any:
+        """Wraps Metric.add_variable: what a metric holds is shown, and used by nothing."""
+
+        def wrapped(metric: Any, *args: Any, **kwargs: Any) -> Any:
+            variable = original(metric, *args, **kwargs)
+            self._shown.add(variable.value.handle._id)
+            return variable
+
+        return wrapped
+
+    def constructed(self, original: Any) -> Any:
+        """Wraps the making of an optimizer."""
+
+        def wrapped(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            original(optimizer, *args, **kwargs)
+            self._updates.setdefault(id(optimizer), [optimizer, 0])
+            inner = getattr(optimizer, "inner_optimizer", None)
+            if inner is not None:
+                self._updates.pop(id(inner), None)
+
+        return wrapped
+
+    def apply(self, original: Any) -> Any:
+        """Wraps Optimizer.apply."""
+
+        def wrapped(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            self._applying += 1
+            layers, self._layers = self._layers, []
+            try:
+                result = original(optimizer, *args, **kwargs)
+            finally:
+                self._applying -= 1
+                self._layers = layers
+            if not self._applying:
+                self._after = False
+                if id(optimizer) in self._updates:
+                    self._updates[id(optimizer)][1] += 1
+            return result
+
+        return wrapped
+
+    def loop(self, original: Any) -> Any:
+        """Wraps tf.while_loop."""
+
+        def wrapped(cond: Any, body: Any, *args: Any, **kwargs: Any) -> Any:
+            if not tf.executing_eagerly():
+                return original(cond, body, *args, **kwargs)
+            self._whiles.append(-1)
+
+            def counted(*values: Any) -> Any:
+                self._whiles[-1] += 1
+                return body(*values)
+
+            try:
+                return original(cond, counted, *args, **kwargs)
+            finally:
+                self._whiles.pop()
+
+        return wrapped
+
+    def called_by_data(self, original: Any) -> Any:
+        """Wraps what runs Python inside of an operation, in a thread of TensorFlow's."""
+
+        def wrapped(function: Any, *args: Any, **kwargs: Any) -> Any:
+            op_callbacks.add_op_callback(self.ran)
+            before, self._in_data = self._in_data, True
+            try:
+                return original(function, *args, **kwargs)
+            finally:
+                self._in_data = before
+                op_callbacks.remove_op_callback(self.ran)
+
+        return wrapped
+
+    # ── graphs of TensorFlow 1 ───────────────────────────────────────────────────────────────
+
+    def run(self, original: Any) -> Any:
+        """Wraps Session.run."""
+
+        def wrapped(session: Any, fetches: Any, feed_dict: Any = None, *args: Any, **kwargs: Any) -> Any:
+            graph = session.graph
+            fed = {getattr(t, "name", t): value for t, value in (feed_dict or {}).items()}
+            needed = _needed(graph, fetches, set(fed))
+            tensors = [t for op in needed for t in op.outputs if t.name not in fed and _fetchable(graph, t)]
+            result, values = original(session, (fetches, tensors), feed_dict, *args, **kwargs)
+            known = {**fed, **{t.name: value for t, value in zip(tensors, values, strict=True)}}
+            frames = self._frames()
+            for op in sorted(needed, key=lambda op: op._id):
+                self._ran_in_session(session, original, op, known, frames)
+            return result
+
+        return wrapped
+
+    def _ran_in_session(self, session: Any, run: Any, op: Any, known: dict[str, Any], frames: Any) -> None:
+        self._number += 1
+        outputs = [known[t.name] for t in op.outputs if t.name in known]
+        inputs = [finite(known[t.name]) for t in op.inputs if t.name in known]
+        nan, inf = any(finite(o)[0] for o in outputs), any(finite(o)[1] for o in outputs)
+        writes = bool(op.inputs) and op.inputs[0].dtype == tf.resource and op.type.startswith(WRITERS)
+        was_bad = False
+        if writes:
+            handle = op.inputs[0]
+            if handle not in self._reads:
+                with session.graph.as_default():
+                    dtype = op.get_attr("T" if "Apply" in op.type else "dtype")
+                    self._reads[handle] = gen_resource_variable_ops.read_variable_op(handle, dtype)
+            value = run(session, self._reads[handle])
+            nan, inf = finite(value)
+            was_bad = handle.name in self._bad_handles
+            (self._bad_handles.add if nan or inf else self._bad_handles.discard)(handle.name)
+            if "Apply" in op.type:
+                self._parameters[handle.name] = _Fetched(handle.name, value)
+        forward = op._original_op
+        base = op if forward is None else forward
+        if op.type == "Placeholder" or not (nan or inf):
+            return
+        lines = [f.lineno for f in base.traceback if f.filename == self.path]
+        nan_in, inf_in = any(n for n, _ in inputs), any(i for _, i in inputs)
+        made = not was_bad and op.type not in CARRIERS
+        made = made and ((nan and not nan_in) or (inf and not (nan_in or inf_in)))
+        optimizes = writes or any(f.name in {"apply_gradients", "clip_by_global_norm"} for f in op.traceback)
+        phase = "optimizer" if optimizes else "backward" if forward is not None else "forward"
+        link = None if forward is None else _Forward(forward.type, frozenset(), [], 0, "", [])
+        self._saw(op.type, lines[-1] if lines else 0, nan, made, self._steps(frames), {phase}, "", [], link)
+        if writes:
+            self._harm("parameter" if "Apply" in op.type else "state")
+        elif phase == "forward" and all(np.ndim(o) == 0 for o in outputs):
+            self._harm("loss")
+        elif phase == "backward":
+            self._harm("gradient")
+
+    # ── the whole ────────────────────────────────────────────────────────────────────────────
+
+    def observe(self) -> Observed:
+        """Run the case."""
+        tree = ast.fix_missing_locations(_Loops().visit(self._tree))
+        space = {"__name__": "__main__", "__file__": self.path, "__round__": self._round, "__loop__": self._begin}
+        printed = io.StringIO()
+        with self._watching(), contextlib.redirect_stdout(printed):
+            try:
+                exec(compile(tree, self.path, "exec"), space)
+            except (Exception, SystemExit) as error:
+                self.result.raised = error
+        self.result.printed = printed.getvalue()
+        for source in self._parameters.values():
+            if any(finite(source.numpy())):
+                self.result.bad.append(str(getattr(source, "name", "parameter")))
+        if any(_any(self._losses)):
+            self.result.bad.append("loss")
+        return self.result
+
+    def _round(self, line: int) -> None:
+        self._rounds[line] += 1
+        self._since[line] += 1
+
+    def _begin(self, line: int) -> None:
+        self._since[line] = 0
+
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        places: list[tuple[Any, str, Callable[[Any], Any]]] = [
+            (backprop.GradientTape, "gradient", self.gradient),
+            (keras.Layer, "__call__", self.layer),
+            (BaseOptimizer, "__init__", self.constructed),
+            (keras.optimizers.LossScaleOptimizer, "__init__", self.constructed),
+            (BaseOptimizer, "apply", self.apply),
+            (keras.optimizers.LossScaleOptimizer, "apply", self.apply),
+            (while_loop, "while_loop", self.loop),
+            (keras.Metric, "add_variable", self.metric),
+            (script_ops.EagerFunc, "_call", self.called_by_data),
+            (BaseSession, "run", self.run),
+        ]
+        before = [(place, name, getattr(place, name)) for place, name, _ in places]
+        _fresh()
+        tf.config.run_functions_eagerly(True)
+        for place, name, wrap in places:
+            setattr(place, name, wrap(getattr(place, name)))
+        pywrap_tfe.TFE_Py_RegisterGradientFunction(self.differentiated)
+        op_callbacks.add_op_callback(self.ran)
+        try:
+            yield
+        finally:
+            op_callbacks.remove_op_callback(self.ran)
+            pywrap_tfe.TFE_Py_RegisterGradientFunction(_gradient_function)
+            for place, name, original in before:
+                setattr(place, name, original)
+            tf.config.run_functions_eagerly(False)
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """A variable of a session, as it was last."""
+
+    name: str
+    value: Any
+
+    def numpy(self) -> Any:
+        return self.value
+
+
+_gradient_function = backprop._gradient_function
+tf.data.experimental.enable_debug_mode()
+
+
+def _fresh() -> None:
+    """Forget what the case before left in the process."""
+    keras.backend.clear_session()
+    keras.mixed_precision.set_global_policy("float32")
+    keras.backend.set_floatx("float32")
+    keras.utils.set_random_seed(0)
+
+
+def _fetchable(graph: Any, tensor: Any) -> bool:
+    kind = tensor.dtype.base_dtype
+    return bool(graph.is_fetchable(tensor) and kind not in (tf.resource, tf.variant) and (kind.is_floating or kind.is_complex))
+
+
+def _needed(graph: Any, fetches: Any, fed: set[str]) -> list[Any]:
+    """The operations that these fetches need."""
+    found: dict[str, Any] = {}
+    to_do = [graph.as_graph_element(f) for f in tf.nest.flatten(fetches)]
+    to_do = [getattr(f, "op", f) for f in to_do]
+    while to_do:
+        op = to_do.pop()
+        if op.name not in found:
+            found[op.name] = op
+            to_do += [t.op for t in op.inputs if t.name not in fed] + list(op.control_inputs)
+    return list(found.values())
+
+
+def main(paths: list[str]) -> None:
+    """Print what each case showed, as comments to compare with those in it."""
+    for path in paths:
+        result = Observer(Path(path).resolve()).observe()
+        print(f"{Path(path).name}: raised={result.raised!r} bad={result.bad} harms={result.harms[:5]}")
+        for seen in result.seen:
+            print(f"   {seen.number}:{'' if seen.made else ' (carries)'} line {seen.line} op={seen.op} kind={seen.kind}"
+                  f" phase={'|'.join(sorted(seen.phases))} step={seen.steps} module={seen.module}"
+                  f" forward={seen.forward} iteration={seen.iterations}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,67 @@
+"""What the cases say of themselves is what running them without graphlens shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from verdict.observed_tensorflow import Observed, Observer, Seen  # needs TensorFlow
+from verdict.truth_tf import Origin, Truth, read
+
+CASES = sorted((Path(__file__).parent / "cases" / "tensorflow").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_case_says_what_running_it_shows(path: Path) -> None:
+    """Else the verdict is measured by what is wrong."""
+    truth, shown = read(path), Observer(path).observe()
+
+    for benign in truth.benign:
+        assert any(_same(benign, seen) for seen in shown.seen), f"not seen: {benign}"
+    if truth.born is None:
+        _is_healthy(truth, shown)
+    else:
+        _is_ill(truth, truth.born, shown)
+
+
+def test_enough_cases_are_healthy() -> None:
+    """A verdict that blames everything would pass the others."""
+    healthy = [path for path in CASES if read(path).born is None]
+
+    assert len(CASES) >= 44 and len(healthy) >= 16
+
+
+def _is_healthy(truth: Truth, shown: Observed) -> None:
+    assert truth.benign, "nothing in it is not finite"
+    assert not truth.also and shown.raised is None and not shown.bad
+    assert "nan" not in shown.printed and "inf" not in shown.printed
+    for seen in shown.seen:
+        assert not seen.made or _is_benign(truth, seen), f"not told: {seen}"
+
+
+def _is_ill(truth: Truth, born: Origin, shown: Observed) -> None:
+    harmful = [seen for seen in shown.seen if not _is_benign(truth, seen)]
+    if born.phase != "data":
+        harmful = [seen for seen in harmful if seen.made]
+    first = harmful[0]
+    for origin, seen in [(born, first)] + [(o, _find(o, harmful)) for o in truth.also]:
+        assert _same(origin, seen) and origin.step in seen.steps and origin.phase in seen.phases, f"{origin}: {seen}"
+        assert origin.module == seen.module and origin.forward == seen.forward, f"{origin}: {seen}"
+        assert origin.iteration is None or origin.iteration in seen.iterations, f"{origin}: {seen}"
+    reached = next((kind for number, kind in shown.harms if number >= first.number), None)
+    assert born.reached == (reached or ("loss" if shown.raised else "output"))
+
+
+def _find(origin: Origin, among: list[Seen]) -> Seen:
+    return next(seen for seen in among if _same(origin, seen))
+
+
+def _same(origin: Origin, seen: Seen) -> bool:
+    return (origin.line, origin.op, origin.kind) == (seen.line, seen.op, seen.kind)
+
+
+def _is_benign(truth: Truth, seen: Seen) -> bool:
+    return any(_same(benign, seen) for benign in truth.benign)
