@@ -12,7 +12,7 @@ import contextlib
 import io
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -24,7 +24,7 @@ import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 from tensorflow.python import pywrap_tfe
 from tensorflow.python.client.session import BaseSession
-from tensorflow.python.eager import backprop, record
+from tensorflow.python.eager import backprop, execute, record
 from tensorflow.python.framework import op_callbacks
 from tensorflow.python.ops import gen_resource_variable_ops, script_ops, while_loop
 
@@ -44,7 +44,7 @@ class Seen:
         made: Whether it made one: NaN out of none, or infinity out of finite inputs.
         steps: Which steps it may belong to: updates so far, and rounds of the loops around.
         phases: Which phases it may belong to.
-        iterations: Rounds of the loops inside the step, innermost first.
+        iterations: Rounds of the loops around, innermost first.
         forward: What it differentiates.
     """
 
@@ -90,23 +90,28 @@ class _Forward:
     used: bool = False
 
 
+FINE = (False, False)
+
+
 def finite(value: Any) -> tuple[bool, bool]:
     """Whether a NaN is in it, and whether an infinity."""
     array = np.asarray(value)
     if array.dtype.kind not in "fcV" or array.dtype.names:
-        return False, False
+        return FINE
     if array.dtype.kind == "V":
         array = array.astype(np.float32)
+    if np.isfinite(array).all():
+        return FINE
     return bool(np.isnan(array).any()), bool(np.isinf(array).any())
 
 
-def _floats(tensors: Sequence[Any]) -> list[Any]:
-    return [t for t in tensors if t is not None and (t.dtype.is_floating or t.dtype.is_complex)]
+def _any(found: Iterable[tuple[bool, bool]]) -> tuple[bool, bool]:
+    each = list(found)
+    return any(nan for nan, _ in each), any(inf for _, inf in each)
 
 
-def _any(tensors: Sequence[Any]) -> tuple[bool, bool]:
-    found = [finite(t.numpy()) for t in _floats(tensors)]
-    return any(nan for nan, _ in found), any(inf for _, inf in found)
+def _bad(tensors: Sequence[Any]) -> bool:
+    return any(any(finite(t.numpy())) for t in tensors)
 
 
 class _Loops(ast.NodeTransformer):
@@ -134,11 +139,12 @@ class Observer:
         self._spans = [
             (n.lineno, n.end_lineno or n.lineno) for n in ast.walk(self._tree) if isinstance(n, ast.For | ast.While)
         ]
+        self._loops: dict[int, list[int]] = {}
         self._rounds: dict[int, int] = defaultdict(int)
         self._since: dict[int, int] = defaultdict(int)
         self._layers: list[str] = []
         self._whiles: list[int] = []
-        self._forwards: list[_Forward] = []
+        self._forwards: dict[tuple[str, int], list[_Forward]] = defaultdict(list)
         self._differentiates: list[_Forward | None] = []
         self._updates: dict[int, list[Any]] = {}
         self._applying = self._differentiating = self._number = 0
@@ -147,6 +153,8 @@ class Observer:
         self._losses: list[Any] = []
         self._bad_handles: set[int] = set()
         self._shown: set[int] = set()
+        self._flags: dict[int, tuple[bool, bool]] = {}
+        self._harms: list[tuple[int, str | int]] = []
         self._reads: dict[Any, Any] = {}
 
     # ── where we are ─────────────────────────────────────────────────────────────────────────
@@ -162,7 +170,9 @@ class Observer:
 
     def _around(self, line: int) -> list[int]:
         """The loops around a line, innermost first."""
-        return sorted((first for first, last in self._spans if first < line <= last), reverse=True)
+        if line not in self._loops:
+            self._loops[line] = sorted((first for first, last in self._spans if first < line <= last), reverse=True)
+        return self._loops[line]
 
     def _steps(self, frames: list[FrameType]) -> set[int]:
         steps = {self._rounds[loop] - 1 for frame in frames for loop in self._around(frame.f_lineno)}
@@ -171,8 +181,8 @@ class Observer:
         return steps or {0}
 
     def _iterations(self, frames: list[FrameType]) -> list[int]:
-        inner = [self._since[loop] - 1 for loop in self._around(frames[0].f_lineno)] if frames else []
-        return self._whiles[::-1] + inner
+        loops = [loop for frame in frames for loop in self._around(frame.f_lineno)]
+        return self._whiles[::-1] + [self._since[loop] - 1 for loop in loops]
 
     def _phases(self, op: str) -> set[str]:
         if self._in_data or op in OUTSIDE:
@@ -205,24 +215,33 @@ class Observer:
         iterations = forward.iterations if forward else self._iterations(frames)
         if record.could_possibly_record():
             ids = frozenset(t._id for t in [*inputs, *outputs])
-            self._forwards.append(_Forward(op, ids, [t.shape for t in outputs], line, module, iterations))
-            del self._forwards[:-30000]
-        nan, inf = _any(outputs)
-        nan_in, inf_in = _any(inputs)
+            ran = _Forward(op, ids, [t.shape for t in outputs], line, module, iterations)
+            for key in [*ids, 0]:
+                self._forwards[op, key].append(ran)
+        nan_in, inf_in = _any(self._known(t) for t in inputs)
+        nan, inf = _any(self._known(t) for t in outputs)
         writes = inputs and inputs[0].dtype == tf.resource and op.startswith(WRITERS)
         was_bad = False
         if writes:
             handle = inputs[0]
             was_bad = handle._id in self._bad_handles
             value = gen_resource_variable_ops.read_variable_op(handle, inputs[-1].dtype)
-            nan, inf = _any([value])
+            nan, inf = finite(value.numpy())
             (self._bad_handles.add if nan or inf else self._bad_handles.discard)(handle._id)
         if not (nan or inf):
             return
         made = not was_bad and op not in CARRIERS and ((nan and not nan_in) or (inf and not (nan_in or inf_in)))
         self._saw(op, line, nan, made, self._steps(frames), self._phases(op), module, iterations, forward)
         if writes and inputs[0]._id not in self._shown:
-            self._harm("parameter" if inputs[0]._id in self._parameters else "state")
+            self._harm(inputs[0]._id)
+
+    def _known(self, tensor: Any) -> tuple[bool, bool]:
+        """Whether a NaN is in it, and whether an infinity; looked at once."""
+        found = self._flags.get(tensor._id)
+        if found is None:
+            floats = tensor.dtype.is_floating or tensor.dtype.is_complex
+            found = self._flags[tensor._id] = finite(tensor.numpy()) if floats else FINE
+        return found
 
     def _saw(self, op: str, line: int, nan: bool, made: bool, steps: set[int], phases: set[str], module: str,
              iterations: list[int], forward: _Forward | None) -> None:  # fmt: skip
@@ -231,27 +250,23 @@ class Observer:
             Seen(self._number, line, op, kind, made, steps, phases, module, iterations, forward.op if forward else None)
         )
 
-    def _harm(self, kind: str) -> None:
-        self.result.harms.append((self._number, kind))
+    def _harm(self, what: str | int) -> None:
+        """A loss or a gradient is bad, or the variable of this handle."""
+        self._harms.append((self._number, what))
 
     # ── backward ─────────────────────────────────────────────────────────────────────────────
 
     def _forward_of(self, op: str, inputs: Any, outputs: Any, gradients: Any) -> _Forward | None:
         known = {t._id for t in [*(inputs or ()), *(outputs or ())] if hasattr(t, "_id")}
         shapes = [g.shape for g in gradients if hasattr(g, "shape")]
-        best: _Forward | None = None
-        for forward in reversed(self._forwards):
-            if forward.op != op:
-                continue
-            if known:
-                if len(known & forward.ids) > (len(known & best.ids) if best else 0):
-                    best = forward
-            elif not forward.used and forward.shapes[: len(shapes)] == shapes:
-                best = forward
-                break
-        if best:
-            best.used = True
-        return best
+        if known:
+            touched = [forward for key in known for forward in self._forwards[op, key]]
+            return max(touched, key=lambda forward: len(known & forward.ids), default=None)
+        for forward in reversed(self._forwards[op, 0]):
+            if not forward.used and forward.shapes[: len(shapes)] == shapes:
+                forward.used = True
+                return forward
+        return None
 
     def differentiated(self, op: str, attrs: Any, n: Any, inputs: Any, outputs: Any, *more: Any) -> Any:
         """TensorFlow's tape asks for the gradient of an operation."""
@@ -274,7 +289,7 @@ class Observer:
         def wrapped(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
             targets = [t for t in tf.nest.flatten(target) if hasattr(t, "numpy")]
             used = not self._differentiating and not self._nested(tape)
-            if used and any(_any(targets)):
+            if used and _bad(targets):
                 self._harm("loss")
             self._differentiating += 1
             try:
@@ -291,7 +306,7 @@ class Observer:
             self._losses = targets
             self._after = True
             found = [getattr(g, "values", g) for g in tf.nest.flatten(result) if g is not None]
-            if any(_any(found)):
+            if _bad(found):
                 self._harm("gradient")
             return result
 
@@ -382,6 +397,7 @@ class Observer:
             finally:
                 self._in_data = before
                 op_callbacks.remove_op_callback(self.ran)
+                execute.execute = execute.execute_with_callbacks  # the line before undoes it for all threads
 
         return wrapped
 
@@ -455,10 +471,13 @@ class Observer:
             except (Exception, SystemExit) as error:
                 self.result.raised = error
         self.result.printed = printed.getvalue()
+        for number, what in self._harms:
+            named = what if isinstance(what, str) else "parameter" if what in self._parameters else "state"
+            self.result.harms.append((number, named))
         for source in self._parameters.values():
             if any(finite(source.numpy())):
                 self.result.bad.append(str(getattr(source, "name", "parameter")))
-        if any(_any(self._losses)):
+        if _bad(self._losses):
             self.result.bad.append("loss")
         return self.result
 
@@ -517,7 +536,7 @@ tf.data.experimental.enable_debug_mode()
 
 def _fresh() -> None:
     """Forget what the case before left in the process."""
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.mixed_precision.set_global_policy("float32")
     keras.backend.set_floatx("float32")
     keras.utils.set_random_seed(0)

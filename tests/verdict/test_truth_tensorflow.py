@@ -43,12 +43,14 @@ def _is_healthy(truth: Truth, shown: Observed) -> None:
 
 
 def _is_ill(truth: Truth, born: Origin, shown: Observed) -> None:
-    harmful = [seen for seen in shown.seen if not _is_benign(truth, seen)]
+    harmful = [seen for seen in shown.seen if seen.line and not _is_benign(truth, seen)]
     if born.phase != "data":
         harmful = [seen for seen in harmful if seen.made]
     first = harmful[0]
     for origin, seen in [(born, first)] + [(o, _find(o, harmful)) for o in truth.also]:
-        assert _same(origin, seen) and origin.step in seen.steps and origin.phase in seen.phases, f"{origin}: {seen}"
+        phases = seen.phases | ({"data"} if not seen.made else set())
+        assert _same(origin, seen) and origin.phase in phases, f"{origin}: {seen}"
+        assert origin.step is None or origin.step in seen.steps, f"{origin}: {seen}"
         assert origin.module == seen.module and origin.forward == seen.forward, f"{origin}: {seen}"
         assert origin.iteration is None or origin.iteration in seen.iterations, f"{origin}: {seen}"
     reached = next((kind for number, kind in shown.harms if number >= first.number), None)

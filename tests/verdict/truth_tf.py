@@ -19,7 +19,8 @@ class Origin:
 
     Attributes:
         line: The one it stands on; of a birth in backward that of what is differentiated.
-        step, phase, reached: None in what is benign.
+        step: None outside of any training step, and in what is benign.
+        phase, reached: None in what is benign.
         forward: The operation that `op` differentiates; None where `op` is none of backward.
         iteration: Of a loop inside the step; None outside of one.
         reason: Why it does no harm.
