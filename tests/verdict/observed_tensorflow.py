@@ -24,11 +24,12 @@ import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 from tensorflow.python import pywrap_tfe
 from tensorflow.python.client.session import BaseSession
+from tensorflow.python.data.ops import debug_mode
 from tensorflow.python.eager import backprop, execute, record
 from tensorflow.python.framework import op_callbacks
 from tensorflow.python.ops import gen_resource_variable_ops, script_ops, while_loop
 
-OUTSIDE = {"IteratorGetNext", "PyFunc", "EagerPyFunc", "DecodeCSV", "StringToNumber", "ParseExampleV2", "DecodeRaw"}
+OUTSIDE = {"IteratorGetNext", "StringToNumber"}
 """What brings numbers in from outside."""
 CARRIERS = {"ReadVariableOp", "ResourceGather", "OptionalGetValue", "TensorListStack", "TensorListGetItem"}
 """What gives out numbers that were put somewhere before."""
@@ -45,7 +46,7 @@ class Seen:
         steps: Which steps it may belong to: updates so far, and rounds of the loops around.
         phases: Which phases it may belong to.
         iterations: Rounds of the loops around, innermost first.
-        forward: What it differentiates.
+        forward: What it differentiates; empty where it is none of backward.
     """
 
     number: int
@@ -57,7 +58,7 @@ class Seen:
     phases: set[str]
     module: str
     iterations: list[int]
-    forward: str | None
+    forward: str
 
 
 @dataclass(slots=True)
@@ -137,7 +138,9 @@ class Observer:
         self.result = Observed()
         self._tree = ast.parse(path.read_text(encoding="utf-8"), self.path)
         self._spans = [
-            (n.lineno, n.end_lineno or n.lineno) for n in ast.walk(self._tree) if isinstance(n, ast.For | ast.While)
+            (loop.lineno, loop.end_lineno or loop.lineno)
+            for loop in ast.walk(self._tree)
+            if isinstance(loop, ast.For | ast.While)
         ]
         self._loops: dict[int, list[int]] = {}
         self._rounds: dict[int, int] = defaultdict(int)
@@ -171,7 +174,8 @@ class Observer:
     def _around(self, line: int) -> list[int]:
         """The loops around a line, innermost first."""
         if line not in self._loops:
-            self._loops[line] = sorted((first for first, last in self._spans if first < line <= last), reverse=True)
+            around = [first for first, last in self._spans if first < line <= last]
+            self._loops[line] = sorted(around, reverse=True)
         return self._loops[line]
 
     def _steps(self, frames: list[FrameType]) -> set[int]:
@@ -195,7 +199,9 @@ class Observer:
 
     # ── what runs ────────────────────────────────────────────────────────────────────────────
 
-    def ran(self, op: str | bytes, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None) -> None:
+    def ran(
+        self, op: Any, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None
+    ) -> None:
         """An operation ran eagerly."""
         if graph is not None or self._busy:
             return
@@ -220,7 +226,7 @@ class Observer:
                 self._forwards[op, key].append(ran)
         nan_in, inf_in = _any(self._known(t) for t in inputs)
         nan, inf = _any(self._known(t) for t in outputs)
-        writes = inputs and inputs[0].dtype == tf.resource and op.startswith(WRITERS)
+        writes = op.startswith(WRITERS)
         was_bad = False
         if writes:
             handle = inputs[0]
@@ -230,7 +236,9 @@ class Observer:
             (self._bad_handles.add if nan or inf else self._bad_handles.discard)(handle._id)
         if not (nan or inf):
             return
-        made = not was_bad and op not in CARRIERS and ((nan and not nan_in) or (inf and not (nan_in or inf_in)))
+        made = (
+            not was_bad and op not in CARRIERS and ((nan and not nan_in) or (inf and not (nan_in or inf_in)))
+        )
         self._saw(op, line, nan, made, self._steps(frames), self._phases(op), module, iterations, forward)
         if writes and inputs[0]._id not in self._shown:
             self._harm(inputs[0]._id)
@@ -246,8 +254,9 @@ class Observer:
     def _saw(self, op: str, line: int, nan: bool, made: bool, steps: set[int], phases: set[str], module: str,
              iterations: list[int], forward: _Forward | None) -> None:  # fmt: skip
         kind = "nan" if nan else "inf"
+        of = forward.op if forward else ""
         self.result.seen.append(
-            Seen(self._number, line, op, kind, made, steps, phases, module, iterations, forward.op if forward else None)
+            Seen(self._number, line, op, kind, made, steps, phases, module, iterations, of)
         )
 
     def _harm(self, what: str | int) -> None:
@@ -425,7 +434,7 @@ class Observer:
         outputs = [known[t.name] for t in op.outputs if t.name in known]
         inputs = [finite(known[t.name]) for t in op.inputs if t.name in known]
         nan, inf = any(finite(o)[0] for o in outputs), any(finite(o)[1] for o in outputs)
-        writes = bool(op.inputs) and op.inputs[0].dtype == tf.resource and op.type.startswith(WRITERS)
+        writes = op.type.startswith(WRITERS)
         was_bad = False
         if writes:
             handle = op.inputs[0]
@@ -445,8 +454,8 @@ class Observer:
             return
         lines = [f.lineno for f in base.traceback if f.filename == self.path]
         nan_in, inf_in = any(n for n, _ in inputs), any(i for _, i in inputs)
-        made = not was_bad and op.type not in CARRIERS
-        made = made and ((nan and not nan_in) or (inf and not (nan_in or inf_in)))
+        made = (nan and not nan_in) or (inf and not (nan_in or inf_in))
+        made = made and not was_bad and op.type not in CARRIERS
         optimizes = writes or any(f.name in {"apply_gradients", "clip_by_global_norm"} for f in op.traceback)
         phase = "optimizer" if optimizes else "backward" if forward is not None else "forward"
         link = None if forward is None else _Forward(forward.type, frozenset(), [], 0, "", [])
@@ -463,7 +472,8 @@ class Observer:
     def observe(self) -> Observed:
         """Run the case."""
         tree = ast.fix_missing_locations(_Loops().visit(self._tree))
-        space = {"__name__": "__main__", "__file__": self.path, "__round__": self._round, "__loop__": self._begin}
+        space: dict[str, Any] = {"__name__": "__main__", "__file__": self.path}
+        space |= {"__round__": self._round, "__loop__": self._begin}
         printed = io.StringIO()
         with self._watching(), contextlib.redirect_stdout(printed):
             try:
@@ -472,7 +482,9 @@ class Observer:
                 self.result.raised = error
         self.result.printed = printed.getvalue()
         for number, what in self._harms:
-            named = what if isinstance(what, str) else "parameter" if what in self._parameters else "state"
+            # What a script changes that differentiates nothing is what it trains.
+            trained = not self._parameters or what in self._parameters
+            named = what if isinstance(what, str) else "parameter" if trained else "state"
             self.result.harms.append((number, named))
         for source in self._parameters.values():
             if any(finite(source.numpy())):
@@ -505,6 +517,7 @@ class Observer:
         before = [(place, name, getattr(place, name)) for place, name, _ in places]
         _fresh()
         tf.config.run_functions_eagerly(True)
+        debug_mode.toggle_debug_mode(True)  # the functions of tf.data, too
         for place, name, wrap in places:
             setattr(place, name, wrap(getattr(place, name)))
         pywrap_tfe.TFE_Py_RegisterGradientFunction(self.differentiated)
@@ -516,6 +529,7 @@ class Observer:
             pywrap_tfe.TFE_Py_RegisterGradientFunction(_gradient_function)
             for place, name, original in before:
                 setattr(place, name, original)
+            debug_mode.toggle_debug_mode(False)
             tf.config.run_functions_eagerly(False)
 
 
@@ -531,7 +545,6 @@ class _Fetched:
 
 
 _gradient_function = backprop._gradient_function
-tf.data.experimental.enable_debug_mode()
 
 
 def _fresh() -> None:
@@ -544,7 +557,7 @@ def _fresh() -> None:
 
 def _fetchable(graph: Any, tensor: Any) -> bool:
     kind = tensor.dtype.base_dtype
-    return bool(graph.is_fetchable(tensor) and kind not in (tf.resource, tf.variant) and (kind.is_floating or kind.is_complex))
+    return bool(graph.is_fetchable(tensor) and (kind.is_floating or kind.is_complex))
 
 
 def _needed(graph: Any, fetches: Any, fed: set[str]) -> list[Any]:
@@ -566,9 +579,10 @@ def main(paths: list[str]) -> None:
         result = Observer(Path(path).resolve()).observe()
         print(f"{Path(path).name}: raised={result.raised!r} bad={result.bad} harms={result.harms[:5]}")
         for seen in result.seen:
-            print(f"   {seen.number}:{'' if seen.made else ' (carries)'} line {seen.line} op={seen.op} kind={seen.kind}"
-                  f" phase={'|'.join(sorted(seen.phases))} step={seen.steps} module={seen.module}"
-                  f" forward={seen.forward} iteration={seen.iterations}")  # fmt: skip
+            carries = "" if seen.made else "(carries) "
+            print(f"   {seen.number}: {carries}line {seen.line} op={seen.op} kind={seen.kind}", end=" ")
+            print(f"phase={'|'.join(sorted(seen.phases))} step={seen.steps} module={seen.module}", end=" ")
+            print(f"forward={seen.forward} iteration={seen.iterations}")
 
 
 if __name__ == "__main__":

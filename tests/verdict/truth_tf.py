@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+CASES = Path(__file__).parent / "cases"
 _CLAIM = re.compile(r"# (born|also|benign):((?: \w+=(?:\"[^\"]*\"|\S*))+)")
 _FIELD = re.compile(r"(\w+)=(?:\"([^\"]*)\"|(\S*))")
-
-Kind = Literal["nan", "inf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +18,8 @@ class Origin:
     Attributes:
         line: The one it stands on; of a birth in backward that of what is differentiated.
         step: None outside of any training step, and in what is benign.
-        phase, reached: None in what is benign.
-        forward: The operation that `op` differentiates; None where `op` is none of backward.
+        phase, reached: Empty in what is benign.
+        forward: The operation that `op` differentiates; empty where `op` is none of backward.
         iteration: Of a loop inside the step; None outside of one.
         reason: Why it does no harm.
     """
@@ -29,11 +27,11 @@ class Origin:
     line: int
     op: str
     kind: str
-    phase: str | None = None
+    phase: str = ""
     step: int | None = None
     module: str = ""
-    reached: str | None = None
-    forward: str | None = None
+    reached: str = ""
+    forward: str = ""
     iteration: int | None = None
     growth: bool = False
     reason: str = ""
@@ -49,8 +47,13 @@ class Truth:
     benign: list[Origin] = field(default_factory=list)
 
 
-def read(path: Path) -> Truth:
-    """The comments of the case in this file."""
+def cases(framework: str) -> list[Path]:
+    """All cases of a framework."""
+    return sorted((CASES / framework).glob("*.py"))
+
+
+def truth(path: Path) -> Truth:
+    """What the comments of the case in this file say."""
     born: list[Origin] = []
     also: list[Origin] = []
     benign: list[Origin] = []
@@ -69,5 +72,5 @@ def _origin(line: int, fields: str) -> Origin:
         step=None if step is None else int(step),
         iteration=None if iteration is None else int(iteration),
         growth=said.pop("growth", "") == "yes",
-        **said,  # type: ignore[arg-type]  # a name that no field has is an error of the case
+        **said,
     )

@@ -24,7 +24,7 @@ visited = tf.constant(rng.uniform(size=(8, 5)) < 0.3, tf.float32)
 following = tf.argmin(visited, axis=1)
 pointer = Pointer(name="pointer")
 optimizer = keras.optimizers.Adam(1e-2)
-for step in range(3):
+for _ in range(3):
     with tf.GradientTape() as tape:
         chances = pointer(cities, visited)
         picked = tf.gather(chances, following, batch_dims=1)

@@ -27,5 +27,5 @@ for step in range(120):
     if step % 10 == 0:
         print(step, "td error", loss.numpy())
     if not np.isfinite(loss.numpy()):
-        print("diverged at", step)
+        print("diverged at", step, "error", loss.numpy())
         break

@@ -27,7 +27,7 @@ class CausalBlock(keras.layers.Layer):
 
 
 rng = np.random.default_rng(101)
-tokens = (rng.integers(0, 11, size=(32, 1)) + np.arange(9)) % 11
+tokens = (rng.integers(0, 11, size=(24, 1)) + np.arange(9)) % 11
 model = keras.Sequential(
     [keras.layers.Embedding(11, 16), CausalBlock(16, 2, name="block"), keras.layers.Dense(11)], name="lm"
 )

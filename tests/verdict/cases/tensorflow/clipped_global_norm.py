@@ -6,11 +6,11 @@ import tensorflow as tf
 
 keras.utils.set_random_seed(129)
 rng = np.random.default_rng(129)
-series = rng.normal(size=(30, 12, 2)).astype("float32")
-series[14] *= 1e20
+series = rng.normal(size=(30, 7, 2)).astype("float32")
+series[14] *= 1e22
 target = series[:, -1].copy()
 target[14] = 0.0
-inputs = keras.Input((12, 2))
+inputs = keras.Input((7, 2))
 hidden = keras.layers.LSTM(6, name="memory")(inputs)
 model = keras.Model(inputs, keras.layers.Dense(2, name="next")(hidden), name="series")
 optimizer = keras.optimizers.Adam(1e-2)
@@ -24,7 +24,7 @@ def careful_step(x, y):
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(tf.abs(model(x) + skip(x[:, -1]) - y))
     gradients = tape.gradient(loss, variables)
-    norm = tf.linalg.global_norm(gradients)  # benign: op=Mul kind=inf reason="the update is skipped"
+    norm = tf.linalg.global_norm(gradients)  # benign: op=L2Loss kind=inf reason="the update is skipped"
     if tf.math.is_finite(norm):
         clipped, _ = tf.clip_by_global_norm(gradients, 1.0, use_norm=norm)
         optimizer.apply_gradients(zip(clipped, variables))

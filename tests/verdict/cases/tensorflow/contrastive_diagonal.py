@@ -17,7 +17,8 @@ class SimCLR(keras.Model):
     def call(self, x, training=False):
         return self.projector(self.encoder(self.noise(x, training=training)))
 
-    def train_step(self, x):
+    def train_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         count = tf.shape(x)[0]
         with tf.GradientTape() as tape:
             views = tf.concat([self(x, training=True), self(x, training=True)], axis=0)
@@ -28,10 +29,10 @@ class SimCLR(keras.Model):
             loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(partner, logits, from_logits=True))
         gradients = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
-        return {"loss": loss}
+        return {"contrast": loss}
 
 
 model = SimCLR()
 model.compile(optimizer=keras.optimizers.Adam(1e-2))
 x = np.random.default_rng(113).normal(size=(32, 10)).astype("float32")
-print([round(value, 4) for value in model.fit(x, batch_size=8, epochs=2, verbose=0).history["loss"]])
+print([round(value, 4) for value in model.fit(x, batch_size=8, epochs=2, verbose=0).history["contrast"]])

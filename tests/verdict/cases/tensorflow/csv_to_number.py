@@ -19,8 +19,7 @@ def parse(line):
     return numbers[:2], numbers[2:]
 
 
-step = 0
-for line in TABLE.splitlines():
+for step, line in enumerate(TABLE.splitlines()):
     x, y = parse(line)
     with tf.GradientTape() as tape:
         error = tf.expand_dims(x, 0) @ kernel + bias - y
@@ -29,5 +28,4 @@ for line in TABLE.splitlines():
     kernel.assign_sub(0.1 * d_kernel)
     bias.assign_sub(0.1 * d_bias)
     print(step, float(loss))
-    step += 1
 print("kernel", kernel.numpy().ravel())

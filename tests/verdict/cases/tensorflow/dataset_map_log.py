@@ -19,7 +19,7 @@ w = tf.Variable(tf.zeros([3, 1]))
 b = tf.Variable(0.0)
 optimizer = tf.keras.optimizers.Adagrad(0.1)
 seen = 0
-for epoch in range(2):
+for _ in range(2):
     for rows, labels in dataset:
         with tf.GradientTape() as tape:
             logits = tf.squeeze(rows @ w, 1) + b

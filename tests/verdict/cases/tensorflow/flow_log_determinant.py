@@ -18,7 +18,7 @@ def negative_log_likelihood(x):
     return tf.reduce_mean(prior) - log_det
 
 
-for step in range(5):
+for _ in range(5):
     with tf.GradientTape() as tape:
         loss = negative_log_likelihood(points)
     print("nll", loss.numpy())

@@ -23,13 +23,11 @@ class Odometry(tf.Module):
 model = Odometry()
 optimizer = tf.keras.optimizers.Nadam(0.01)
 data = tf.data.Dataset.from_tensor_slices((wheels, heading)).batch(12)
-step = 0
-for speeds, target in data:
+for step, (speeds, target) in enumerate(data):
     with tf.GradientTape() as tape:
         error = model(speeds) - target
         loss = tf.reduce_mean(1.0 - tf.cos(error))
     gradients = tape.gradient(loss, model.trainable_variables)
     optimizer.apply_gradients(zip(gradients, model.trainable_variables))
     print(f"step {step} loss {loss.numpy():.5f}")
-    step += 1
 print("forward", model.forward.numpy().ravel(), "turn", model.turn.numpy().ravel())

@@ -24,7 +24,7 @@ def filtered(positions, sensor_noise):
         return mean + gain * (position - mean), (1.0 - gain) * predicted
 
     start = (tf.constant(0.0), tf.constant(1.0))
-    means, variances = tf.scan(update, (positions, sensor_noise), initializer=start)
+    means, _ = tf.scan(update, (positions, sensor_noise), initializer=start)
     return means
 
 

@@ -9,16 +9,13 @@ keras.utils.set_random_seed(116)
 
 class RunningRange(keras.layers.Layer):
     def build(self, shape):
-        infinite = keras.initializers.Constant(float("inf"))
-        self.low = self.add_weight(shape=(shape[-1],), initializer=infinite, trainable=False, name="low")
-        self.high = self.add_weight(
-            shape=(shape[-1],), initializer=keras.initializers.Constant(float("-inf")), trainable=False, name="high"
-        )
+        self.low = tf.Variable(tf.fill([shape[-1]], np.inf), trainable=False)  # benign: op=Fill kind=inf reason="a sentinel that the minimum replaces"
+        self.high = tf.Variable(tf.fill([shape[-1]], -np.inf), trainable=False)  # benign: op=Fill kind=inf reason="a sentinel that the maximum replaces"
 
     def call(self, x, training=False):
         if training:
-            self.low.assign(tf.minimum(self.low, tf.reduce_min(x, axis=0)))  # benign: op=AssignVariableOp kind=inf reason="a sentinel that the minimum replaces"
-            self.high.assign(tf.maximum(self.high, tf.reduce_max(x, axis=0)))  # benign: op=AssignVariableOp kind=inf reason="a sentinel that the maximum replaces"
+            self.low.assign(tf.minimum(self.low, tf.reduce_min(x, axis=0)))
+            self.high.assign(tf.maximum(self.high, tf.reduce_max(x, axis=0)))
         return tf.math.divide_no_nan(x - self.low, self.high - self.low)
 
 

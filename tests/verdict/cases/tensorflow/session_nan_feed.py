@@ -27,4 +27,4 @@ with tf.Graph().as_default(), tf1.Session() as session:
         part = slice(10 * step, 10 * step + 10)
         feed = {user: users[part], film: films[part], rating: ratings[part]}
         value, _ = session.run([loss, update], feed)
-        print("step %d: loss %.4f" % (step, value))
+        print(f"step {step}: loss {value:.4f}")

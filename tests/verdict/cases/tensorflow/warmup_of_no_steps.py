@@ -26,5 +26,5 @@ schedule = WarmupLinear(1e-3, warmup_steps, epochs * batches)
 
 model = keras.Sequential([keras.layers.Dense(6, activation="gelu"), keras.layers.Dense(1)], name="tuned")
 model.compile(optimizer=keras.optimizers.SGD(schedule), loss=keras.losses.BinaryCrossentropy(from_logits=True))
-for epoch in range(epochs):
+for _ in range(epochs):
     print(model.fit(x, y, batch_size=8, shuffle=False, verbose=0).history)

@@ -26,7 +26,7 @@ def penalty(real, fake):
     return tf.reduce_mean(tf.square(norm - 1.0))
 
 
-for step in range(4):
+for _ in range(4):
     real = tf.constant(rng.normal(loc=2.0, size=(8, 3)), tf.float32)
     fake = tf.constant(rng.normal(size=(8, 3)), tf.float32)
     with tf.GradientTape() as tape:
