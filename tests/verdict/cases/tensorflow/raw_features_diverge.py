@@ -15,3 +15,6 @@ stop = keras.callbacks.TerminateOnNaN()
 history = model.fit(x, y, batch_size=16, epochs=12, shuffle=False, verbose=0, callbacks=[stop])  # born: op=Sum kind=inf phase=forward step=12 module= reached=loss growth=yes
 for epoch, loss in enumerate(history.history["loss"]):
     print(f"epoch {epoch}: {loss:g}")
+
+slope, offset = model.get_layer(index=1).get_weights()
+print("slope", slope.ravel(), "offset", offset)
