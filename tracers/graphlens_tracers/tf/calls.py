@@ -35,12 +35,16 @@ Steps = tuple[int, int | None]
 
 
 class Caller(NamedTuple):
-    """What enters a function: the call and its role, the node, and the training step; -1 for none."""
+    """What enters a function: the call and its role, the node, and the training step; -1 for none.
+
+    `epoch`: where no call enters it.
+    """
 
     call: int
     node: int
     step: int
     role: Role
+    epoch: int | None = None
 
 
 _NO_TIMES = bytes(8 * MAX_ROWS)
@@ -83,9 +87,12 @@ class Calls:
         first, stop = steps
         return first <= self.steps and (stop is None or self.steps < stop)
 
-    def over(self, ran: Ran, steps: Steps, began: int, took: int, error: str | None = None) -> None:
+    def over(
+        self, ran: Ran, steps: Steps, began: int, took: int, error: str | None = None,
+        epoch: int | None = None,
+    ) -> None:  # fmt: skip
         """Write an execution that nothing has called; only count it where its step is not wanted."""
-        caller = Caller(-1, -1, -1, "eval" if self.steps else "setup")
+        caller = Caller(-1, -1, -1, "eval" if self.steps else "setup", epoch)
         if not self.is_wanted(steps):
             if skipped := self.skip(ran):
                 first, stop = steps
@@ -117,7 +124,7 @@ class Calls:
         for at_call, calls in enumerate(plan.calls(first, seq, self.steps, caller[:3])):
             said = tuple(shapes[at_call * MOST_CALLS : (at_call + 1) * MOST_CALLS])
             said = said if any(said) else ()
-            empty = text_of(CallsRan(CallId(first + at_call * MOST_CALLS), role, (), shapes=said))
+            empty = text_of(CallsRan(CallId(first + at_call * MOST_CALLS), role, (), 0, said, caller.epoch))
             sink.put(Kind.CALLS, empty.replace("[]", f"[{calls}]", 1))
         self._calls += len(plan.changing)
         self.steps += plan.steps
@@ -141,7 +148,7 @@ class Calls:
         sink.declare(
             CallBegan(
                 call, plan.graph, Seq(sink.seq), None if step < 0 else step, self._role(plan, caller),
-                parent=None if caller.call < 0 else CallId(caller.call),
+                parent=None if caller.call < 0 else CallId(caller.call), epoch=caller.epoch,
             )
         )  # fmt: skip
         sink.declare(CallEnded(call, Seq(sink.seq - 1), error=error))

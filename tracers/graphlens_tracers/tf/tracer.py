@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from graphlens_tracers.api import Options, Sink
+from graphlens_tracers.epochs import epoch_at
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.tf import compat, execution, gradients, layers, sessions, variablescopes
@@ -251,11 +252,13 @@ class TensorFlowTracer:
             self._could_not(f"the thread {threading.current_thread().name}", error)
             return self._eager  # which is off by now
 
-    def _end_eager_call(self) -> None:
-        """A session runs: what ran eagerly before it is a call of its own."""
+    def _end_eager_call(self) -> int | None:
+        """A session runs: what ran eagerly before it is a call of its own. Gives the epoch."""
+        stream, frame = self._eager.stream, sys._getframe()
         if threading.get_ident() == self._thread:
-            self._eager.stream.end()
+            stream.end()
             self._eager.interrupted()
+        return epoch_at(stream.frames.stack(frame).steps, frame)
 
     def _caller(self) -> Caller:
         """What a function is part of that no operation was seen to call."""
