@@ -142,7 +142,7 @@ class ScopeSeen:
 
     Attributes:
         path: Dotted, the root's class name first: "GPT2.transformer.h.0.attn".
-        kind: The module's class name.
+        kind: The module's class name; "name scope" or "variable_scope" for those of TensorFlow.
     """
 
     scope: ScopeId

@@ -234,13 +234,14 @@ _variables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary(
 """Those that were made eagerly, by the number of their handle."""
 
 
-def note_variables() -> Callable[[], None]:
-    """Note every variable that is made from now on; the result undoes it."""
+def note_variables(before: Callable[[], object]) -> Callable[[], None]:
+    """Note every variable that is made from now on; the result undoes it. `before`: called before each."""
     base: Any = resource_variable_ops.BaseResourceVariable
     made = base.__init__
 
     @functools.wraps(made)
     def around_making(self: Any, *args: Any, **kwargs: Any) -> None:
+        before()
         made(self, *args, **kwargs)
         number = getattr(getattr(self, "_handle", None), "_id", None)
         if number is not None:

@@ -310,7 +310,7 @@ class Functions:
         twin = self._twin(function, state)
         module = self.module(state.layer) if state.twin is None else self._twins_module(function, state.twin)
         function.modules[one.name] = module
-        function.layered = function.layered or module is not _NO_MODULE
+        function.layered = function.layered or (state.layer is not None and state.layer.layered)
         node = function.nodes[one.name]
         if function.open:
             specs = [*one.outputs, *(output.spec for output in wired.new)]

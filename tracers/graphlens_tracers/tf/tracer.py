@@ -14,7 +14,8 @@ from graphlens_tracers.api import Options, Sink
 from graphlens_tracers.epochs import epoch_at
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
-from graphlens_tracers.tf import compat, execution, gradients, layers, sessions, variablescopes
+from graphlens_tracers.sites import Stacks
+from graphlens_tracers.tf import compat, execution, gradients, layers, namescopes, sessions, variablescopes
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Caller, Calls
 from graphlens_tracers.tf.eager import Eager
@@ -51,7 +52,7 @@ class TensorFlowTracer:
         self._gone: list[str] = []
         self._failed = False
         self._sessions = Sessions(sink, options, self._building, self._functions, self._calls)
-        self._keras = False
+        self._kerases = layers.Kerases(self._building)
         lacks = compat.lacks()
         sink.declare(TracerStarted("tensorflow", compat.tf.__version__, lacks))
         if lacks:
@@ -59,6 +60,7 @@ class TensorFlowTracer:
             return
         if options.level == "structure":
             sink.gap("untraced", "which branches and loops of a function ran: --level health sees that")
+        self._look_for_keras()
         self._wrap_registration()
         self._wrap_calls()
         self._undo += gradients.hook(self._building)
@@ -67,6 +69,7 @@ class TensorFlowTracer:
             self._lock, lambda: self._failed, self._could_not, self._end_eager_call
         )
         self._undo += variablescopes.hook(self._building)
+        self._undo += namescopes.hook(self._building, Stacks(compat.directories()).is_user)
         files = [__file__, gradients.__file__, execution.__file__, sessions.__file__]
         self._undo.append(compat.hide_frames(files))
 
@@ -116,12 +119,9 @@ class TensorFlowTracer:
         self._undo.append(partial(setattr, compat.func_graph.FuncGraph, "__init__", begun))
 
     def _look_for_keras(self) -> bool:
-        if not self._keras:
-            undo = layers.hook(self._building)
-            if undo is not None:
-                self._keras = True
-                self._undo += undo
-        return self._keras
+        """Give whether there is any: a second one is only looked for where a graph or a variable is made."""
+        self._undo += self._kerases.look()
+        return self._kerases.found
 
     def _note(self, name: str, graph: Any, made: Any) -> None:
         if self._failed:
