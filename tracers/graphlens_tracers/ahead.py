@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from graphlens_tracers.localnames import SHOWS_LOCALS, locals_of
 from graphlens_tracers.loops import Loop, instructions_of, loops_of, trains
 from graphlens_tracers.sites import Place, Stacks
 
@@ -21,10 +22,6 @@ DEEPEST = 4
 MOST_LOOKS = 8
 """How often a loop that does not look like one that steps is looked at again."""
 RUNS, STEPS = "runs", "steps"
-_OURS_ALONE = 3
-"""References to the copy of a frame's locals when the script has none: the frame's, and two while we look."""
-SHOWS_LOCALS = frozenset({"locals", "vars", "dir", "eval", "exec"})
-"""What may show a function the copy of its local names."""
 
 
 class Ahead(ABC):
@@ -196,20 +193,3 @@ def _called(code: CodeType) -> list[tuple[int, tuple[str, ...]]]:
 def _names(frame: FrameType, shows: bool) -> dict[str, Any]:
     """What the names in a running function stand for; `shows` as in `locals_of`."""
     return {**frame.f_globals, **locals_of(frame, shows)}
-
-
-def locals_of(frame: FrameType, shows: bool) -> dict[str, Any]:
-    """What the local names of a running function stand for; none where we cannot look without being noticed.
-
-    Args:
-        shows: It may show the copy of its local names to the script: then that is left alone.
-    """
-    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED or sys.version_info >= (3, 13):
-        return dict(frame.f_locals)
-    if shows:
-        return {}
-    held = frame.f_locals
-    names = dict(held)
-    if sys.getrefcount(held) <= _OURS_ALONE:
-        held.clear()  # a copy that the frame keeps: it would keep tensors alive
-    return names

@@ -7,10 +7,10 @@ runs, and a whole number as the loop counts it: from 0, from 1, or from where tr
 from __future__ import annotations
 
 import inspect
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
-from graphlens_tracers.ahead import SHOWS_LOCALS, locals_of
+from graphlens_tracers.localnames import frame_at, locals_of, shows_locals
 from graphlens_tracers.loops import Loop, instructions_of, loops_of
 from graphlens_tracers.sites import Place
 
@@ -19,7 +19,6 @@ _BOTH = "STORE_FAST_STORE_FAST"
 """Of Python 3.13: its argument is two names."""
 _names: dict[int, tuple[Loop, tuple[str, ...]]] = {}
 """By the `id` of a loop: its variables that are called epochs."""
-_shows: dict[int, tuple[CodeType, bool]] = {}
 
 
 def epoch_at(stack: list[Place], frame: FrameType | None) -> int | None:
@@ -32,8 +31,7 @@ def epoch_at(stack: list[Place], frame: FrameType | None) -> int | None:
         names = [name for loop in loops_of(place[0]) if loop.holds(place) for name in _counts_with(loop)]
         if not names:
             continue
-        while frame is not None and not (frame.f_code is place[0] and frame.f_lasti == place[1]):
-            frame = frame.f_back
+        frame = frame_at(place, frame)
         for name in names if frame is not None else ():
             value = _value(frame, name)
             if type(value) is int and value >= 0:
@@ -71,8 +69,4 @@ def _value(frame: FrameType, name: str) -> Any:
         return frame.f_locals.get(name)
     if name not in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
         return frame.f_globals.get(name)
-    known = _shows.get(id(code))
-    if known is None:
-        loaded = {one.argval for one in instructions_of(code) if one.opname == "LOAD_GLOBAL"}
-        known = _shows[id(code)] = code, bool(loaded & SHOWS_LOCALS)
-    return locals_of(frame, known[1]).get(name)
+    return locals_of(frame, shows_locals(code)).get(name)

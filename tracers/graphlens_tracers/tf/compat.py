@@ -23,6 +23,7 @@ from tensorflow.python.framework import func_graph as _func_graph
 from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
 from tensorflow.python.framework import op_def_registry, tensor_util
 from tensorflow.python.framework import ops as _ops
+from tensorflow.python.ops import control_flow_util_v2 as _control_flow_util_v2
 from tensorflow.python.ops import gradients_util as _gradients_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
 from tensorflow.python.ops import summary_ops_v2 as _summary_ops_v2
@@ -43,6 +44,7 @@ atomic_function: Any = _atomic_function
 func_graph: Any = _func_graph
 function_def_to_graph: Any = _function_def_to_graph
 ops: Any = _ops
+control_flow_util_v2: Any = _control_flow_util_v2
 gradients_util: Any = _gradients_util
 resource_variable_ops: Any = _resource_variable_ops
 summary_ops_v2: Any = _summary_ops_v2
@@ -143,6 +145,12 @@ def graph_being_built() -> Any | None:
 def is_function_graph(graph: Any) -> bool:
     """Whether it becomes a function."""
     return isinstance(graph, func_graph.FuncGraph)
+
+
+def is_of_loop(graph: Any) -> bool:
+    """Whether it becomes the condition or the body of a loop."""
+    kinds = (control_flow_util_v2.WhileCondFuncGraph, control_flow_util_v2.WhileBodyFuncGraph)
+    return isinstance(graph, kinds)
 
 
 def is_taped() -> bool:

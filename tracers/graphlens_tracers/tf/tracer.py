@@ -19,6 +19,7 @@ from graphlens_tracers.tf import compat, execution, gradients, layers, namescope
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Caller, Calls
 from graphlens_tracers.tf.eager import Eager
+from graphlens_tracers.tf.loopnames import LoopNames
 from graphlens_tracers.tf.sessions import Sessions
 from graphlens_tracers.tf.threads import Threads
 from graphlens_tracers.tf.watched import Watched
@@ -52,6 +53,8 @@ class TensorFlowTracer:
         self._gone: list[str] = []
         self._failed = False
         self._sessions = Sessions(sink, options, self._building, self._functions, self._calls)
+        is_user = Stacks(compat.directories()).is_user
+        self._loops = LoopNames(is_user)
         self._kerases = layers.Kerases(self._building)
         lacks = compat.lacks()
         sink.declare(TracerStarted("tensorflow", compat.tf.__version__, lacks))
@@ -69,7 +72,7 @@ class TensorFlowTracer:
             self._lock, lambda: self._failed, self._could_not, self._end_eager_call
         )
         self._undo += variablescopes.hook(self._building)
-        self._undo += namescopes.hook(self._building, Stacks(compat.directories()).is_user)
+        self._undo += namescopes.hook(self._building, is_user)
         files = [__file__, gradients.__file__, execution.__file__, sessions.__file__]
         self._undo.append(compat.hide_frames(files))
 
@@ -114,6 +117,7 @@ class TensorFlowTracer:
             self._look_for_keras()
             begun(*args, **kwargs)
             self._building.begun(args[0])
+            self._loops.begun(args[0])
 
         compat.func_graph.FuncGraph.__init__ = around_beginning
         self._undo.append(partial(setattr, compat.func_graph.FuncGraph, "__init__", begun))
@@ -126,7 +130,8 @@ class TensorFlowTracer:
     def _note(self, name: str, graph: Any, made: Any) -> None:
         if self._failed:
             return
-        self._functions.note(name, graph, self._building.states(graph), compat.variables_of(graph), made)
+        states, variables = self._building.states(graph), compat.variables_of(graph)
+        self._functions.note(name, graph, states, variables, made, self._loops.of(graph))
 
     # ── functions run ────────────────────────────────────────────────────────────────────────
 
