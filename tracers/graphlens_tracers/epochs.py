@@ -32,7 +32,9 @@ def epoch_at(stack: list[Place], frame: FrameType | None) -> int | None:
         if not names:
             continue
         frame = frame_at(place, frame)
-        for name in names if frame is not None else ():
+        if frame is None:
+            return None
+        for name in names:
             value = _value(frame, name)
             if type(value) is int and value >= 0:
                 return value

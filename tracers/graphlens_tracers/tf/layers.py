@@ -35,11 +35,15 @@ class Kerases:
     def __init__(self, building: Building) -> None:
         self._building = building
         self._waiting = [_hook_keras_3, _hook_keras_2]
+        self._modules = 0
         self.found = False
 
     def look(self) -> list[Callable[[], None]]:
         """Look for those that have not been there yet; each result undoes a part."""
         undo: list[Callable[[], None]] = []
+        if len(sys.modules) == self._modules:
+            return undo  # nothing was imported since
+        self._modules = len(sys.modules)
         for hook in list(self._waiting):
             done = hook(self._building)
             if done is not None:

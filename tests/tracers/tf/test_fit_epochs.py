@@ -30,7 +30,7 @@ def keras_fits(keras: Any, told: list[int], **how: Any) -> None:
     model = keras.Sequential([keras.layers.Dense(3, activation="tanh"), keras.layers.Dense(1)])
     model.compile("adam", "mse", metrics=["mae"], run_eagerly=how.pop("run_eagerly", False))
 
-    class Told(keras.callbacks.Callback):  # type: ignore[misc,name-defined]  # Keras has no types
+    class Told(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
         epoch = -1
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
