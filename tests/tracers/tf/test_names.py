@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,28 @@ def test_a_tensor_is_gone_when_the_script_lets_it_go(tmp_path: Path) -> None:
     recorded(program, tmp_path / "run.glens", of=tensorflow)
 
     assert gone == [True]
+
+
+def test_what_a_function_was_given_is_gone_at_once(tmp_path: Path) -> None:
+    """Without waiting for the garbage collector."""
+    gone: list[bool] = []
+    double = tf.function(lambda x: x * 2.0)
+
+    def program() -> None:
+        double(tf.ones([9]))
+        gc.collect()
+        gc.disable()
+        x = tf.ones([9])
+        seen = weakref.ref(x)
+        double(x)
+        del x
+        gone.append(seen() is None)
+        gc.enable()
+
+    program()
+    recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    assert gone == [True, True]
 
 
 def test_variables_of_a_loop(tmp_path: Path) -> None:

@@ -143,7 +143,6 @@ class TensorFlowTracer:
             watched = self._begin(compat.text(name))
             if watched is None:
                 return original(context, name, tensor_inputs, num_outputs)
-            frame = sys._getframe()
             began = perf_counter_ns()
             try:
                 outputs = original(
@@ -154,14 +153,15 @@ class TensorFlowTracer:
                     self._refuse(watched)
                     return original(context, name, tensor_inputs, num_outputs)
                 compat.rename(error, watched.originals)
-                self._raised(watched, began, error, frame)
+                self._raised(watched, began, error, sys._getframe())
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
             took = perf_counter_ns() - began
             vector, outputs = (
                 (outputs[-1], outputs[:num_outputs]) if watched.outputs else (None, outputs or [])
             )
-            self._end(watched, vector, tensor_inputs, outputs, began, took, frame)
+            # A frame in a name of its own would hold the tensors until garbage is collected.
+            self._end(watched, vector, tensor_inputs, outputs, began, took, sys._getframe())
             return outputs if num_outputs else None
 
         compat.Context.call_function = around_call
@@ -259,11 +259,12 @@ class TensorFlowTracer:
 
     def _end_eager_call(self) -> int | None:
         """A session runs: what ran eagerly before it is a call of its own. Gives the epoch."""
-        stream, frame = self._eager.stream, sys._getframe()
+        stream = self._eager.stream
         if threading.get_ident() == self._thread:
             stream.end()
             self._eager.interrupted()
-        return epoch_at(stream.frames.stack(frame).steps, frame)
+        # Not kept in a name: a frame that holds itself holds the session until garbage is collected.
+        return epoch_at(stream.frames.stack(sys._getframe()).steps, sys._getframe())
 
     def _caller(self) -> Caller:
         """What a function is part of that no operation was seen to call."""
