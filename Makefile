@@ -70,10 +70,10 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-# Each TensorFlow has its own bounds for the three that go.
+# Each TensorFlow has its own bounds for the four that go.
 $(VENV)/constraints.txt: constraints.txt $(VENV)/.made
 	sed $(if $(TORCH),-e 's/^torch==.*/torch==$(TORCH)/') \
-		$(if $(TENSORFLOW),-e 's/^tensorflow==.*/tensorflow==$(TENSORFLOW)/' -e '/^\(numpy\|protobuf\|ml-dtypes\)==/d') \
+		$(if $(TENSORFLOW),-e 's/^tensorflow==.*/tensorflow==$(TENSORFLOW)/' -e '/^\(numpy\|protobuf\|ml-dtypes\|tf-keras\)==/d') \
 		constraints.txt > $@
 
 $(VENV)/.for-run: $(VENV)/.made pyproject.toml $(PINS)
@@ -87,7 +87,7 @@ $(VENV)/.for-test: $(VENV)/.made pyproject.toml $(PINS)
 	touch $@
 
 $(VENV)/.for-tensorflow: $(VENV)/.made pyproject.toml $(PINS)
-	$(INSTALL) --editable '.[tensorflow]' pytest pytest-asyncio pytest-xdist
+	$(INSTALL) --editable '.[tensorflow]' pytest pytest-asyncio pytest-xdist tf-keras
 	touch $@
 
 # Operators of a torchvision that was built for another PyTorch cannot be loaded, and what imports it fails.

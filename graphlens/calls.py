@@ -39,6 +39,8 @@ class Call:
         parent: The call it was made in.
         thread: The name of its thread, where that is not the one whose log it is in.
         at: The node of that call which made it.
+        epoch: The epoch that it is in, as the script or Keras counts them; None where that is not known,
+            and where it was made in another call: it is in the same one.
     """
 
     call: CallId
@@ -55,6 +57,7 @@ class Call:
     iteration: int | None = None
     thread: str = ""
     at: NodeId | None = None
+    epoch: int | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +86,12 @@ class _Known:
         if self.ended is None or self.ended.step is None:
             return self.began.step
         return self.ended.step if self.ended.step >= 0 else None
+
+    @property
+    def epoch(self) -> int | None:
+        if self.ended is None or self.ended.epoch is None:
+            return self.began.epoch
+        return _or_none(self.ended.epoch)
 
     @property
     def role(self) -> str:
@@ -161,7 +170,7 @@ def spread(event: CallsRan) -> Iterator[CallBegan | CallEnded]:
         yield CallBegan(
             CallId(call), GraphId(graph), Seq(first), _or_none(step), event.role, event.strand,
             parent=None if parent < 0 else CallId(parent), at=None if at < 0 else NodeId(at),
-            iteration=_or_none(iteration),
+            iteration=_or_none(iteration), epoch=event.epoch,
         )  # fmt: skip
         place = call - event.call
         shapes = event.shapes[place] if place < len(event.shapes) else 0
@@ -237,6 +246,7 @@ class CallTable:
             began.iteration,
             began.thread,
             began.at,
+            known.epoch,
         )
         if ended is not None:
             known.frozen = found

@@ -23,7 +23,7 @@ from graphlens.rows import INF, NAN, Ints
 from graphlens.session import Process, Run, state_of
 from graphlens.text import clean
 from graphlens_tracers.errors import UnknownName
-from graphlens_tracers.events import NodeId, Spec
+from graphlens_tracers.events import CallId, NodeId, Spec
 
 AT_ONCE = 1 << 16
 """Operations that are looked at together: memory stays bounded for any run."""
@@ -201,7 +201,9 @@ def steps_answer(whos: Sequence[Who]) -> Answer:
         process = who.process
         names = {seen.graph: seen.name for seen in process.graphs()}
         seqs, flags = process.bad_flags()
+        epochs: dict[CallId | None, int | None] = {}
         for call in process.calls():
+            epochs[call.call] = epochs.get(call.parent) if call.epoch is None else call.epoch
             low, high = np.searchsorted(seqs, (call.first, call.last + 1))
             bad = flags[low:high]
             calls.append(
@@ -225,6 +227,7 @@ def steps_answer(whos: Sequence[Who]) -> Answer:
                     "thread_name": call.thread or process.started.thread,
                     "parent": call.parent,
                     "iteration": call.iteration,
+                    "epoch": epochs[call.call],
                 }
             )
     return {"schema": "graphlens/steps/1", "calls": calls}

@@ -301,7 +301,9 @@ def _modules_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
 
 def _steps_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
     """A line a call, functions below what called them; of the rounds of loops how many there were."""
-    yield f"{'step':>6} {'role':<6} {'graph':>5} {'ops':>18} {'NaN':>7} {'inf':>7}  first bad op"
+    counts = any(one["epoch"] is not None for one in answer["calls"])
+    epochs = f"{'epoch':>6} " if counts else ""
+    yield f"{epochs}{'step':>6} {'role':<6} {'graph':>5} {'ops':>18} {'NaN':>7} {'inf':>7}  first bad op"
     rounds = Counter(
         (one["process"], one["parent"]) for one in answer["calls"] if one["iteration"] is not None
     )
@@ -316,7 +318,9 @@ def _steps_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
         ops = f"{one['first']}–{one['last']}" if one["ops"] else "none"
         first = "" if one["first_bad"] is None else one["first_bad"]
         how = "" if one["ended"] else "not ended"
-        begins = f"{step:>6} {one['role']:<6}" if not depth else " " * 13
+        epoch = "" if one["epoch"] is None else one["epoch"]
+        begins = (f"{epoch:>6} " if counts else "") + f"{step:>6} {one['role']:<6}"
+        begins = " " * len(begins) if depth else begins
         line = (
             f"{begins} {one['graph']:>5} {ops:>18} {one['nan']:>7,} {one['inf']:>7,}  "
             f"{first} {how} {clean(one['error'] or '')}"

@@ -30,6 +30,7 @@ from graphlens_tracers.events import (
     CallBegan,
     CallEnded,
     CallId,
+    CallsRan,
     Gap,
     GraphId,
     ModuleCallId,
@@ -290,3 +291,27 @@ def test_functions_stand_below_the_step_that_calls_them(
         (0, None, None), (0, 0, None), (1, None, None), (1, 2, None),
     ]  # fmt: skip
     assert [line.strip().endswith("in it: double") for line in lines] == [False, False, True, False, True]
+
+
+def test_the_epoch_is_said_where_it_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a call makes is in the epoch of that call; without any there is no column."""
+    path = tmp_path / "run.glens"
+    log = small_run(path, ran(0), steps=1)
+    for call, (began, ended) in enumerate([(0, None), (0, 1), (1, -1)], 1):
+        log.calls(CallBegan(CallId(2 * call), GraphId(0), Seq(log.seq), call, "train", epoch=began))
+        log.calls(
+            CallBegan(CallId(2 * call + 1), GraphId(0), Seq(log.seq), call, "train", parent=CallId(2 * call))
+        )
+        log.ran(0)
+        log.calls(CallEnded(CallId(2 * call + 1), Seq(log.seq - 1)))
+        log.calls(CallEnded(CallId(2 * call), Seq(log.seq - 1), epoch=ended))
+    log.calls(CallsRan(CallId(8), "train", ((0, 4, 3, 4, -1, -1, -1),), epoch=7))
+    calls = json.loads(show(capsys, path, "steps", "--json"))["calls"]
+    lines = [line for line in show(capsys, path, "steps").splitlines() if "in it" not in line]
+
+    assert [one["epoch"] for one in calls] == [None, 0, 0, 1, 1, None, None, 7]
+    assert [line[:13].split() for line in lines] == [
+        ["epoch", "step"], ["0"], ["0", "1"], ["1", "2"], ["3"], ["7", "4"],
+    ]  # fmt: skip
+    plain = small_run(tmp_path / "plain.glens", ran(0)).path.parent
+    assert show(capsys, plain, "steps").split()[0] == "step"

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from graphlens_tracers.localnames import SHOWS_LOCALS, locals_of
 from graphlens_tracers.loops import Loop, instructions_of, loops_of, trains
 from graphlens_tracers.sites import Place, Stacks
 
@@ -21,9 +22,6 @@ DEEPEST = 4
 MOST_LOOKS = 8
 """How often a loop that does not look like one that steps is looked at again."""
 RUNS, STEPS = "runs", "steps"
-_OURS_ALONE = 3
-"""References to the copy of a frame's locals when the script has none: the frame's, and two while we look."""
-_SHOWS_LOCALS = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
 
 class Ahead(ABC):
@@ -98,7 +96,7 @@ class Ahead(ABC):
         own = [names for at, names in self._called(loop.code) if _innermost(loop.code, at) is loop]
         if frame is None or not own:
             return None
-        shows = any(names[0] in _SHOWS_LOCALS for _, names in self._called(loop.code))
+        shows = any(names[0] in SHOWS_LOCALS for _, names in self._called(loop.code))
         names, seen = _names(frame, shows), set[int]()
         found = {self._call_does(names, called, seen, 0) for called in own}
         return STEPS if STEPS in found else RUNS if RUNS in found else None
@@ -193,18 +191,5 @@ def _called(code: CodeType) -> list[tuple[int, tuple[str, ...]]]:
 
 
 def _names(frame: FrameType, shows: bool) -> dict[str, Any]:
-    """What the names in a running function stand for.
-
-    Args:
-        shows: It may show the copy of its local names to the script: then that is left alone.
-    """
-    code = frame.f_code
-    names = dict(frame.f_globals)
-    if not code.co_flags & inspect.CO_OPTIMIZED:
-        names.update(frame.f_locals)
-    elif not shows or sys.version_info >= (3, 13):
-        held = frame.f_locals
-        names.update(held)
-        if sys.version_info < (3, 13) and sys.getrefcount(held) <= _OURS_ALONE:
-            held.clear()  # a copy that the frame keeps: it would keep tensors alive
-    return names
+    """What the names in a running function stand for; `shows` as in `locals_of`."""
+    return {**frame.f_globals, **locals_of(frame, shows)}

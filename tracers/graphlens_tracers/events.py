@@ -144,7 +144,7 @@ class ScopeSeen:
 
     Attributes:
         path: Dotted, the root's class name first: "GPT2.transformer.h.0.attn".
-        kind: The module's class name.
+        kind: The module's class name; "name scope" or "variable_scope" for those of TensorFlow.
     """
 
     scope: ScopeId
@@ -333,6 +333,8 @@ class CallBegan:
         step: The training step; None before the first one.
         thread: The name of the thread it runs on, where that is not the one of `RunStarted`: threads
             that are not alive at the same time may share a log.
+        epoch: The epoch that it is in, as the script or Keras counts them; None where nobody is seen to
+            count, and where it was made in another call: it is in the same one.
     """
 
     call: CallId
@@ -346,6 +348,7 @@ class CallBegan:
     iteration: int | None = None
     replays: CallId | None = None
     thread: str = ""
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +371,7 @@ class CallEnded:
         step: None: as said; -1: before the first step.
         shapes: Which `ShapesSeen`; 0: as the nodes declare.
         error: What ended it, when that was an exception.
+        epoch: None: as said; -1: none.
     """
 
     call: CallId
@@ -377,6 +381,7 @@ class CallEnded:
     step: int | None = None
     shapes: int = 0
     error: str | None = None
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +393,7 @@ class CallsRan:
         calls: Each as (graph, first, last, step, parent, at, iteration), in the words of `CallBegan` and
             `CallEnded`; -1 for None.
         shapes: Which `ShapesSeen` each has; none: all are as the nodes declare.
+        epoch: That of all of them, as in `CallBegan`.
     """
 
     call: CallId
@@ -395,6 +401,7 @@ class CallsRan:
     calls: tuple[tuple[int, int, int, int, int, int, int], ...]
     strand: int = 0
     shapes: tuple[int, ...] = ()
+    epoch: int | None = None
 
 
 # ── facts: only what is unusual ──────────────────────────────────────────────────────────────

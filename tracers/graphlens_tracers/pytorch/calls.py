@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 
+from graphlens_tracers.epochs import epoch_at
 from graphlens_tracers.events import (
     CallBegan,
     CallEnded,
@@ -112,6 +114,8 @@ class Calls:
         self._decisions: dict[int, list[Frame]] = {}  # by prefix: where it became clear which step began
         self._deciding: tuple[int, list[Frame]] | None = None
         self._said: tuple[Role, int | None] = ("setup", None)
+        self._epoch: int | None = None
+        self._epoch_said: int | None = None
         self._last: dict[int, tuple[Way, Role]] = {}  # by loop: what its calls were
         self._history: list[_Past] = []
 
@@ -197,7 +201,17 @@ class Calls:
         self.graph = guess
         step = self.trained if role == "train" else self._step()
         self._said = (role, step)
-        self._sink.declare(CallBegan(self.call, guess, Seq(self.first), step, role, thread=self.thread))
+        self._epoch = self._epoch_said = epoch_at(stack, sys._getframe())
+        self._sink.declare(
+            CallBegan(
+                self.call, guess, Seq(self.first), step, role, thread=self.thread, epoch=self._epoch
+            )
+        )  # fmt: skip
+
+    def anchor(self, stack: list[Frame], steps: bool = True) -> None:
+        """The call has done its work at this place (innermost first); `steps`: not only evaluated."""
+        self.steps.anchor(stack, steps)
+        self._epoch = epoch_at(stack, sys._getframe())
 
     def end(self, variables: Vars) -> None:
         """The call under way is over."""
@@ -226,6 +240,7 @@ class Calls:
                 None if role == self._said[0] else role,
                 None if step == self._said[1] else -1 if step is None else step,
                 self._shapes_id(way),
+                epoch=None if self._epoch == self._epoch_said else -1 if self._epoch is None else self._epoch,
             )
         )
         self._last[id(self.steps.loop)] = (way, role)

@@ -231,12 +231,12 @@ class Strand:
             return
         calls = self.calls
         if self.seen and not dispatch.idle:
-            calls.steps.anchor(stack)
+            calls.anchor(stack)
             dispatch.last_step = self.stop is not None and calls.trained + 1 >= self.stop
             return
         # With nothing recorded, an anchor that is not after the one before is the next step's.
         same = calls.steps.anchored and not calls.steps.is_new(stack)
-        calls.steps.anchor(stack)
+        calls.anchor(stack)
         if same:
             return
         if self.seen:
@@ -298,7 +298,7 @@ class Strand:
             if not calls.stepped:
                 stack, _, _ = self._common.stacks.user(sys._getframe(3))
                 if stack:
-                    calls.steps.anchor(stack, steps=False)
+                    calls.anchor(stack, steps=False)
 
     # ── optimizers ───────────────────────────────────────────────────────────────────────────
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphlens_tracers.ahead import Ahead
 from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.layers import optimizers
 
 _STEPS = frozenset(("apply", "apply_gradients", "minimize"))
 """Methods of optimizers that train."""
@@ -17,8 +18,7 @@ class LayersAhead(Ahead):
 
     def steps(self, kind: type, name: str) -> bool:
         """See `Ahead.steps`."""
-        optimizer = getattr(sys.modules.get("keras.src.optimizers.base_optimizer"), "BaseOptimizer", None)
-        return name in _STEPS and optimizer is not None and issubclass(kind, optimizer)
+        return name in _STEPS and issubclass(kind, optimizers())
 
     def runs(self, kind: type) -> bool:
         """See `Ahead.runs`."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:  # it asks what is said here
     from graphlens_tracers.tf.eager import Eager
 
 
+NAME_SCOPE = "name scope"
+"""What the class of a module is for a name scope of the script's."""
+
+
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class Trace:
     """In what layers count their calls: a graph that is built from outside in, or one eager step.
@@ -33,11 +37,12 @@ class Trace:
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class LayerCall:
-    """One call of a layer while a graph is built, inside the calls around it.
+    """One call of a layer, a module or a scope while a graph is built, inside the calls around it.
 
     Attributes:
-        layer: Its `id`; `name` and `kind`: its own name and its class's.
+        layer: Its `id`, or a number below zero; `name` and `kind`: its own name and its class's.
         nth: How many calls of it came before in the same call around it, and the same trace.
+        layered: Whether it is of a Keras layer, or inside of one.
         key: The same in every step.
     """
 
@@ -46,10 +51,19 @@ class LayerCall:
     name: str
     kind: str
     nth: int
+    layered: bool = False
     key: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
         self.key = self.layer, self.nth, self.parent and self.parent.key
+
+    @property
+    def module(self) -> LayerCall | None:
+        """The innermost call around, this one included, that is no name scope's: paths do without those."""
+        at: LayerCall | None = self
+        while at is not None and at.kind == NAME_SCOPE:
+            at = at.parent
+        return at
 
 
 class State(NamedTuple):
@@ -96,8 +110,10 @@ class Building(threading.local):
             self._trace.calls[call.parent, call.layer] = call.nth = 0
             call.__post_init__()
 
-    def called(self, layer: int, name: str, kind: str, around: LayerCall | None) -> LayerCall:
-        """A layer is called, by another one."""
+    def called(
+        self, layer: int, name: str, kind: str, around: LayerCall | None, layered: bool = False
+    ) -> LayerCall:
+        """A layer, a module or a scope is called, by another one; `layered`: it is a Keras layer."""
         graph = compat.graph_being_built()
         trace = self._trace
         if graph is not None:
@@ -106,7 +122,8 @@ class Building(threading.local):
             trace = self.traces[outermost] = Trace() if known is None else known
         counted = around, layer
         nth = trace.calls[counted] = trace.calls.get(counted, -1) + 1
-        return LayerCall(around, layer, name, kind, nth)
+        layered = layered or (around is not None and around.layered)
+        return LayerCall(around, layer, name, kind, nth, layered)
 
     def anchor(self, trains: bool) -> None:
         """A step that runs eagerly has done its work: it `trains`, or evaluates."""

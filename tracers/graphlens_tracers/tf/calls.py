@@ -35,12 +35,16 @@ Steps = tuple[int, int | None]
 
 
 class Caller(NamedTuple):
-    """What enters a function: the call and its role, the node, and the training step; -1 for none."""
+    """What enters a function: the call and its role, the node, and the training step; -1 for none.
+
+    `epoch`: where no call enters it.
+    """
 
     call: int
     node: int
     step: int
     role: Role
+    epoch: int | None = None
 
 
 _NO_TIMES = bytes(8 * MAX_ROWS)
@@ -63,7 +67,7 @@ class Calls:
         self._layouts: WeakKeyDictionary[Body, Layout] = WeakKeyDictionary()
         self._plans: WeakKeyDictionary[Ran, Plan] = WeakKeyDictionary()
         self._shapes = Shapes(sink, functions.new_shapes)
-        self._texts: dict[tuple[Role, tuple[int, ...]], str] = {}
+        self._texts: dict[tuple[Role, tuple[int, ...], int | None], str] = {}
         self._calls = 0
         self.steps = 0
 
@@ -88,9 +92,12 @@ class Calls:
         first, stop = steps
         return first <= self.steps and (stop is None or self.steps < stop)
 
-    def over(self, ran: Ran, steps: Steps, began: int, took: int, error: str | None = None) -> None:
+    def over(
+        self, ran: Ran, steps: Steps, began: int, took: int, error: str | None = None,
+        epoch: int | None = None,
+    ) -> None:  # fmt: skip
         """Write an execution that nothing has called; only count it where its step is not wanted."""
-        caller = Caller(-1, -1, -1, "eval" if self.steps else "setup")
+        caller = Caller(-1, -1, -1, "eval" if self.steps else "setup", epoch)
         if not self.is_wanted(steps):
             if skipped := self.skip(ran):
                 first, stop = steps
@@ -121,19 +128,20 @@ class Calls:
         self._rows(plan, plan.slots(ran.told), began, began + took)
         for at_call, calls in enumerate(plan.calls(first, seq, self.steps, caller[:3])):
             said = tuple(shapes[at_call * MOST_CALLS : (at_call + 1) * MOST_CALLS])
-            without = self._said(role, said if any(said) else ())
+            without = self._said(role, said if any(said) else (), caller.epoch)
             sink.put(Kind.CALLS, without % (first + at_call * MOST_CALLS, calls))
         self._calls += len(plan.changing)
         self.steps += plan.steps
 
-    def _said(self, role: Role, shapes: tuple[int, ...]) -> str:
+    def _said(self, role: Role, shapes: tuple[int, ...], epoch: int | None) -> str:
         """A `CallsRan` in JSON, without its first id and its calls."""
-        text = self._texts.get((role, shapes))
+        key = role, shapes, epoch
+        text = self._texts.get(key)
         if text is None:
-            empty = text_of(CallsRan(_GAP, role, (), shapes=shapes))
+            empty = text_of(CallsRan(_GAP, role, (), 0, shapes, epoch))
             text = empty.replace(str(_GAP), "%d", 1).replace("[]", "[%s]", 1)
             if len(self._texts) < MOST_TEXTS:
-                self._texts[role, shapes] = text
+                self._texts[key] = text
         return text
 
     def _shapes_of(self, plan: Plan, ran: Ran) -> list[int]:
@@ -157,7 +165,7 @@ class Calls:
         sink.declare(
             CallBegan(
                 call, plan.graph, Seq(sink.seq), None if step < 0 else step, self._role(plan, caller),
-                parent=None if caller.call < 0 else CallId(caller.call),
+                parent=None if caller.call < 0 else CallId(caller.call), epoch=caller.epoch,
             )
         )  # fmt: skip
         sink.declare(CallEnded(call, Seq(sink.seq - 1), error=error))

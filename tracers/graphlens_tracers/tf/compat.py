@@ -23,6 +23,7 @@ from tensorflow.python.framework import func_graph as _func_graph
 from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
 from tensorflow.python.framework import op_def_registry, tensor_util
 from tensorflow.python.framework import ops as _ops
+from tensorflow.python.ops import control_flow_util_v2 as _control_flow_util_v2
 from tensorflow.python.ops import gradients_util as _gradients_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
 from tensorflow.python.ops import summary_ops_v2 as _summary_ops_v2
@@ -43,6 +44,7 @@ atomic_function: Any = _atomic_function
 func_graph: Any = _func_graph
 function_def_to_graph: Any = _function_def_to_graph
 ops: Any = _ops
+control_flow_util_v2: Any = _control_flow_util_v2
 gradients_util: Any = _gradients_util
 resource_variable_ops: Any = _resource_variable_ops
 summary_ops_v2: Any = _summary_ops_v2
@@ -145,6 +147,12 @@ def is_function_graph(graph: Any) -> bool:
     return isinstance(graph, func_graph.FuncGraph)
 
 
+def is_of_loop(graph: Any) -> bool:
+    """Whether it becomes the condition or the body of a loop."""
+    kinds = (control_flow_util_v2.WhileCondFuncGraph, control_flow_util_v2.WhileBodyFuncGraph)
+    return isinstance(graph, kinds)
+
+
 def is_taped() -> bool:
     """Whether any gradient tape records."""
     return not pywrap_tfe.TFE_Py_TapeSetIsEmpty()
@@ -234,13 +242,14 @@ _variables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary(
 """Those that were made eagerly, by the number of their handle."""
 
 
-def note_variables() -> Callable[[], None]:
-    """Note every variable that is made from now on; the result undoes it."""
+def note_variables(before: Callable[[], object]) -> Callable[[], None]:
+    """Note every variable that is made from now on; the result undoes it. `before`: called before each."""
     base: Any = resource_variable_ops.BaseResourceVariable
     made = base.__init__
 
     @functools.wraps(made)
     def around_making(self: Any, *args: Any, **kwargs: Any) -> None:
+        before()
         made(self, *args, **kwargs)
         number = getattr(getattr(self, "_handle", None), "_id", None)
         if number is not None:

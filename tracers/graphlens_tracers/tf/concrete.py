@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -80,22 +81,24 @@ class Functions:
     # ── noted when it is registered ──────────────────────────────────────────────────────────
 
     def note(
-        self, name: str, graph: Any, states: States, variables: dict[int, tuple[str, str]], atomic: Any
-    ) -> Function:
+        self, name: str, graph: Any, states: States, variables: dict[int, tuple[str, str]], atomic: Any,
+        names: Sequence[str] = (),
+    ) -> Function:  # fmt: skip
         """A function was registered with the runtime. Nothing of it is held: no tensor, no graph.
 
         Args:
             variables: (name, key) of those that it captures, by `tensor_id` of the captured handle. A
                 gradient captures handles of the function that it differentiates, and names none.
             atomic: What knows the source of its operations.
+            names: Of its first arguments, where the script has better ones; "" where it has none.
         """
         self._variables.update(variables)
         outside = {id(inner): outer for outer, inner in graph.captures}
         given = []
-        for tensor in graph.inputs:
+        for tensor, better in zip_longest(graph.inputs, names[: len(graph.inputs)]):
             outer = outside.get(id(tensor))
             is_handle = tensor.dtype.name == "resource"
-            shown, key, spec = tensor.op.name, None, spec_of(tensor)
+            shown, key, spec = better or tensor.op.name, None, spec_of(tensor)
             if outer is not None and is_handle:
                 shown, key, spec = self._variable(outer, shown)
             given.append(Given(tensor.op.name, shown, spec, outer is not None, key, is_handle))
@@ -310,7 +313,7 @@ class Functions:
         twin = self._twin(function, state)
         module = self.module(state.layer) if state.twin is None else self._twins_module(function, state.twin)
         function.modules[one.name] = module
-        function.layered = function.layered or module is not _NO_MODULE
+        function.layered = function.layered or (state.layer is not None and state.layer.layered)
         node = function.nodes[one.name]
         if function.open:
             specs = [*one.outputs, *(output.spec for output in wired.new)]

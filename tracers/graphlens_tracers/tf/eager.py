@@ -94,7 +94,9 @@ class Eager:
             function = self._functions.declare(name)
             graph = None if function is None else function.graph
             written = () if function is None else sorted(function.written)
-            node = self._go(Operation(CALL, ("f", name), inputs, outputs, (), graph, written), stack)
+            arguments = () if function is None else function.given
+            operation = Operation(CALL, ("f", name), inputs, outputs, (), graph, written, arguments)
+            node = self._go(operation, stack)
             calls.write(ran, began, took, stream.caller(node.id))
             self._looks.interrupted()
             self._looks.write(node, outputs, began, took)

@@ -63,7 +63,7 @@ def hook(
 
     Args:
         eager: Of this thread; `begin_thread`: gives that of another one.
-        before: Called before an operation runs, until it gives True.
+        before: Called before an operation runs, until it gives True, and before a variable is made.
     """
     quick, slow = compat.pywrap_tfe.TFE_Py_FastPathExecute, compat.pywrap_tfe.TFE_Py_Execute
     here, main, local = get_ident(), _Moment(eager), _Local()
@@ -109,5 +109,5 @@ def hook(
         partial(compat.context.context().remove_op_callback, main.ran),
         partial(setattr, compat.pywrap_tfe, "TFE_Py_FastPathExecute", quick),
         partial(setattr, compat.pywrap_tfe, "TFE_Py_Execute", slow),
-        compat.note_variables(),
+        compat.note_variables(before),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -22,12 +23,13 @@ from graphlens_tracers.events import (
     WiringId,
     WiringSeen,
 )
+from graphlens_tracers.localnames import frame_at, locals_of, shows_locals
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.building import Building, State
 from graphlens_tracers.tf.concrete import Functions
 from graphlens_tracers.tf.forms import eager_form
-from graphlens_tracers.tf.function import DATA, Module
+from graphlens_tracers.tf.function import DATA, Given, Module
 from graphlens_tracers.tf.handles import WRITES
 from graphlens_tracers.tf.numerics import WIDTH, Ranged, how_of
 from graphlens_tracers.tf.stream import Stack
@@ -49,6 +51,7 @@ class Operation(NamedTuple):
         name: Its type; `attributes`: their names and values in turn.
         given: What the script gave it where it has read tensors: numbers, arrays, variables.
         calls: The graph that it enters; `written`: which inputs are variables that this gives a new content.
+        arguments: What they are in that graph, as far as is known.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Operation(NamedTuple):
     given: Sequence[Any] = ()
     calls: GraphId | None = None
     written: Sequence[int] = ()
+    arguments: Sequence[Given] = ()
 
 
 class Node:
@@ -290,23 +294,24 @@ class Nodes:
 
     def _reads(self, node: Node, ran: Operation) -> tuple[ValueId, ...]:
         """What it reads."""
-        known, given = self._values, ran.given
+        known = self._values
         return tuple([
-            found if (found := known.get(tensor._id)) is not None else self._read(node, k, tensor, given)
+            found if (found := known.get(tensor._id)) is not None else self._read(node, k, tensor, ran)
             for k, tensor in enumerate(ran.inputs)
         ])  # fmt: skip
 
-    def _read(self, node: Node, k: int, tensor: Any, given: Sequence[Any]) -> ValueId:
+    def _read(self, node: Node, k: int, tensor: Any, ran: Operation) -> ValueId:
         """The value that a tensor is that was not met in this call: a leaf."""
+        given = ran.given
         variable = given[k] if k < len(given) and compat.is_variable(given[k]) else compat.variable_of(tensor)
         if variable is not None:
             value = self._variable(variable)
         else:
-            value = self._leaf(node, k, tensor)
+            value = self._leaf(node, k, tensor, ran)
         self._values[tensor._id] = value
         return value
 
-    def _leaf(self, node: Node, k: int, tensor: Any) -> ValueId:
+    def _leaf(self, node: Node, k: int, tensor: Any, ran: Operation) -> ValueId:
         """What a node reads that nobody in this call has made."""
         before = self._made_before.get(tensor._id)
         value = node.leaves.get(k)
@@ -314,7 +319,8 @@ class Nodes:
             value = node.leaves[k] = self._functions.new_value()
             kind = _kind(tensor) if before is None else "earlier"
             spec = compat.content(tensor) if kind == "capture" else _spec(tensor)
-            self._sink.declare(LeafSeen(value, kind, "", spec))
+            name = "" if kind == "capture" else _name(ran, k, tensor, node.place[2])
+            self._sink.declare(LeafSeen(value, kind, name, spec))
         if before is not None:
             self._sink.declare(Bound(self._call, value, None, Seq(before[0]), before[1]))
         return value
@@ -349,6 +355,15 @@ def _kind(tensor: Any) -> Literal["capture", "constant", "batch"]:
     shape = tensor._shape_tuple()
     few = not shape or (len(shape) == 1 and shape[0] <= 8 and tensor.dtype.is_integer)
     return "constant" if few else "batch"
+
+
+def _name(ran: Operation, k: int, tensor: Any, stack: Stack) -> str:
+    """What the script calls a tensor where it reads it: an argument, else a local name; "" for none."""
+    if k < len(ran.arguments) and not ran.arguments[k].captured:
+        return ran.arguments[k].shown
+    frame = frame_at(stack.user[0], sys._getframe()) if stack.user else None
+    names = {} if frame is None else locals_of(frame, shows_locals(frame.f_code))
+    return next((name for name, held in names.items() if held is tensor), "")
 
 
 def _spec(tensor: Any) -> Spec:

@@ -71,13 +71,13 @@ class Sessions:
         lock: RLock,
         is_off: Callable[[], bool],
         could_not: Callable[[str, Exception], None],
-        before: Callable[[], None],
+        before: Callable[[], int | None],
     ) -> list[Callable[[], None]]:
         """Let runs be seen; each result undoes a part.
 
         Args:
             lock: Held while rows are written; `is_off`: whether nothing is recorded any more.
-            could_not: Told when we fail; `before`: called before a run is written.
+            could_not: Told when we fail; `before`: called before a run is written, gives the epoch.
         """
         base = compat.session.BaseSession
         original = base._do_run
@@ -100,8 +100,7 @@ class Sessions:
                 return
             try:
                 with lock:
-                    before()
-                    self._end(run, more, began, took, error)
+                    self._end(run, more, began, took, error, before())
             except Exception as ours:
                 could_not("a run of a session", ours)
 
@@ -182,11 +181,14 @@ class Sessions:
             return False
         return True
 
-    def _end(self, run: _Run, more: Any, began: int, took: int, error: BaseException | None) -> None:
+    def _end(
+        self, run: _Run, more: Any, began: int, took: int, error: BaseException | None, epoch: int | None
+    ) -> None:
         ran = run.part.ran(dict(zip(run.chosen, more, strict=True)) if more else None, run.fed)
         if error is None and not ran.inside:
             self._calls.called(ran)
-        self._calls.over(ran, self._options.steps, began, took, None if error is None else words_of(error))
+        words = None if error is None else words_of(error)
+        self._calls.over(ran, self._options.steps, began, took, words, epoch)
 
     # ── graphs ───────────────────────────────────────────────────────────────────────────────
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
+from graphlens_tracers.epochs import epoch_at
 from graphlens_tracers.events import CallBegan, CallEnded, CallId, GraphId, GraphNamed, NodeId, Seq
 from graphlens_tracers.loops import Steps, in_training_loop
 from graphlens_tracers.sink import LogSink
@@ -113,6 +114,7 @@ class Stream:
         thread: The name of its thread, where that is not the one whose log it is.
         shapes: Which shapes a call has that is over, by its graph and its nodes.
         step: The training step that it is in, as was said; -1 before the first.
+        epoch: The epoch that it is in, as far as is known now.
     """
 
     def __init__(
@@ -145,6 +147,8 @@ class Stream:
         self.call = CallId(-1)
         self.begun = self.idle = self.setting_up = False
         self.step = -1
+        self.epoch: int | None = None
+        self._said: int | None = None  # the epoch, when the call began
 
     # ── where calls begin and end ────────────────────────────────────────────────────────────
 
@@ -159,7 +163,7 @@ class Stream:
                 stack.belongs = self._state
                 return False
             self.end()
-        self._begin(stack.steps)
+        self._begin(stack.steps, frame)
         return True
 
     def _is_over(self, stack: list[Place]) -> bool:
@@ -174,7 +178,7 @@ class Stream:
             return False
         return steps.is_new(stack)
 
-    def _begin(self, stack: list[Place]) -> None:
+    def _begin(self, stack: list[Place], frame: FrameType | None) -> None:
         calls, steps = self._calls, self._steps
         self.setting_up = self.call < 0 and not calls.steps and self._ahead(stack) is None
         self.begun, self.count = True, 0
@@ -195,9 +199,13 @@ class Stream:
         kind: Kind = "setup" if self.setting_up else "step"
         self._graph = self.ways.begin(self.call, kind, path)
         step = None if self.step < 0 else self.step
+        self.epoch = self._said = epoch_at(stack, frame)
         self._sink.declare(
-            CallBegan(self.call, self._graph, Seq(self._sink.seq), step, self._role, thread=self.thread)
-        )
+            CallBegan(
+                self.call, self._graph, Seq(self._sink.seq), step, self._role, thread=self.thread,
+                epoch=self.epoch,
+            )
+        )  # fmt: skip
 
     def end(self) -> None:
         """The call under way is over."""
@@ -229,6 +237,7 @@ class Stream:
                 None if role == self._role else role,
                 None if step == self.step else step,
                 self.shapes(graph, self.ways.nodes()),
+                epoch=None if self.epoch == self._said else -1 if self.epoch is None else self.epoch,
             )
         )  # fmt: skip
         if is_new:
@@ -270,5 +279,6 @@ class Stream:
         elif not self._trained:
             self._evaluated = True
         self._anchor, self._anchored_at = stack, self.frames.inside(frame)
+        self.epoch = epoch_at(stack.steps, frame)
         self._steps.anchor(self._anchor.steps, trains)
         self._state = object()

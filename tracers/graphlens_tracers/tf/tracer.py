@@ -11,12 +11,15 @@ from types import FrameType
 from typing import Any
 
 from graphlens_tracers.api import Options, Sink
+from graphlens_tracers.epochs import epoch_at
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
-from graphlens_tracers.tf import compat, execution, gradients, layers, sessions, variablescopes
+from graphlens_tracers.sites import Stacks
+from graphlens_tracers.tf import compat, execution, gradients, layers, namescopes, sessions, variablescopes
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Caller, Calls
 from graphlens_tracers.tf.eager import Eager
+from graphlens_tracers.tf.loopnames import LoopNames
 from graphlens_tracers.tf.sessions import Sessions
 from graphlens_tracers.tf.threads import Threads
 from graphlens_tracers.tf.watched import Watched
@@ -50,7 +53,9 @@ class TensorFlowTracer:
         self._gone: list[str] = []
         self._failed = False
         self._sessions = Sessions(sink, options, self._building, self._functions, self._calls)
-        self._keras = False
+        is_user = Stacks(compat.directories()).is_user
+        self._loops = LoopNames(is_user)
+        self._kerases = layers.Kerases(self._building)
         lacks = compat.lacks()
         sink.declare(TracerStarted("tensorflow", compat.tf.__version__, lacks))
         if lacks:
@@ -58,6 +63,7 @@ class TensorFlowTracer:
             return
         if options.level == "structure":
             sink.gap("untraced", "which branches and loops of a function ran: --level health sees that")
+        self._look_for_keras()
         self._wrap_registration()
         self._wrap_calls()
         self._undo += gradients.hook(self._building)
@@ -66,6 +72,7 @@ class TensorFlowTracer:
             self._lock, lambda: self._failed, self._could_not, self._end_eager_call
         )
         self._undo += variablescopes.hook(self._building)
+        self._undo += namescopes.hook(self._building, is_user)
         files = [__file__, gradients.__file__, execution.__file__, sessions.__file__]
         self._undo.append(compat.hide_frames(files))
 
@@ -110,22 +117,21 @@ class TensorFlowTracer:
             self._look_for_keras()
             begun(*args, **kwargs)
             self._building.begun(args[0])
+            self._loops.begun(args[0])
 
         compat.func_graph.FuncGraph.__init__ = around_beginning
         self._undo.append(partial(setattr, compat.func_graph.FuncGraph, "__init__", begun))
 
     def _look_for_keras(self) -> bool:
-        if not self._keras:
-            undo = layers.hook(self._building)
-            if undo is not None:
-                self._keras = True
-                self._undo += undo
-        return self._keras
+        """Give whether there is any: a second one is only looked for where a graph or a variable is made."""
+        self._undo += self._kerases.look()
+        return self._kerases.found
 
     def _note(self, name: str, graph: Any, made: Any) -> None:
         if self._failed:
             return
-        self._functions.note(name, graph, self._building.states(graph), compat.variables_of(graph), made)
+        states, variables = self._building.states(graph), compat.variables_of(graph)
+        self._functions.note(name, graph, states, variables, made, self._loops.of(graph))
 
     # ── functions run ────────────────────────────────────────────────────────────────────────
 
@@ -137,7 +143,6 @@ class TensorFlowTracer:
             watched = self._begin(compat.text(name))
             if watched is None:
                 return original(context, name, tensor_inputs, num_outputs)
-            frame = sys._getframe()
             began = perf_counter_ns()
             try:
                 outputs = original(
@@ -148,14 +153,15 @@ class TensorFlowTracer:
                     self._refuse(watched)
                     return original(context, name, tensor_inputs, num_outputs)
                 compat.rename(error, watched.originals)
-                self._raised(watched, began, error, frame)
+                self._raised(watched, began, error, sys._getframe())
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
             took = perf_counter_ns() - began
             vector, outputs = (
                 (outputs[-1], outputs[:num_outputs]) if watched.outputs else (None, outputs or [])
             )
-            self._end(watched, vector, tensor_inputs, outputs, began, took, frame)
+            # A frame in a name of its own would hold the tensors until garbage is collected.
+            self._end(watched, vector, tensor_inputs, outputs, began, took, sys._getframe())
             return outputs if num_outputs else None
 
         compat.Context.call_function = around_call
@@ -251,11 +257,14 @@ class TensorFlowTracer:
             self._could_not(f"the thread {threading.current_thread().name}", error)
             return self._eager  # which is off by now
 
-    def _end_eager_call(self) -> None:
-        """A session runs: what ran eagerly before it is a call of its own."""
+    def _end_eager_call(self) -> int | None:
+        """A session runs: what ran eagerly before it is a call of its own. Gives the epoch."""
+        stream = self._eager.stream
         if threading.get_ident() == self._thread:
-            self._eager.stream.end()
+            stream.end()
             self._eager.interrupted()
+        # Not kept in a name: a frame that holds itself holds the session until garbage is collected.
+        return epoch_at(stream.frames.stack(sys._getframe()).steps, sys._getframe())
 
     def _caller(self) -> Caller:
         """What a function is part of that no operation was seen to call."""
