@@ -17,10 +17,10 @@ from graphlens_tracers.tf.looking import ALIKE
 MERGES = ("Merge", "RefMerge")
 SWITCHES = ("Switch", "RefSwitch")
 NEXT = ("NextIteration", "RefNextIteration")
-_ENTERS = ("Enter", "RefEnter")
-_EXITS = ("Exit", "RefExit")
+ENTERS = ("Enter", "RefEnter")
+EXITS = ("Exit", "RefExit")
 _SHARING = frozenset((
-    *MERGES, *SWITCHES, *NEXT, *_ENTERS, *_EXITS, "IdentityN", "Bitcast", "Cast", "GuaranteeConst", "Print",
+    *MERGES, *SWITCHES, *NEXT, *ENTERS, *EXITS, "IdentityN", "Bitcast", "Cast", "GuaranteeConst", "Print",
     "Split", "SplitV", "Unpack", "Slice", "StridedSlice", "Tile", "Pad", "PadV2", "BroadcastTo", "AddN",
     "Concat", "ConcatV2", "Pack", "Reverse", "Sum", "Mean", "Prod", "Min", "Max",
 ))  # fmt: skip
@@ -32,15 +32,19 @@ Conditions = frozenset[tuple[Tensor, int]]
 """All of these have to be: a tensor that is a truth value, and which one (0 or 1)."""
 
 
+Loops = tuple[str, ...]
+"""The names of loops, the outermost first."""
+
+
 class Where(NamedTuple):
-    """Where an operation is.
+    """Where an operation is. Enter and Exit are outside of the loop that they enter and leave.
 
     Attributes:
-        loops: The names of the loops around it.
-        conditions: When it runs; None where that is not known. Inside of loops: without meaning.
+        loops: Those around it.
+        conditions: When it runs, in each iteration of the innermost loop; None where that is not known.
     """
 
-    loops: tuple[str, ...] = ()
+    loops: Loops = ()
     conditions: Conditions | None = frozenset()
 
 
@@ -49,19 +53,23 @@ class Flow:
 
     Attributes:
         where: Of each, by name.
+        entered: When each loop is entered, in each iteration of the one around it.
     """
 
     def __init__(self, order: Sequence[Made]) -> None:
         """`order`: each after what it needs."""
         self.where: dict[str, Where] = {}
+        self.entered: dict[Loops, Conditions | None] = {}
         self._switches = {one.name: one.inputs[1] for one in order if one.kind in SWITCHES}
+        self._into: dict[str, Loops] = {}
         self._roots: dict[Tensor, Tensor] = {}
-        self._entered: dict[tuple[str, ...], Conditions | None] = {}
         for one in order:
             self.where[one.name] = self._place(one)
 
     def of(self, tensor: Tensor) -> Where:
-        """Where a tensor is: a Switch hands on only one of its two."""
+        """Where a tensor is: a Switch hands on only one of its two, an Enter gives it into its loop."""
+        if tensor.node in self._into:
+            return Where(self._into[tensor.node])
         where = self.where[tensor.node]
         truth = self._switches.get(tensor.node)
         if truth is None or where.conditions is None:
@@ -72,18 +80,22 @@ class Flow:
     def _place(self, one: Made) -> Where:
         data = [self.of(tensor) for tensor in one.inputs if tensor.node in self.where]
         controls = [self.where[name] for name in one.controls if name in self.where]
-        if one.kind == "Identity" and one.inputs:
-            self._roots[Tensor(one.name, 0)] = self._roots.get(one.inputs[0], one.inputs[0])
         loops = max((where.loops for where in (*data, *controls)), key=len, default=())
-        conditions = all_of(where.conditions for where in (*data, *controls))
+        conditions = all_of(where.conditions for where in (*data, *controls) if where.loops == loops)
+        is_constant = one.kind in ENTERS and one.definition.attr["is_constant"].b
+        if one.inputs and (one.kind == "Identity" or is_constant):
+            self._roots[Tensor(one.name, 0)] = self._roots.get(one.inputs[0], one.inputs[0])
         if one.kind in MERGES:
             one_of = _any_of([where.conditions for where in data])
             conditions = all_of([one_of, *(where.conditions for where in controls)])
-        elif one.kind in _ENTERS:
-            loops = (*loops, str(one.definition.attr["frame_name"].s))
-            self._entered.setdefault(loops, conditions)
-        elif one.kind in _EXITS:
-            conditions, loops = self._entered.get(loops, conditions), loops[:-1]
+        elif one.kind in ENTERS:
+            into = self._into[one.name] = (*loops, compat.text(one.definition.attr["frame_name"].s))
+            if not is_constant:
+                self.entered[into] = all_of((self.entered.get(into, frozenset()), conditions))
+        elif one.kind == "ControlTrigger":
+            conditions = frozenset()  # it runs whether what it waits for does or not
+        elif one.kind in EXITS:
+            conditions, loops = self.entered.get(loops), loops[:-1]
         return Where(loops, conditions)
 
 
@@ -141,30 +153,70 @@ def _has_effect(one: Made) -> bool:
     return kind is None or kind.is_stateful or any(spec.dtype.endswith("_ref") for spec in one.outputs)
 
 
-def alike(order: Sequence[Made], wanted: Mapping[Tensor, object]) -> dict[Tensor, Tensor]:
-    """Of tensors that are wanted, those whose numbers are just those of another one, and which.
+class Memory:
+    """The memory of variables of TensorFlow 1 that are no resources: tensors are it, and change with it.
 
-    Args:
-        wanted: What has to be the same of both.
+    Attributes:
+        shared: Tensors that may be the memory of a variable that is written here.
+        unwritten: Of those, the ones that are read before anything writes, and which variable they are.
     """
-    found: dict[Tensor, Tensor] = {}
+
+    def __init__(self, order: Sequence[Made], references: Mapping[Tensor, Tensor]) -> None:
+        """Args: references: The memory as inputs have it, and the output that the variable is."""
+        variables = dict(references)
+        writers: dict[Tensor, list[str]] = {}
+        for one in order:
+            slots = [slot for slot, spec in enumerate(one.outputs) if spec.dtype.endswith("_ref")]
+            for variable in {variables[tensor] for tensor in one.inputs if slots and tensor in variables}:
+                writers.setdefault(variable, []).append(one.name)
+                variables.update((Tensor(one.name, slot), variable) for slot in slots)
+        written = {tensor for tensor, variable in variables.items() if variable in writers}
+        touched, reads = set(written), dict[Tensor, Tensor]()
+        for one in order:
+            if (one.kind in ALIKE or one.kind in _SHARING) and not touched.isdisjoint(one.inputs):
+                touched.update(Tensor(one.name, slot) for slot in range(len(one.outputs)))
+                given = one.inputs[0]
+                known = references if given in references else reads
+                if one.kind in ALIKE and given in known:
+                    reads[Tensor(one.name, 0)] = known[given]
+        self.shared = touched - written
+        before = _before(order, {tensor.node for tensor in reads})
+        self.unwritten = {
+            tensor: variable
+            for tensor, variable in reads.items()
+            if all(before[tensor.node] & before[writer] for writer in writers.get(variable, ()))
+        }
+
+
+def _before(order: Sequence[Made], names: set[str]) -> dict[str, int]:
+    """Which of some operations each one needs, as bits; of those themselves just the own one."""
+    found: dict[str, int] = {}
+    own = {name: 1 << place for place, name in enumerate(sorted(names))}
     for one in order:
-        tensor = Tensor(one.name, 0)
-        if one.kind not in ALIKE or not one.inputs or tensor not in wanted:
-            continue
-        if wanted.get(one.inputs[0]) == wanted[tensor]:
-            found[tensor] = found.get(one.inputs[0], one.inputs[0])
-    return found
+        needs = 0
+        for name in (*(tensor.node for tensor in one.inputs), *one.controls):
+            needs |= found.get(name, 0) | own.get(name, 0)
+        found[one.name] = needs
+    return {name: own.get(name, needs) for name, needs in found.items()}
 
 
-def shared(order: Sequence[Made], references: set[Tensor]) -> set[Tensor]:
-    """The tensors that may be the memory of a variable itself, and change when it is written.
+def kept_for_sums(order: Sequence[Made]) -> set[Tensor]:
+    """What is summed, and lies in memory that somebody keeps.
 
-    Args:
-        references: Those of a type that ends with `_ref`.
+    AddN sums into the first of its inputs that nobody else holds, and begins with that one. The debugger
+    hands on copies, which nobody holds: the same numbers would be added in another order.
     """
-    found = set(references)
+    known = {one.name: one for one in order}
+    kept: set[Tensor] = set()
     for one in order:
-        if (one.kind in ALIKE or one.kind in _SHARING) and not found.isdisjoint(one.inputs):
-            found.update(Tensor(one.name, slot) for slot in range(len(one.outputs)))
-    return found - references
+        for tensor in one.inputs if one.kind == "AddN" and len(one.inputs) > 2 else ():
+            chain = [tensor]
+            while (maker := known.get(chain[-1].node)) and maker.inputs and _hands_on(maker):
+                chain.append(maker.inputs[0])
+            if maker is None or maker.kind == "Const" or maker.kind in _SHARING or _has_effect(maker):
+                kept.update(chain)
+    return kept
+
+
+def _hands_on(one: Made) -> bool:
+    return one.kind in ALIKE or one.kind in (*SWITCHES, *NEXT, *ENTERS, *EXITS)
