@@ -6,6 +6,7 @@ import glob
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,31 @@ def test_what_is_written_is_private_and_gone_at_once(tmp_path: Path) -> None:
     assert {mode for _, mode in found} == {0o700}
     assert left == [set(), set()]
     assert set(os.listdir()) == here
+
+
+def test_what_a_long_run_writes_is_taken_away_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop of many rounds fills no memory; what it wrote is read all the same."""
+    monkeypatch.setattr(dumps, "EVERY", 0.05)
+    monkeypatch.setattr(dumps, "SETTLED", 100_000)
+    before, most = directories(), list[int]()
+
+    def look() -> None:
+        time.sleep(0.1)
+        most.append(sum(len(files) for one in directories() - before for _, _, files in os.walk(one)))
+
+    model = Doubling(2.0**12, look)
+
+    def program() -> None:
+        with session(model.graph) as run_in:
+            model.run(run_in, 1.0)
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    (seen,) = doubled(process)
+    assert seen == [2.0**k for k in range(12)]
+    assert most[-1] < 3 * most[0]
 
 
 def test_errors_in_a_loop_are_the_same(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ graph of the script knows nothing of it, and nothing that is computed changes.
 
 from __future__ import annotations
 
+import _thread
 import os
 import shutil
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -22,6 +24,10 @@ AT_ONCE = 4
 MOST = 50_000
 """Files that a run may write, or no other run of that part of a graph is looked at: each costs a tenth of
 a millisecond and more."""
+EVERY = 1.0
+"""Seconds after which a run is long, and what it has written so far is taken away."""
+SETTLED = 1_000_000
+"""Microseconds after which a file that was begun is whole."""
 ROOM = 1 << 30
 """Bytes that must be free where files are written: a run fails when there is no place for one."""
 
@@ -67,6 +73,8 @@ class Dumps:
 class Dump:
     """A directory that TensorFlow's debugger writes into.
 
+    What is written is read, and taken away, while a long run goes on: it would fill the memory.
+
     Attributes:
         watch: The RunOptions that ask for it, as bytes.
     """
@@ -82,10 +90,17 @@ class Dump:
             os.mkdir(self._path, 0o700)
         except OSError:
             return False
-        if _has_room(self._path):
-            return True
-        self.close()
-        return False
+        if not _has_room(self._path):
+            self.close()
+            return False
+        self._told: defaultdict[str, list[tuple[int, Ends]]] = defaultdict(list)
+        self._tensors: dict[str, Tensor] = {}
+        self._failed: list[Exception] = []
+        self._over, self._done = _thread.allocate_lock(), _thread.allocate_lock()
+        self._over.acquire()
+        self._done.acquire()
+        _thread.start_new_thread(self._drain, ())
+        return True
 
     def is_refused(self, error: Exception) -> bool:
         """Whether TensorFlow could not prepare what writes here: then nothing of the run has run."""
@@ -97,17 +112,38 @@ class Dump:
         shutil.rmtree(self._path, ignore_errors=True)
 
     def read(self) -> dict[Tensor, list[Ends]]:
-        """Minimum and maximum of each tensor, each time it was made, in order; the files are gone."""
-        found: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-        for directory, name in _files(self._path):
-            if not name.startswith("_tfdbg_"):
-                which, _, moment = name.rpartition("_")
-                found[f"{directory}/{which}"].append((int(moment), f"{directory}/{name}"))
-        told: dict[Tensor, list[Ends]] = {}
-        for files in found.values():
-            several = [compat.dumped(_taken(path)) for _, path in sorted(files)]
-            told[several[0][0]] = [_ends(numbers) for _, numbers in several]
-        return told
+        """Minimum and maximum of each tensor, each time it was made, in order, of a run that is over.
+
+        Raises:
+            OSError: A file could not be read.
+        """
+        self._over.release()
+        self._done.acquire()
+        for error in self._failed:
+            raise error
+        self._collect()
+        found = {self._tensors[path]: sorted(several) for path, several in self._told.items()}
+        return {tensor: [ends for _, ends in several] for tensor, several in found.items()}
+
+    def _drain(self) -> None:
+        """On a thread of its own, that `threading` does not know."""
+        try:
+            while not self._over.acquire(timeout=EVERY):
+                self._collect(time.time_ns() // 1000 - SETTLED)
+        except Exception as error:
+            self._failed.append(error)
+        finally:
+            self._done.release()
+
+    def _collect(self, before: float = float("inf")) -> None:
+        """Read what was written before a moment, in us since 1970, and take it away."""
+        for directory, name in list(_files(self._path)):
+            which, _, moment = name.rpartition("_")
+            if name.startswith("_tfdbg_") or int(moment) >= before:
+                continue
+            path = f"{directory}/{which}"
+            self._tensors[path], numbers = compat.dumped(_taken(f"{directory}/{name}"))
+            self._told[path].append((int(moment), _ends(numbers)))
 
 
 def _place() -> str:

@@ -177,7 +177,7 @@ class Memory:
                 touched.update(Tensor(one.name, slot) for slot in range(len(one.outputs)))
                 given = one.inputs[0]
                 known = references if given in references else reads
-                if one.kind in ALIKE and given in known:
+                if one.kind in (*ALIKE, *ENTERS) and given in known:
                     reads[Tensor(one.name, 0)] = known[given]
         self.shared = touched - written
         before = _before(order, {tensor.node for tensor in reads})
