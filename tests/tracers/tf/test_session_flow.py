@@ -105,7 +105,7 @@ SUMMED = {
     "gradients/while/Merge_1_grad/Switch",
 }
 """Of `loops`: what is summed with two others, and may be in memory that a variable or a constant keeps."""
-NOT_LOOKED_AT = "numbers in loops and branches of TensorFlow 1 that its debugger cannot look at"
+NOT_LOOKED_AT = "numbers that are added in an order that looking could change"
 GIVEN = [(0.5, True), (2.0, True), (-1.5, False), (0.25, False)]
 
 

@@ -6,7 +6,8 @@ needs the other one is not run; a Merge hands on what there is. A loop is what i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from graphlens_tracers.tf import compat
@@ -200,23 +201,55 @@ def _before(order: Sequence[Made], names: set[str]) -> dict[str, int]:
     return {name: own.get(name, needs) for name, needs in found.items()}
 
 
-def kept_for_sums(order: Sequence[Made]) -> set[Tensor]:
-    """What is summed, and lies in memory that somebody keeps.
+def order_of_sums(order: Sequence[Made], roots: Iterable[str]) -> set[Tensor]:
+    """What is summed in an order that looking could change.
 
-    AddN sums into the first of its inputs that nobody else holds, and begins with that one. The debugger
-    hands on copies, which nobody holds: the same numbers would be added in another order.
+    AddN sums into the first of its inputs that nobody else holds, and begins with that one. A fetch holds
+    what it fetches; what the debugger hands on is a copy, which nobody holds. Where one of the first two is
+    a number of its own, that is the one in any case.
+
+    Args:
+        roots: What is fetched.
     """
-    known = {one.name: one for one in order}
-    kept: set[Tensor] = set()
+    known, held = {one.name: one for one in order}, set(roots)
+    uses = Counter(tensor for one in order for tensor in one.inputs)
+    found: set[Tensor] = set()
     for one in order:
-        for tensor in one.inputs if one.kind == "AddN" and len(one.inputs) > 2 else ():
-            chain = [tensor]
-            while (maker := known.get(chain[-1].node)) and maker.inputs and _hands_on(maker):
-                chain.append(maker.inputs[0])
-            if maker is None or maker.kind == "Const" or maker.kind in _SHARING or _has_effect(maker):
-                kept.update(chain)
-    return kept
+        if one.kind == "AddN" and len(one.inputs) > 2:
+            chains = [_memory_of(tensor, known) for tensor in one.inputs]
+            if not any(_is_alone(chain, known, uses, held) for chain in chains[:2]):
+                found.update(tensor for chain in chains for tensor in chain)
+    return found
 
 
-def _hands_on(one: Made) -> bool:
-    return one.kind in ALIKE or one.kind in (*SWITCHES, *NEXT, *ENTERS, *EXITS)
+def _memory_of(tensor: Tensor, known: Mapping[str, Made]) -> list[Tensor]:
+    """A tensor, and those before it that may lie in the same memory."""
+    found: list[Tensor] = []
+    ahead = [tensor]
+    while ahead:
+        one = ahead.pop()
+        maker = known.get(one.node)
+        if one not in found:
+            found.append(one)
+            ahead += maker.inputs[: _handed(maker)] if maker is not None else ()
+    return found
+
+
+def _handed(one: Made) -> int:
+    """Of how many of its inputs, at most, an operation hands on the memory."""
+    if one.kind in MERGES:
+        return len(one.inputs)
+    return int(one.kind in ALIKE or one.kind in (*SWITCHES, *NEXT, *ENTERS, *EXITS))
+
+
+def _is_alone(
+    memory: Sequence[Tensor], known: Mapping[str, Made], uses: Mapping[Tensor, int], held: Container[str]
+) -> bool:
+    """Whether nobody else holds the memory that is that of these."""
+    for tensor in memory:
+        maker = known.get(tensor.node)
+        if maker is None or maker.kind == "Const" or uses[tensor] > 1 or tensor.node in held:
+            return False
+        if not _handed(maker) and (maker.kind in _SHARING or _has_effect(maker)):
+            return False
+    return True

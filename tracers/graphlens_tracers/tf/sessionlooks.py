@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphlens_tracers.tf import compat, flow
@@ -14,7 +14,7 @@ from graphlens_tracers.tf.looking import ALIKE, range_of
 
 _HANDING = (*flow.SWITCHES, *flow.ENTERS, *flow.NEXT)
 """Types that hand on a tensor as it is, to where it goes on: seen where it comes from."""
-_SUMMED = ("float32", "float64")
+_WATCHABLE = ("float32", "float64")
 """Types that the debugger can look at."""
 
 
@@ -28,11 +28,12 @@ class Looked:
         fed: Truth values that are fed: their names.
         fixed: Ranges of constants.
         looked: The tensors that have a range.
-        memory: How many tensors are memory that this run writes; `hidden`: how many nothing tells of.
+        memory: How many tensors are memory that this run writes, `summed`: how many are added in an order
+            that looking could change, `hidden`: of how many nothing else tells.
     """
 
     def __init__(
-        self, name: str, order: Sequence[Made], given: Mapping[str, Given], roots: Iterable[str],
+        self, name: str, order: Sequence[Made], given: Mapping[str, Given], roots: Sequence[str],
         optimised: bool, references: Mapping[Tensor, Tensor], health: bool,
     ) -> None:  # fmt: skip
         """Find it.
@@ -51,13 +52,13 @@ class Looked:
         self.watched: list[Tensor] = []
         self.fed: dict[Tensor, str] = {}
         self.looked: set[Tensor] = set()
-        self.memory = self.hidden = 0
+        self.memory = self.summed = self.hidden = 0
         self._known: set[Tensor] = set()
         self._sources: dict[Tensor, Tensor] = {}
         self._places: dict[tuple[Frame, Tensor, Conditions], At] = {}
         if health:
             self._decide(given)
-            self._look(flow.Memory(order, references))
+            self._look(flow.Memory(order, references), flow.order_of_sums(order, roots))
         self.looked.update(self.fixed)
 
     # ── what decides ─────────────────────────────────────────────────────────────────────────
@@ -124,8 +125,7 @@ class Looked:
 
     # ── what is looked at ────────────────────────────────────────────────────────────────────
 
-    def _look(self, memory: flow.Memory) -> None:
-        kept = flow.kept_for_sums(self._order)
+    def _look(self, memory: flow.Memory, summed: set[Tensor]) -> None:
         for one in self._order:
             found = self.when(one.name)
             for slot, spec in enumerate(one.outputs):
@@ -143,7 +143,7 @@ class Looked:
                     if one.kind in flow.SWITCHES:
                         when = self._flow.of(tensor).conditions or when
                     if not self._hand_on(one, tensor, frame, when):
-                        self._ask_for(one, tensor, spec.dtype in _SUMMED and tensor not in kept, frame, when)
+                        self._ask_for(one, tensor, tensor in summed, frame, when)
 
     def _hand_on(self, one: Made, tensor: Tensor, frame: Frame, when: Conditions) -> bool:
         """Whether its numbers are just those of another tensor that is looked at."""
@@ -163,14 +163,17 @@ class Looked:
         """Whether it is known before a run that something runs in it, just once: it can be fetched."""
         return frame is self.top and all(truth in self.fed for truth, _ in when)
 
-    def _ask_for(self, one: Made, tensor: Tensor, is_watched: bool, frame: Frame, when: Conditions) -> None:
+    def _ask_for(self, one: Made, tensor: Tensor, is_summed: bool, frame: Frame, when: Conditions) -> None:
         if one.kind in (*flow.ENTERS, *flow.NEXT):
             return  # TensorFlow has to see these themselves, or it does not know a loop that is not entered
+        if is_summed:
+            self.summed += 1
+            return
         if self._is_fed(frame, when):
             if one.name not in self._surely:
                 return
             self.fetched[tensor] = when
-        elif is_watched:
+        elif one.outputs[tensor.slot].dtype in _WATCHABLE:
             self.watched.append(tensor)
         else:
             self.hidden += 1
@@ -182,7 +185,7 @@ class Looked:
     ) -> None:
         """The memory of a variable: it is looked at before it is written."""
         variable = memory.unwritten.get(tensor)
-        if variable is None or frame is not self.top or when or one.outputs[0].dtype not in _SUMMED:
+        if variable is None or frame is not self.top or when or one.outputs[0].dtype not in _WATCHABLE:
             self.memory += 1
             return
         if variable not in self.watched:

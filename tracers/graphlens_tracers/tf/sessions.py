@@ -267,6 +267,7 @@ class Sessions:
             ("operations of which it is not known whether their branch ran", len(unknown) - in_loops),
             ("numbers in loops and branches of TensorFlow 1 that its debugger cannot look at", looked.hidden),
             ("numbers of variables that the same run writes", looked.memory),
+            ("numbers that are added in an order that looking could change", looked.summed),
         ):
             if count:
                 self._sink.gap("untraced", what, count)
