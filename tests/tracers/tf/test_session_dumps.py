@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from regression import gaps, session
+from regression import gaps, ranges, session
 
 from graphlens.store import Process
 from graphlens_tracers.events import Seq
@@ -287,6 +287,31 @@ def test_options_of_the_script_are_kept(tmp_path: Path) -> None:
     recorded(program, tmp_path / "run.glens", of=tensorflow)
 
     assert words[0] == words[1]
+
+
+def test_a_variable_that_is_trained_through_a_loop(tmp_path: Path) -> None:
+    """One that is memory which the run itself writes: its numbers are those of before."""
+    graph = tf.Graph()
+    with graph.as_default():
+        x = v1.placeholder(tf.float32, [], name="x")
+        w = v1.get_variable("w", initializer=1.5, use_resource=False)
+        _, y = tf.while_loop(lambda k, _: k < 3, lambda k, y: (k + 1, y * w), [0, x])
+        train = v1.train.GradientDescentOptimizer(0.01).minimize(tf.square(y))
+        init = v1.global_variables_initializer()
+
+    def trained() -> list[float]:
+        with session(graph) as run_in:
+            run_in.run(init)
+            return [float(run_in.run([w, train][k % 2], {x: 1.0}) or 0.0) for k in range(6)]
+
+    plain, traced = trained(), list[float]()
+
+    process = recorded(lambda: traced.extend(trained()), tmp_path / "run.glens", of=tensorflow)
+
+    assert traced == plain
+    assert gaps(process) == set()
+    steps = [call.call for call in process.calls() if call.parent is None][2::2]
+    assert [ranges(process, step)["w/read", 0] for step in steps] == [(one, one) for one in plain[::2]]
 
 
 def test_sums_in_a_loop_are_added_in_the_order_in_which_they_are(tmp_path: Path) -> None:

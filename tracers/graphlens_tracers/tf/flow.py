@@ -193,11 +193,15 @@ def _before(order: Sequence[Made], names: set[str]) -> dict[str, int]:
     """Which of some operations each one needs, as bits; of those themselves just the own one."""
     found: dict[str, int] = {}
     own = {name: 1 << place for place, name in enumerate(sorted(names))}
-    for one in order:
-        needs = 0
-        for name in (*(tensor.node for tensor in one.inputs), *one.controls):
-            needs |= found.get(name, 0) | own.get(name, 0)
-        found[one.name] = needs
+    changes = True
+    while changes:  # once more for what an iteration hands on to the next one, which is a leaf
+        changes = False
+        for one in order:
+            needs = 0
+            for name in (*(tensor.node.partition(":")[0] for tensor in one.inputs), *one.controls):
+                needs |= found.get(name, 0) | own.get(name, 0)
+            changes = changes or found.get(one.name) != needs
+            found[one.name] = needs
     return {name: own.get(name, needs) for name, needs in found.items()}
 
 
