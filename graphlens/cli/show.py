@@ -325,10 +325,11 @@ def _steps_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
             f"{begins} {one['graph']:>5} {ops:>18} {one['nan']:>7,} {one['inf']:>7,}  "
             f"{first} {how} {clean(one['error'] or '')}"
         ).rstrip()
-        inside = f"{'  ' * depth}in it: {clean(one['graph_name'])}" if depth else ""
+        said = [f"{'  ' * depth}in it: {clean(one['graph_name'])}"] if depth else []
         many = rounds[one["process"], one["call"]]
         if many:
-            inside += f", with {many:,} rounds of conditions and bodies of loops"
+            said.append(f"with {many:,} rounds of conditions and bodies of loops")
+        inside = ", ".join(said)
         yield f"{line:<64}{inside}" if inside else line
 
 

@@ -29,7 +29,6 @@ EXPECTED = {
     "feeds_and_partial_fetches": {_IN_SESSIONS},
     "functions_deep_inside": {"inside of __inference_<lambda>"},
     "loops_of_a_session": {_IN_SESSIONS},
-    "optimizers_of_tensorflow_1": {"numbers of variables that the same run writes"},
     "shown_as_they_run": {"functions that the script asks TensorFlow to show as they run"},
     "sequences": {"calls of functions whose definition cannot be read"},
 }

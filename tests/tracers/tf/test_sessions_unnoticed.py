@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from regression import Regression, X, gaps, session, v1
 
@@ -93,6 +94,32 @@ def test_a_traced_run_is_told_of_nothing_of_ours(tmp_path: Path) -> None:
     kept = {node.name for graph in told.partition_graphs for node in graph.node if "_retval" in node.name}
     assert len(kept) == 1
     assert "numbers of runs that are remote, traced or watched" in gaps(process)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_sums_are_added_in_the_order_in_which_they_are(kept: int, tmp_path: Path) -> None:
+    """AddN begins with the first of its inputs that nobody else holds: looking is not to hold it."""
+    random = np.random.default_rng(5)
+    graph = tf.Graph()
+    with graph.as_default():
+        x = v1.placeholder(tf.float32, [100], name="x")
+        parts = [tf.multiply(x, 10.0**k) for k in range(5)]
+        for k in range(kept):
+            parts[k] = tf.constant(random.normal(size=100).astype(np.float32) * 1e4)
+        total = tf.add_n(parts)
+    given = random.normal(size=100).astype(np.float32)
+    results: list[bytes] = []
+
+    def program() -> None:
+        with session(graph) as run_in:
+            results.append(run_in.run(total, {x: given}).tobytes())
+
+    program()
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    assert results[0] == results[1]
+    said = "numbers that are added in an order that looking could change"
+    assert (said in gaps(process)) is (kept == 2)
 
 
 def failures() -> dict[str, Callable[[Any], Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import tensorflow
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.client import pywrap_tf_session as _pywrap_tf_session
@@ -32,6 +33,7 @@ from tensorflow.python.training import optimizer as _optimizer
 from tensorflow.python.util import tf_stack as _tf_stack
 
 from graphlens_tracers.events import Spec
+from graphlens_tracers.tf.bodies import Tensor
 
 # What types there are in their sources is wrong: most of TensorFlow is made at run time.
 tf: Any = tensorflow
@@ -371,6 +373,38 @@ def asks_for_more(run_in: Any, options: Any) -> bool:
 def is_remote(run_in: Any) -> bool:
     """Whether another process runs what a session runs."""
     return bool(run_in._target)
+
+
+def watch(tensors: Sequence[tuple[str, int]], url: str) -> bytes:
+    """The RunOptions that let TensorFlow's debugger write of these tensors, as (operation, output)."""
+    options = tf.compat.v1.RunOptions()
+    for node, slot in tensors:
+        options.debug_options.debug_tensor_watch_opts.add(
+            node_name=node, output_slot=slot, debug_ops=["DebugNumericSummary"], debug_urls=[url]
+        )
+    return bytes(options.SerializeToString())
+
+
+def with_watch(options: Any, watch: bytes) -> Any:
+    """The buffer with a run's RunOptions, and these beside them.
+
+    Args:
+        options: As `BaseSession._do_run` takes it; None for none.
+    """
+    before = b"" if options is None else bytes(pywrap_tf_session.TF_GetBuffer(options))
+    return pywrap_tf_session.TF_NewBufferFromString(before + watch)
+
+
+def free(options: Any) -> None:
+    """Free a buffer of `with_watch`."""
+    pywrap_tf_session.TF_DeleteBuffer(options)
+
+
+def dumped(content: bytes) -> tuple[Tensor, list[float]]:
+    """What a file of the debugger's holds: the tensor, and what DebugNumericSummary says of it."""
+    value = tf.compat.v1.Event.FromString(content).summary.value[0]
+    name, slot, _ = value.node_name.rsplit(":", 2)
+    return Tensor(name, int(slot)), np.frombuffer(value.tensor.tensor_content, "<f8").tolist()
 
 
 class Output:

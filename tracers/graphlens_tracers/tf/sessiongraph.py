@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -10,21 +10,17 @@ import numpy as np
 
 from graphlens_tracers.events import Spec
 from graphlens_tracers.tf import compat, flow
-from graphlens_tracers.tf.bodies import At, Body, Ran, Tensor, Vector
+from graphlens_tracers.tf.bodies import Ran, Tensor
 from graphlens_tracers.tf.building import States
 from graphlens_tracers.tf.concrete import Functions
-from graphlens_tracers.tf.function import FLOATS, Function, Given, Made, in_order, spec_of
+from graphlens_tracers.tf.dumps import Dumps
+from graphlens_tracers.tf.frames import NOTHING, Ends, Frame, Told, Walk, Ways, holds
+from graphlens_tracers.tf.function import Function, Given, Made, in_order, spec_of
 from graphlens_tracers.tf.handles import handles
-from graphlens_tracers.tf.looking import range_of
+from graphlens_tracers.tf.sessionlooks import Looked, references_of
 
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 """Types that are variables: leaves, and no operations that run."""
-
-
-NOTHING = (float("inf"), float("-inf"))
-"""The range of no numbers."""
-NUMBER = -1
-"""Of the body of a part: no watched function has one of that number."""
 
 
 class Asked(NamedTuple):
@@ -51,74 +47,52 @@ class Part:
     """The part of a graph that a run needs.
 
     Attributes:
-        function: It as a graph of ours; `body`: where in the numbers of a run its ranges are found.
-        outputs: The tensors that are looked at, and behind them those that say which branches ran.
-        places: For each that is looked at, where its range goes; `when`: when it is there to be looked at.
-        truths: What those behind them are.
-        fed: The same of tensors that are fed: their names.
-        unknown: Rows of operations of which it is never known whether they ran.
-        conditional: Rows of those of which it is known, and when they did.
+        function: It as a graph of ours; `top`: what runs of it, and when.
+        fetched: The tensors that are fetched beside what the script asks for, and when they are there.
+        outputs: The same, as a session takes them.
+        dumps: How the debugger looks at what cannot be fetched; None: there is nothing.
+        fed: Truth values that are fed, by name.
     """
 
     function: Function
-    body: Body
+    top: Frame
+    fetched: dict[Tensor, flow.Conditions]
     outputs: list[Any]
-    places: list[At]
-    when: list[flow.Conditions]
-    truths: list[Tensor]
+    dumps: Dumps | None
     fed: dict[Tensor, str]
-    unknown: frozenset[int]
-    conditional: list[tuple[int, flow.Conditions]]
-    _known: dict[tuple[frozenset[int], bool], Ran] = field(default_factory=dict)
+    _ways: Ways = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.body.wide = sum(at.wide for at in self.places)
-        self.body.narrow = len(self.places) - self.body.wide
+    def begin(self, called: Callable[[Ran], None]) -> None:
+        """Args: called: Told of each execution that goes a way that none has gone."""
+        self._ways = Ways(len(self.function.live), called)
 
     def chosen(self, feeds: Mapping[str, Any]) -> list[int]:
         """Which of `outputs` are fetched, by what is fed."""
         known = self._fed(feeds)
-        looked = [k for k, conditions in enumerate(self.when) if _holds(conditions, known)]
-        return looked + list(range(len(self.when), len(self.outputs)))
+        return [k for k, conditions in enumerate(self.fetched.values()) if holds(conditions, known)]
 
-    def ran(self, arrays: Mapping[int, Any] | None, feeds: Mapping[str, Any]) -> Ran:
-        """What ran, by the tensors that were fetched, by their places in `outputs`; None: none were."""
-        if arrays is None:
-            return self._ran_so(self.unknown | {row for row, _ in self.conditional}, None)
-        ends = {
-            wide: np.tile(np.array(NOTHING, np.float64), (sum(at.wide is wide for at in self.places), 1))
-            for wide in (False, True)
-        }
-        for k, at in enumerate(self.places):
-            if k in arrays:
-                ends[at.wide][at.pair] = _ends(arrays[k])
-        known = self._fed(feeds)
-        known |= {truth: bool(arrays[k]) for k, truth in enumerate(self.truths, len(self.when))}
-        left_out = {row for row, conditions in self.conditional if not _holds(conditions, known)}
-        narrow, wide = ends[False].astype(np.float32).reshape(-1), ends[True].reshape(-1)
-        told = np.concatenate([np.array([NUMBER], np.float32), narrow, wide.view(np.float32)])
-        return self._ran_so(self.unknown | left_out, told)
+    def ran(
+        self, arrays: Mapping[int, Any], dumped: Told | None, feeds: Mapping[str, Any]
+    ) -> tuple[Ran, bool]:
+        """What ran, and whether all is known of it that was looked at.
 
-    def _ran_so(self, left_out: frozenset[int], told: Vector | None) -> Ran:
-        """The same one each time that the same has run."""
-        key = left_out, told is None
-        ran = self._known.get(key)
-        if ran is None:
-            ran = self._known[key] = Ran(self.body, at=-1 if told is None else 0, left_out=left_out)
-        ran.told = told
-        return ran
+        Args:
+            arrays: What was fetched, by place in `outputs`; `dumped`: what the debugger told.
+        """
+        tensors = list(self.fetched)
+        told = {tensors[k]: [_ends(array)] for k, array in arrays.items()}
+        walk = Walk(self.top, {**told, **(dumped or {})}, self._fed(feeds))
+        if walk.lost:
+            walk = Walk(self.top, told, self._fed(feeds))
+        return self._ways.ran(walk), not walk.lost
 
     def _fed(self, feeds: Mapping[str, Any]) -> dict[Tensor, bool]:
         values = {truth: np.asarray(feeds[name]) for truth, name in self.fed.items()}
         return {truth: bool(value) for truth, value in values.items() if value.size == 1}
 
 
-def _holds(conditions: flow.Conditions, known: Mapping[Tensor, bool]) -> bool:
-    return all(truth in known and known[truth] == bool(which) for truth, which in conditions)
-
-
-def _ends(array: Any) -> tuple[float, float]:
-    """Minimum and maximum; (inf, -inf) of nothing, NaN where there is one."""
+def _ends(array: Any) -> Ends:
+    """Minimum and maximum; NaN where there is one."""
     flat: Any = np.asarray(array).reshape(-1)
     if not flat.size:
         return NOTHING
@@ -181,85 +155,6 @@ class Needed:
         return Tensor(name, 0)
 
 
-class Looked:
-    """What is looked at in a part of a graph, and what tells which branches ran."""
-
-    def __init__(self, graph: Any, needed: Needed, asked: Asked, order: Sequence[Made], health: bool) -> None:
-        self._flow = flow.Flow(order)
-        self.where = self._flow.where
-        roots = [graph.get_tensor_by_name(name).op.name for name in asked.fetches]
-        self._surely = flow.surely(order, [*roots, *asked.targets], asked.optimised)
-        self.fixed: dict[Tensor, tuple[float, float]] = {}
-        self.ranges: dict[Tensor, At] = {}
-        self.wanted: dict[Tensor, flow.Conditions] = {}
-        self.truths: list[Tensor] = []
-        self.fed: dict[Tensor, str] = {}
-        self.rewritten = self.in_branches = 0
-        if health:
-            self._ask(needed)
-            self._look(needed, order)
-
-    def _look(self, needed: Needed, order: Sequence[Made]) -> None:
-        operations = needed.operations
-        references = {
-            Tensor(name, slot)
-            for name, op in operations.items()
-            for slot, tensor in enumerate(op.outputs)
-            if tensor.dtype._is_ref_dtype
-        }
-        references |= {Tensor(op.outputs[0].name, 0) for op in operations.values() if op.type in VARIABLES}
-        writes = any(tensor.node in self.where for tensor in references)
-        memory = flow.shared(order, references)
-        found: dict[Tensor, tuple[str, flow.Conditions]] = {}
-        for one in order:
-            for slot, spec in enumerate(one.outputs):
-                tensor = Tensor(one.name, slot)
-                when = self._when(tensor, self.fed)
-                if spec.dtype not in FLOATS or tensor in references:
-                    continue
-                if one.kind == "Const":
-                    self.fixed[tensor] = range_of(compat.array(one.definition.attr["value"].tensor))
-                elif writes and tensor in memory:
-                    self.rewritten += 1
-                elif when is None:
-                    # What a Switch hands on has been seen where it comes from.
-                    self.in_branches += not self.where[one.name].loops and one.kind not in flow.SWITCHES
-                elif one.name in self._surely:
-                    found[tensor] = FLOATS[spec.dtype], when
-        same = flow.alike(order, found)
-        counts = {"f4": 0, "f8": 0}
-        for tensor, (kind, when) in found.items():
-            if tensor not in same:
-                self.wanted[tensor] = when
-                self.ranges[tensor] = At(kind == "f8", counts[kind])
-                counts[kind] += 1
-        self.ranges |= {tensor: self.ranges[root] for tensor, root in same.items()}
-
-    def _ask(self, needed: Needed) -> None:
-        """Find what is to be known for the branches to be known."""
-        truths = {truth for where in self.where.values() for truth, _ in where.conditions or ()}
-        for truth in sorted(truths):
-            given = needed.given.get(truth.node)
-            if given is not None and given.kind == "batch":
-                self.fed[truth] = given.name
-            elif truth.node in self._surely and self._when(truth, ()) is not None:
-                self.truths.append(truth)
-
-    def conditions(self, name: str) -> flow.Conditions | None:
-        """When an operation runs; None where it is not known, or not once in a run."""
-        return _told(self.where[name], {*self.truths, *self.fed})
-
-    def _when(self, tensor: Tensor, known: Container[Tensor]) -> flow.Conditions | None:
-        """The same of a tensor, where no more is known than this."""
-        return _told(self._flow.of(tensor), known)
-
-
-def _told(where: flow.Where, known: Container[Tensor]) -> flow.Conditions | None:
-    if where.loops or where.conditions is None or any(one not in known for one, _ in where.conditions):
-        return None
-    return where.conditions
-
-
 def part_of(
     graph: Any, number: int, serial: int, asked: Asked, states: States, functions: Functions, health: bool
 ) -> tuple[Part, Looked]:
@@ -271,29 +166,29 @@ def part_of(
     """
     needed = Needed(graph, number, asked, states)
     order = in_order(needed.made)
-    looked = Looked(graph, needed, asked, order, health)
     title, given = asked.title(), list(needed.given.values())
+    name = f"session {serial}: {title}"
+    roots = [graph.get_tensor_by_name(fetch).op.name for fetch in asked.fetches]
+    looked = Looked(
+        name, order, needed.given, [*roots, *asked.targets], asked.optimised,
+        references_of(needed.operations, VARIABLES), health,
+    )  # fmt: skip
     function = Function(
-        f"session {serial}: {title}", id(graph), order, given, [], [one.name for one in order],
+        name, id(graph), order, given, [], [one.name for one in order],
         handles(given, order, functions.known), _lines(needed, functions), "session", title,
-        f"graph {number}", frozenset((*looked.ranges, *looked.fixed)),
+        f"graph {number}", frozenset(looked.looked),
     )  # fmt: skip
     functions.known[function.name] = function
     functions.declare(function.name)
-    rows = {name: looked.conditions(name) for name in function.live}
-    outputs = [*looked.wanted, *looked.truths]
-    part = Part(
-        function,
-        Body(NUMBER, function.name, ranges=looked.ranges, fixed=looked.fixed),
-        [compat.Output(graph.get_operation_by_name(name).outputs[slot]) for name, slot in outputs],
-        [looked.ranges[tensor] for tensor in looked.wanted],
-        list(looked.wanted.values()),
-        looked.truths,
-        looked.fed,
-        frozenset(row for row, conditions in enumerate(rows.values()) if conditions is None),
-        [(row, conditions) for row, conditions in enumerate(rows.values()) if conditions],
-    )
-    return part, looked
+    for row, operation in enumerate(function.live):
+        found = looked.when(operation)
+        if found is not None:
+            found[0].rows.append((row, found[1]))
+    outputs = [
+        compat.Output(graph.get_operation_by_name(node).outputs[slot]) for node, slot in looked.fetched
+    ]
+    dumps = Dumps(looked.watched) if looked.watched else None
+    return Part(function, looked.top, looked.fetched, outputs, dumps, looked.fed), looked
 
 
 def _lines(needed: Needed, functions: Functions) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Sessions of TensorFlow 1: each run is a call of the part of its graph that it needs.
 
-The tensors that are looked at are fetched beside those that the script fetches. The script's graph stays
-as it is, and what it did not ask for is taken off the results before it gets them.
+The tensors that are looked at are fetched beside those that the script fetches, and TensorFlow's debugger
+looks at those that cannot be. The script's graph stays as it is, and what it did not ask for is taken off
+the results before it gets them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Calls
 from graphlens_tracers.tf.concrete import Functions
-from graphlens_tracers.tf.sessiongraph import Asked, Looked, Part, names, part_of
+from graphlens_tracers.tf.dumps import Dump
+from graphlens_tracers.tf.frames import Told
+from graphlens_tracers.tf.sessiongraph import Asked, Part, names, part_of
+from graphlens_tracers.tf.sessionlooks import Looked
+
+_UNWATCHED = "loops and branches of TensorFlow 1 in runs that its debugger could not look at"
 
 
 @dataclass
@@ -42,13 +48,15 @@ class _Run:
     """A run that has begun.
 
     Attributes:
-        chosen: Which of its part's outputs are fetched beside what the script asked for.
         fed: By name.
+        chosen: Which of its part's outputs are fetched beside what the script asked for.
+        dump: Where the debugger writes; None: it does not look.
     """
 
     part: Part
-    chosen: list[int]
     fed: dict[str, Any]
+    chosen: list[int] = field(default_factory=list)
+    dump: Dump | None = None
 
 
 class Sessions:
@@ -79,7 +87,7 @@ class Sessions:
             lock: Held while rows are written; `is_off`: whether nothing is recorded any more.
             could_not: Told when we fail; `before`: called before a run is written, gives the epoch.
         """
-        base = compat.session.BaseSession
+        base, sessions = compat.session.BaseSession, self
         original = base._do_run
 
         def begin(
@@ -96,11 +104,13 @@ class Sessions:
 
         def end(run: _Run | None, more: Any, began: int, error: BaseException | None) -> None:
             took = perf_counter_ns() - began
-            if run is None or is_off():
+            if run is None:
                 return
             try:
                 with lock:
-                    self._end(run, more, began, took, error, before())
+                    dumped = self._dumped(run)
+                    if not is_off():
+                        self._end(run, more, dumped, began, took, error, before())
             except Exception as ours:
                 could_not("a run of a session", ours)
 
@@ -112,13 +122,24 @@ class Sessions:
             run = begin(self, handle, target_list, fetch_list, feed_dict, options)
             more = [run.part.outputs[k] for k in run.chosen] if run is not None else []
             wanted = [*fetch_list, *more]
+            watch = compat.with_watch(options, run.dump.watch) if run is not None and run.dump else None
             began = perf_counter_ns()
             try:
-                results = original(self, handle, target_list, wanted, feed_dict, options, run_metadata)
+                try:
+                    results = original(
+                        self, handle, target_list, wanted, feed_dict, watch or options, run_metadata
+                    )
+                except Exception as error:
+                    if run is None or not sessions.refuse(run, error):
+                        raise
+                    results = original(self, handle, target_list, wanted, feed_dict, options, run_metadata)
             except BaseException as error:
                 end(run, [], began, error)
                 compat.leave_out(error)
                 raise
+            finally:
+                if watch is not None:
+                    compat.free(watch)
             end(run, results[len(fetch_list) :], began, None)
             return results[: len(fetch_list)] if more else results
 
@@ -171,22 +192,50 @@ class Sessions:
         part = known.parts.get(asked)
         if part is None:
             part = known.parts[asked] = self._part(session, known, asked)
-        return _Run(part, part.chosen(fed) if self._looks(session, part, options) else [], fed)
+        run = _Run(part, fed)
+        if self._looks(session, part, options):
+            run.chosen = part.chosen(fed)
+            run.dump = part.dumps.begin() if part.dumps is not None else None
+            if part.dumps is not None and run.dump is None:
+                self._sink.gap("untraced", _UNWATCHED)
+        return run
 
     def _looks(self, session: Any, part: Part, options: Any) -> bool:
-        if not part.outputs or not self._calls.is_wanted(self._options.steps):
+        if not (part.outputs or part.dumps) or not self._calls.is_wanted(self._options.steps):
             return False
         if compat.is_remote(session) or compat.asks_for_more(session, options):
             self._sink.gap("untraced", "numbers of runs that are remote, traced or watched")
             return False
         return True
 
+    def refuse(self, run: _Run, error: Exception) -> bool:
+        """Whether TensorFlow did not begin a run, for what its debugger was to do: then it runs without."""
+        if run.dump is None or not run.dump.is_refused(error):
+            return False
+        self._dumped(run)
+        run.part.dumps = None
+        self._sink.gap("untraced", _UNWATCHED)
+        return True
+
+    def _dumped(self, run: _Run) -> Told | None:
+        """What the debugger has written of a run that is over."""
+        dump, run.dump = run.dump, None
+        return None if dump is None or run.part.dumps is None else run.part.dumps.end(dump)
+
     def _end(
-        self, run: _Run, more: Any, began: int, took: int, error: BaseException | None, epoch: int | None
+        self,
+        run: _Run,
+        more: Any,
+        dumped: Told | None,
+        began: int,
+        took: int,
+        error: BaseException | None,
+        epoch: int | None,
     ) -> None:
-        ran = run.part.ran(dict(zip(run.chosen, more, strict=True)) if more else None, run.fed)
-        if error is None and not ran.inside:
-            self._calls.called(ran)
+        arrays = dict(zip(run.chosen, more, strict=True)) if more else {}
+        ran, is_whole = run.part.ran(arrays, dumped if error is None else None, run.fed)
+        if not is_whole:
+            self._sink.gap("untraced", _UNWATCHED)
         words = None if error is None else words_of(error)
         self._calls.over(ran, self._options.steps, began, took, words, epoch)
 
@@ -211,18 +260,21 @@ class Sessions:
         part, looked = part_of(
             session.graph, known.number, self._serial, asked, states, self._functions, health
         )
+        part.begin(self._calls.called)
         self._say_gaps(part, looked)
         if health and part.outputs and asked.optimised:
             self._sink.gap("compiled", "graphs of sessions of which Grappler cannot fuse what is looked at")
         return part
 
     def _say_gaps(self, part: Part, looked: Looked) -> None:
-        in_loops = sum(bool(where.loops) for where in looked.where.values())
+        unknown = [looked.where[name] for name in part.function.live if looked.when(name) is None]
+        in_loops = sum(bool(where.loops) for where in unknown)
         for what, count in (
             ("operations inside of loops of TensorFlow 1", in_loops),
-            ("operations of which it is not known whether their branch ran", len(part.unknown) - in_loops),
-            ("numbers inside of branches of TensorFlow 1", looked.in_branches),
-            ("numbers of variables that the same run writes", looked.rewritten),
+            ("operations of which it is not known whether their branch ran", len(unknown) - in_loops),
+            ("numbers in loops and branches of TensorFlow 1 that its debugger cannot look at", looked.hidden),
+            ("numbers of variables that the same run writes", looked.memory),
+            ("numbers that are added in an order that looking could change", looked.summed),
         ):
             if count:
                 self._sink.gap("untraced", what, count)
