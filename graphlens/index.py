@@ -314,10 +314,13 @@ class RangeIndex:
         return frames
 
     def _decode(self, frames: Sequence[int]) -> Iterable[tuple[int, Outputs]]:
-        new = [frame for frame in frames if frame not in self._kept]
+        kept = {
+            frame: self._kept[frame] for frame in frames if frame in self._kept
+        }  # until then, some are dropped
+        new = [frame for frame in frames if frame not in kept]
         bodies = dict(zip(new, self.bodies.get(new), strict=True))
         for frame in frames:
-            found = self._kept.get(frame)
+            found = kept.get(frame)
             if found is None:
                 try:
                     found = outputs_of(bodies[frame], self._nodes)

@@ -120,6 +120,21 @@ def test_rows_come_in_any_part(tmp_path: Path) -> None:
     assert (process.op_count, process.end) == (len(whole.seq), len(whole.seq))
 
 
+def test_frames_that_are_known_are_read_beside_new_ones(tmp_path: Path) -> None:
+    """Only so many are kept: the new ones take the place of those that come after them."""
+    log = new_run(tmp_path)
+    log.declare(*seen(ran(0)))
+    for number in range(40):
+        log.ran(OpRow(0, ranges=((float(number), float(number)),)))
+    process = Run(tmp_path).main
+
+    later = process.ranges(20, 36).low.tolist()
+    all_of_them = process.ranges(10, 36).low.tolist()
+
+    assert later == [float(number) for number in range(20, 36)]
+    assert all_of_them == [float(number) for number in range(10, 36)]
+
+
 def test_no_rows_are_empty_columns(tmp_path: Path) -> None:
     """A run that was only just started has a screen too."""
     process = Run(new_run(tmp_path / "run.glens").directory).main
