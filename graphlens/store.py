@@ -355,6 +355,11 @@ class Process(Follower):
         return self._bound.get((call, leaf))
 
     @locked
+    def bounds(self) -> Sequence[Bound]:
+        """What leaves were, where that was not their usual content; in no order."""
+        return list(self._bound.values())
+
+    @locked
     def specs(self, call: Call | None, node: NodeId) -> tuple[Any, ...]:
         """The specs of a node's outputs in a call."""
         graph, shapes = (GraphId(-1), 0) if call is None else (call.graph, call.shapes)

@@ -88,6 +88,7 @@ class Numerics:
         mean: Mean of the finite elements, in float64; None when not computed.
         where: Indices of the first few elements that are not finite.
         scan: "full", or "sampled" when the counts are estimates.
+        zeros: How many are exactly zero; None when not counted.
     """
 
     size: int
@@ -99,6 +100,7 @@ class Numerics:
     mean: float | None = None
     where: tuple[tuple[int, ...], ...] = ()
     scan: Literal["full", "sampled"] = "full"
+    zeros: int | None = None
 
 
 # ── declarations: said once ──────────────────────────────────────────────────────────────────
@@ -422,7 +424,10 @@ class Bound:
 class Unusual:
     """Non-finite counts, a changed spec, an error: facts of one occurrence.
 
-    `slot` is the output; -1 with `error`, the exception the operation raised.
+    Attributes:
+        slot: The output; -1 with `error`, the exception the operation raised.
+        inputs: With `numerics`, how the inputs looked right after it; None for one that was not looked at,
+            or that the operation has written over. None at all: nobody looked.
     """
 
     seq: Seq
@@ -430,6 +435,7 @@ class Unusual:
     numerics: Numerics | None = None
     spec: Spec | None = None
     error: str | None = None
+    inputs: tuple[Numerics | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,7 +230,8 @@ class Calls:
         role = self._role()
         self.settle()
         way = self._end_way(role)
-        step = self.trained if role == "train" else self._step()
+        # One that was going to train, and raised or was left before it did, is where that step would be.
+        step = self.trained if role == "train" or self._said[0] == "train" else self._step()
         self.trained += role == "train"
         self._sink.declare(
             CallEnded(

@@ -384,7 +384,7 @@ class Dispatch(TorchDispatchMode):
         if place.odd:
             self._compare(place, results)
         if node.ranged and not looked:
-            self.looks.look(node, results)
+            self.looks.look(node, results, args, kwargs)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
             self.calls.reshape(len(self.calls.places))
         if self.calls.specs is not None:
@@ -475,7 +475,7 @@ class Dispatch(TorchDispatchMode):
             self.sink.flush()
         if node.info.inside:
             self.rows.later.append(partial(sink.gap, "untraced", f"operations inside of {node.info.name}"))
-        self.looks.look(node, results)
+        self.looks.look(node, results, before.form.tensors, {})
         if error is None:
             recorder.await_autograd(results, before.written, place)
         else:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import torch
 
-from graphlens_tracers.events import Seq, Unusual
+from graphlens_tracers.events import Numerics, Seq, Unusual
 from graphlens_tracers.pytorch import numerics as numbers
-from graphlens_tracers.pytorch.numerics import INF, Ranges, Slots, TooLarge, numerics
+from graphlens_tracers.pytorch.arguments import Tensors, collect
+from graphlens_tracers.pytorch.numerics import INF, Ranges, Slots, TooLarge, numerics, ranged_as
 from graphlens_tracers.pytorch.plan import Node
 from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.wire import AT_SLOTS
 
 _SLOTS_F32 = AT_SLOTS // 4
+MOST_INPUTS = 64
+"""Inputs that are looked at again at most."""
 MOST_FACTS = 8
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
@@ -39,10 +43,19 @@ class Looks:
         """A call begins."""
         self._facts_left = MOST_FACTS
 
-    def look(self, node: Node, results: Sequence[torch.Tensor], ranged: Ranges | None = None) -> None:
+    def look(
+        self,
+        node: Node,
+        results: Sequence[torch.Tensor],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        ranged: Ranges | None = None,
+    ) -> None:
         """Ranges of the outputs into the page, and facts where they are not finite.
 
-        `ranged`: of those outputs, the ones to look at; the node's by default.
+        Args:
+            args, kwargs: What the operation was given.
+            ranged: Of its outputs, the ones to look at; the node's by default.
         """
         slots, sink = self.slots, self._sink
         slot = sink.slots
@@ -63,7 +76,7 @@ class Looks:
                 good = self.unlooked(node, tensor, how, slot, error)
                 slot += 2 if how == "f8" else 1
             if not good:
-                self.fact(node, output, tensor)
+                self.fact(node, output, tensor, args, kwargs)
         sink.slots = slot
 
     def undo(self, node: Node, mark: tuple[int, int]) -> None:
@@ -86,8 +99,13 @@ class Looks:
             self._unreadable(node, error)
             return True
 
-    def fact(self, node: Node, output: int, tensor: torch.Tensor) -> None:
-        """Exact counts of an output that is not finite; said when they are not those of the last time."""
+    def fact(
+        self, node: Node, output: int, tensor: torch.Tensor, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> None:
+        """Exact counts of an output that is not finite; said when they are not those of the last time.
+
+        Then the inputs are looked at again: somebody may have written to them past PyTorch.
+        """
         if self._facts_left <= 0:
             return
         self._facts_left -= 1
@@ -98,8 +116,26 @@ class Looks:
             return
         if self._facts.get((node.id, output)) != found:
             self._facts[node.id, output] = found
-            self._rows.later.append(partial(self._sink.declare, Unusual(Seq(self._sink.seq), output, found)))
+            fact = Unusual(Seq(self._sink.seq), output, found, inputs=_inputs(node, args, kwargs))
+            self._rows.later.append(partial(self._sink.declare, fact))
 
     def _unreadable(self, node: Node, error: Exception) -> None:
         words = f"{node.info.name}: {type(error).__name__}: {error}"[:200]
         self._rows.later.append(partial(self._sink.gap, "unreadable", words))
+
+
+def _inputs(node: Node, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Numerics | None, ...]:
+    """How the inputs look; nothing where they are too many."""
+    given: Tensors = []
+    collect([args, kwargs], given)
+    if len(given) > MOST_INPUTS:
+        return ()
+    overwritten = {read for read, _ in node.writes}
+    found: list[Numerics | None] = []
+    for k, tensor in enumerate(given):
+        looked = None
+        if ranged_as(tensor) and k not in overwritten:
+            with contextlib.suppress(Exception):  # what cannot be looked at says so itself
+                looked = numerics(tensor)
+        found.append(looked)
+    return tuple(found)

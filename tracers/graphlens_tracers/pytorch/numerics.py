@@ -185,5 +185,6 @@ def numerics(tensor: torch.Tensor) -> Numerics:
             neg_inf=_quietly(torch.isneginf(tensor).sum),
             low=low,
             high=high,
+            zeros=_quietly(tensor.eq(0).sum),
             where=tuple(tuple(place[: len(shape)]) for place in bad),
         )

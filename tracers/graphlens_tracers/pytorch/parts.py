@@ -86,7 +86,7 @@ class Parts:
                     made = more if made is None else made + more
                 if failure is None:
                     try:
-                        looks.look(node, args[0] if made is None else made, ranged)
+                        looks.look(node, args[0] if made is None else made, given, kwargs, ranged)
                     except Exception as error:
                         failure = error
         except BaseException as error:

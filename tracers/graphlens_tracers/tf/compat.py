@@ -7,7 +7,7 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow
@@ -209,13 +209,20 @@ def text(name: Any) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def variables_of(graph: Any) -> dict[int, tuple[str, str]]:
-    """(name, key) of the variables that a graph captures, by `tensor_id` of their handles.
+class Variable(NamedTuple):
+    """What a variable is called; its `key` is what no other one of the process has."""
 
-    The key is what no other variable of the process has. Those that are gone by now, or that have no
-    handle of their own but one on each device, are left out.
+    name: str
+    key: str
+    kind: Literal["parameter", "buffer"]
+
+
+def variables_of(graph: Any) -> dict[int, Variable]:
+    """The variables that a graph captures, by `tensor_id` of their handles.
+
+    Those that are gone by now, or that have no handle of their own but one on each device, are left out.
     """
-    found: dict[int, tuple[str, str]] = {}
+    found: dict[int, Variable] = {}
     for reference in getattr(graph, "_weak_variables", ()):
         variable = reference()
         try:
@@ -232,10 +239,11 @@ def tensor_id(tensor: Any) -> int:
     return int(tensor._id)
 
 
-def identity(variable: Any) -> tuple[str, str]:
-    """(name, key) of a variable; the key is what no other variable of the process has."""
+def identity(variable: Any) -> Variable:
+    """What a variable is."""
     name = str(getattr(variable, "_keras_path", "") or variable.name).removesuffix(":0")
-    return name, str(getattr(variable, "_unique_id", None) or id(variable))
+    key = str(getattr(variable, "_unique_id", None) or id(variable))
+    return Variable(name, key, "parameter" if getattr(variable, "trainable", True) else "buffer")
 
 
 # ── eager ────────────────────────────────────────────────────────────────────────────────────

@@ -72,7 +72,8 @@ class Functions:
         self._calls: WeakKeyDictionary[LayerCall, tuple[ScopeId, ModuleCallId]] = WeakKeyDictionary()
         self._call_ids: dict[tuple[ModuleCallId | None, ScopeId, int], ModuleCallId] = {}
         self._cells: dict[str, CellId] = {}
-        self._variables: dict[int, tuple[str, str]] = {}  # (name, key), by handle
+        self._variables: dict[int, compat.Variable] = {}  # by handle
+        self._kept: set[str] = set()  # keys of those that nobody trains
         self._families: dict[str, int] = {}
         self._traces = Traces()
         self._unreadable: set[str] = set()
@@ -81,18 +82,19 @@ class Functions:
     # ── noted when it is registered ──────────────────────────────────────────────────────────
 
     def note(
-        self, name: str, graph: Any, states: States, variables: dict[int, tuple[str, str]], atomic: Any,
+        self, name: str, graph: Any, states: States, variables: dict[int, compat.Variable], atomic: Any,
         names: Sequence[str] = (),
     ) -> Function:  # fmt: skip
         """A function was registered with the runtime. Nothing of it is held: no tensor, no graph.
 
         Args:
-            variables: (name, key) of those that it captures, by `tensor_id` of the captured handle. A
+            variables: Those that it captures, by `tensor_id` of the captured handle. A
                 gradient captures handles of the function that it differentiates, and names none.
             atomic: What knows the source of its operations.
             names: Of its first arguments, where the script has better ones; "" where it has none.
         """
         self._variables.update(variables)
+        self._kept.update(one.key for one in variables.values() if one.kind == "buffer")
         outside = {id(inner): outer for outer, inner in graph.captures}
         given = []
         for tensor, better in zip_longest(graph.inputs, names[: len(graph.inputs)]):
@@ -135,7 +137,7 @@ class Functions:
                 return given[0].who if given else (name, None, compat.content(handle))
             handle = handle.op.inputs[at]
         known = self._variables.get(compat.tensor_id(handle))
-        return (name, None, compat.content(handle)) if known is None else (*known, compat.content(handle))
+        return (name, None, compat.content(handle)) if known is None else (*known[:2], compat.content(handle))
 
     def _note_late(self, name: str) -> Function | None:
         """Note a function that was not made by Python, or before recording began: it has no lines."""
@@ -240,13 +242,13 @@ class Functions:
     def _leaves(self, function: Function, is_inside: bool) -> None:
         for one in function.given:
             value = function.values[Tensor(one.name, 0)]
-            kind: Literal["argument", "batch", "parameter", "capture", "earlier"]
+            kind: Literal["argument", "batch", "parameter", "buffer", "capture", "earlier"]
             kind = "argument" if is_inside else "batch"
             cell = None
             if one.kind:
                 kind = one.kind
             elif one.variable is not None:
-                kind = "parameter"
+                kind = "buffer" if one.variable in self._kept else "parameter"
                 cell = self.cell(one.variable)
             elif one.captured:
                 kind = "capture"

@@ -59,7 +59,7 @@ class Eager:
         self.failed = failed
         self._nodes = Nodes(sink, functions, building, health)
         stream.shapes = self._nodes.shapes
-        self._looks = Looks(sink)
+        self._looks = Looks(sink, health)
         self._ran: dict[str, list[_Ran]] = {}  # by type, of this call
         self._round = 0
 
@@ -71,9 +71,8 @@ class Eager:
             self.stream.went()
             return
         node = self._go(ran, stack)
-        self._looks.write(
-            node, ran.outputs, began, took, ran.inputs[0] if ran.name in ALIKE and ran.inputs else None
-        )
+        alike = ran.inputs[0] if ran.name in ALIKE and ran.inputs else None
+        self._looks.write(node, ran.inputs, ran.outputs, began, took, alike)
         if compat.is_taped():
             inputs = tuple([tensor._id for tensor in ran.inputs])
             shapes = tuple([tensor._shape_tuple() for tensor in ran.outputs])
@@ -99,7 +98,7 @@ class Eager:
             node = self._go(operation, stack)
             calls.write(ran, began, took, stream.caller(node.id))
             self._looks.interrupted()
-            self._looks.write(node, outputs, began, took)
+            self._looks.write(node, inputs, outputs, began, took)
         stream.entered()
         trains, layered = calls.does(ran)
         if trains or (layered and not compat.is_taped()):
@@ -113,7 +112,7 @@ class Eager:
         stack = self.between(frame)
         if not self.stream.idle:
             node = self._go(Operation(CALL, ("f", function), inputs, outputs), stack)
-            self._looks.write(node, outputs, began, took)
+            self._looks.write(node, inputs, outputs, began, took)
         if trains:
             self.stream.anchored(stack, frame, True)
 

@@ -10,10 +10,12 @@ from graphlens_tracers.events import NodeId, Numerics, Seq, Unusual
 from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.tf.nodes import Node
-from graphlens_tracers.tf.numerics import INF, NOTHING, numerics, range_of
+from graphlens_tracers.tf.numerics import INF, NOTHING, how_of, numerics, range_of
 from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SLOTS
 
 _FIRST_F32, _FIRST_F64 = AT_SLOTS // 4, AT_SLOTS // 8
+MOST_INPUTS = 64
+"""Inputs that are looked at again at most."""
 MOST_FACTS = 8
 """Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
 
@@ -21,8 +23,9 @@ MOST_FACTS = 8
 class Looks:
     """Writes the rows of one thread with the ranges that it finds."""
 
-    def __init__(self, sink: LogSink) -> None:
+    def __init__(self, sink: LogSink, health: bool) -> None:
         self._sink = sink
+        self._health = health
         self._rows = Rows(sink)
         self._ranges: dict[int, tuple[float, float]] = {}  # by tensor, of this call
         self._facts: dict[tuple[NodeId, int], Numerics] = {}
@@ -37,7 +40,15 @@ class Looks:
         """Others have written rows."""
         self._rows.emptied()
 
-    def write(self, node: Node, outputs: Sequence[Any], began: int, took: int, alike: Any = None) -> None:
+    def write(
+        self,
+        node: Node,
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        began: int,
+        took: int,
+        alike: Any = None,
+    ) -> None:
         """Write the row of an operation.
 
         Args:
@@ -50,7 +61,7 @@ class Looks:
         for output, how in node.ranged:
             tensor = outputs[output]
             found = None if alike is None else self._ranges.get(alike._id)
-            low, high = self._look(node, output, tensor) if found is None else found
+            low, high = self._look(node, output, tensor, inputs) if found is None else found
             self._ranges[tensor._id] = low, high
             if how == "f4":
                 at = _FIRST_F32 + 2 * slot
@@ -61,9 +72,21 @@ class Looks:
                 page.f64[at], page.f64[at + 1] = low, high
                 slot += 2
         sink.slots = slot
+        for nth, (at, _) in enumerate(node.writes if self._health else ()):
+            self._look_at_written(node, len(node.outputs) + nth, inputs, at)
         self._rows.write(node, began, took)
 
-    def _look(self, node: Node, output: int, tensor: Any) -> tuple[float, float]:
+    def _look_at_written(self, node: Node, slot: int, inputs: Sequence[Any], handle: int) -> None:
+        """Say what a variable is given, where that is not finite and no operation has made it."""
+        for k, tensor in enumerate(inputs):
+            if k == handle or not how_of(tensor) or tensor._id in self._ranges:
+                continue
+            low, high = range_of(tensor)
+            if not (-INF < low and high < INF) and (low, high) != NOTHING:
+                fact = Unusual(Seq(self._sink.seq), slot, numerics(tensor), inputs=_looked_at(inputs))
+                self._rows.later.append(partial(self._sink.declare, fact))
+
+    def _look(self, node: Node, output: int, tensor: Any, inputs: Sequence[Any]) -> tuple[float, float]:
         try:
             low, high = range_of(tensor)
         except Exception as error:
@@ -75,6 +98,13 @@ class Looks:
             found = numerics(tensor)
             if self._facts.get((node.id, output)) != found:
                 self._facts[node.id, output] = found
-                fact = Unusual(Seq(self._sink.seq), output, found)
+                fact = Unusual(Seq(self._sink.seq), output, found, inputs=_looked_at(inputs))
                 self._rows.later.append(partial(self._sink.declare, fact))
         return low, high
+
+
+def _looked_at(inputs: Sequence[Any]) -> tuple[Numerics | None, ...]:
+    """How the inputs look; nothing where they are too many."""
+    if len(inputs) > MOST_INPUTS:
+        return ()
+    return tuple([numerics(tensor) if how_of(tensor) else None for tensor in inputs])

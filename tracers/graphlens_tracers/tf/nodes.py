@@ -334,9 +334,9 @@ class Nodes:
         value = self._variables.get(handle._id)
         if value is None:
             value = self._variables[handle._id] = self._functions.new_value()
-            name, cell = compat.identity(variable)
-            content = compat.content(handle)
-            self._sink.declare(LeafSeen(value, "parameter", name, content, self._functions.cell(cell)))
+            known = compat.identity(variable)
+            cell = self._functions.cell(known.key)
+            self._sink.declare(LeafSeen(value, known.kind, known.name, compat.content(handle), cell))
         self._values[handle._id] = value
         return value
 

@@ -67,5 +67,5 @@ def numerics(tensor: Any) -> Numerics:
     return Numerics(
         array.size, count(nan), count(above), count(below),
         float(finite.min()) if finite.size else None, float(finite.max()) if finite.size else None,
-        where=where,
+        where=where, zeros=int((array == 0).sum()),
     )  # fmt: skip

@@ -229,7 +229,8 @@ class Stream:
             self._sink.declare(CallEnded(self.call, Seq(self._sink.seq - 1)))
             return
         graph, is_new = self.ways.end()
-        step = self._base if role == "train" else self._base - 1
+        # One that was going to train, and raised or was left before it did, is where that step would be.
+        step = self._base if "train" in (role, self._role) else self._base - 1
         self._sink.declare(
             CallEnded(
                 self.call, Seq(self._sink.seq - 1),
