@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PINS := $(if $(TORCH)$(TENSORFLOW),$(VENV)/constraints.txt,constraints.txt)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
-.PHONY: run test lint types layers tests truth tensorflow libraries bench pictures clean
+.PHONY: run test lint types layers tests verdict truth tensorflow libraries bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -40,6 +40,10 @@ layers: $(VENV)/.for-test
 
 tests: $(VENV)/.for-test
 	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/libraries --ignore-glob='*/test_truth_*' $(PYTEST_ARGS)
+
+# The verdict on all cases of TensorFlow, of which `make test` tries a third.
+verdict: $(VENV)/.for-test
+	GRAPHLENS_CASES=all $(BIN)/python -m pytest -n $(JOBS) tests/verdict/test_verdict_tensorflow.py $(PYTEST_ARGS)
 
 # That what the verdict's cases say of themselves is what running them without graphlens shows.
 truth: $(VENV)/.for-test

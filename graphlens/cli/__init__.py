@@ -19,6 +19,8 @@ from graphlens_tracers.errors import GraphlensError, Usage
 COMMANDS = {
     "run": "run a script and watch it in the terminal",
     "record": "run a script and record it; it keeps the terminal",
+    "check": "record a script, or read a run, and judge it, for pipelines",
+    "why": "say which number went wrong first, where, and why",
     "show": "print what was recorded, as text or JSON",
     "open": "look at a run in the terminal",
     "export": "write a graph as a picture or a data file",
@@ -27,7 +29,7 @@ COMMANDS = {
 }
 """In the order in which `graphlens --help` lists them."""
 
-STARTING = ("run", "record")
+STARTING = ("run", "record", "check")
 """Those that start a script: everything from SCRIPT on is the script's."""
 NOT_STARTED = 125
 """Their exit code when we fail before the script has started: it can't be taken for the script's."""

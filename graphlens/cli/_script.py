@@ -13,7 +13,18 @@ from graphlens_tracers import discover
 from graphlens_tracers.api import LEVELS
 from graphlens_tracers.errors import GraphlensError, Usage
 
-TAKE_A_WORD = ("-o", "--output", "--level", "--steps", "--framework", "--python", "--size")
+TAKE_A_WORD = (
+    "-o",
+    "--output",
+    "--level",
+    "--steps",
+    "--framework",
+    "--python",
+    "--size",
+    "--json",
+    "--junit",
+    "--sarif",
+)
 """Options that are followed by a word of theirs."""
 
 

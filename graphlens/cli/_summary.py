@@ -57,6 +57,8 @@ def _lines(run: Path, name: str) -> Iterator[str]:
         missed[gap.what] += gap.count
     for what, count in missed.items():
         yield f"not looked at: {what}" + (f" ({count:,} times)" if count > 1 else "")
+    if bad:
+        yield f"whether that matters, and why: graphlens why {name}"
     yield f"look at it with: graphlens open {name}"
 
 

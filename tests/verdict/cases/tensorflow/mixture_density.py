@@ -30,10 +30,9 @@ for step in range(6):
     with tf.GradientTape() as tape:
         mu, log_sigma, logits = network(x[part])
         likelihood = tf.reduce_sum(tf.nn.softmax(logits) * density(y[part], mu, log_sigma), axis=1)
-        loss = -tf.reduce_mean(tf.math.log(likelihood))  # born: op=Log kind=inf phase=forward step=4 module= reached=output
+        loss = -tf.reduce_mean(tf.math.log(likelihood))  # born: op=Log kind=inf phase=forward step=4 module= reached=loss
     if tf.math.is_inf(loss):
-        print("stopped at step", step, "loss", loss.numpy())
-        break
+        raise FloatingPointError(f"stopped at step {step}: loss {loss.numpy()}")
     gradients = tape.gradient(loss, network.trainable_variables)
     optimizer.apply_gradients(zip(gradients, network.trainable_variables))
     print(step, loss.numpy())

@@ -1,0 +1,137 @@
+"""Where numbers that are not finite do harm: in a loss, a gradient, what is trained, kept or shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from graphlens.analyses.flow import Flow, Made
+from graphlens.store import Call
+from graphlens_tracers.events import CellId, GraphId, LeafSeen, NodeId, NodeSeen, Phase, Seq
+
+Kind = Literal["loss", "gradient", "parameter", "state", "output"]
+GRADIENT = "AccumulateGrad"
+"""How the formula begins of what puts a gradient into a parameter's; its name follows in brackets."""
+SEED = "aten.ones_like.default"
+"""What makes the gradient that a backward pass begins with, from the loss."""
+READS = "aten._local_scalar_dense.default"
+"""What hands a number to the script."""
+KEPT = ("parameter", "buffer", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """Something not finite has reached what the script is about.
+
+    Attributes:
+        seq: The operation that brought it there; `at`: the output that it is.
+        name: Of the parameter, say; "" when it has none.
+    """
+
+    kind: Kind
+    seq: Seq
+    at: Made
+    name: str = ""
+
+
+class Harms:
+    """Finds them in one outermost call after the other."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._roots: set[NodeId] = set()
+        self._writes: dict[GraphId, set[CellId]] = {}  # by graph of outermost calls
+
+    def skip(self, call: Call) -> None:
+        """An outermost call in which everything is finite: what it writes is, too."""
+        if call.graph not in self._writes:
+            nodes = [(seq, node, its) for seq, (node, its) in self._flow.within(call)]
+            self._roots.update(self._losses(nodes))
+            homes = [
+                self._home(Made(seq, slot), node, its) for seq, node, its in nodes for _, slot in node.writes
+            ]
+            self._writes[call.graph] = {
+                home.cell for home in homes if home is not None and home.cell is not None
+            }
+        for cell in self._writes[call.graph]:
+            self._flow.emptied(cell)
+
+    def of(self, call: Call) -> list[Harm]:
+        """All of one outermost call, the first in time first."""
+        nodes = [(seq, node, its) for seq, (node, its) in self._flow.within(call)]
+        self._roots.update(self._losses(nodes))
+        found = [harm for seq, node, its in nodes for harm in self._of(seq, node, its)]
+        return found or list(self._shown(call, nodes))
+
+    def _shown(self, call: Call, nodes: Sequence[tuple[Seq, NodeSeen, Call]]) -> Iterator[Harm]:
+        """What TensorFlow has made eagerly and nothing reads: it is for the script to look at."""
+        flow = self._flow
+        for seq, node, its in nodes:
+            made = Made(seq, 0)
+            if its.parent is not None or node.op.startswith("aten.") or node.phase is Phase.BACKWARD:
+                continue
+            if flow.health(made).bad and seq not in flow.readers(call) and made not in flow.kept:
+                yield Harm("output", seq, made)
+
+    def _of(self, seq: Seq, node: NodeSeen, call: Call) -> Iterator[Harm]:
+        flow = self._flow
+        if node.node in self._roots and flow.health(Made(seq, 0)).bad:
+            yield Harm("loss", seq, Made(seq, 0))
+        if node.formula.startswith(GRADIENT):
+            made = flow.computed(Made(seq, 0))
+            if isinstance(made, Made) and flow.health(made).bad:
+                yield Harm("gradient", seq, made, node.formula[len(GRADIENT) + 1 : -1])
+        elif node.op == READS and node.phase is not Phase.OPTIMIZER:
+            for source in flow.sources(seq):
+                if isinstance(source, Made) and flow.health(source).bad:
+                    yield Harm("output", seq, source)
+        if node.phase is Phase.OPTIMIZER and not node.formula:
+            for source in flow.sources(seq):
+                if isinstance(source, Made) and self._is_gradient(source) and flow.health(source).bad:
+                    yield Harm("gradient", seq, source)
+        for slot in range(len(node.outputs)):
+            made = Made(seq, slot)
+            home = self._home(made, node, call)
+            if home is None:
+                continue
+            if home.cell is not None and any(output == slot for _, output in node.writes):
+                flow.wrote(call, home.cell, made)
+            if home.kind in KEPT and flow.health(made).bad:
+                yield Harm("parameter" if home.kind == "parameter" else "state", seq, made, home.name)
+
+    def _is_gradient(self, source: Made) -> bool:
+        """Whether an output is what a backward pass has made; PyTorch says so by `GRADIENT`."""
+        node = self._flow.node(source.seq)
+        return node.phase is Phase.BACKWARD and not node.op.startswith("aten.")
+
+    def _home(self, made: Made, node: NodeSeen, call: Call) -> LeafSeen | None:
+        """What an output is in later calls, or what its operation has written into."""
+        kept = self._flow.kept.get(made)
+        read = next((read for read, slot in node.writes if slot == made.slot), None)
+        if kept is not None or read is None:
+            return kept
+        value = self._flow.values(made.seq)[read]
+        return None if value is None else self._flow.home(call, value)
+
+    def _losses(self, nodes: Sequence[tuple[Seq, NodeSeen, Call]]) -> Iterator[NodeId]:
+        """What backward passes begin from."""
+        seeds = [seq for seq, node, _ in nodes if node.op == SEED and node.phase is Phase.BACKWARD]
+        for seq in seeds:
+            for source in self._flow.sources(seq):
+                if isinstance(source, Made):
+                    yield self._flow.node(source.seq).node
+        if not seeds:
+            outer = [node for _, node, call in nodes if call.parent is None]
+            found = list(_last_differentiated(outer))
+            yield from found or list(_last_differentiated([node for _, node, _ in nodes]))[-1:]
+
+
+def _last_differentiated(nodes: Sequence[NodeSeen]) -> Iterator[NodeId]:
+    """What is differentiated, is one number, and is read by nothing that is differentiated."""
+    twins = {node.twin for node in nodes if node.phase is Phase.BACKWARD and node.twin is not None}
+    read = {value for node in nodes if node.node in twins for value in node.inputs}
+    for node in nodes:
+        goes_on = any(output.value in read or output.spec.shape for output in node.outputs)
+        if node.node in twins and node.phase is not Phase.BACKWARD and not goes_on:
+            yield node.node
