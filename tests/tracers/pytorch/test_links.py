@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -376,7 +377,11 @@ def written(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 @given(choices=st.lists(st.integers(0, 59), min_size=6, max_size=45), order=st.integers(0, 1))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("GRAPHLENS_EXAMPLES", "20")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_random_graphs_are_linked_right(
     choices: list[int], order: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -6,6 +6,7 @@ executed by an interpreter that knows the log alone (`replay.py`), the programs 
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 from collections.abc import Callable
@@ -70,7 +71,7 @@ def faults(program: Callable[[], None], random: bool = True) -> list[str]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=int(os.environ.get("GRAPHLENS_EXAMPLES", "15")),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # shrinking takes minutes; a failing program is short as it is

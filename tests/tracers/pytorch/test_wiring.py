@@ -8,6 +8,7 @@ back without having been given it is new memory, and whoever wrote it last is it
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 import weakref
 from collections.abc import Callable
@@ -181,7 +182,7 @@ def observed(program: Callable[[], None]) -> tuple[Process, Observer]:
 
 
 @settings(
-    max_examples=30,
+    max_examples=int(os.environ.get("GRAPHLENS_EXAMPLES", "12")),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # shrinking takes minutes; a failing program is short as it is
