@@ -169,11 +169,13 @@ def test_every_option_that_takes_a_word_is_known_to_take_one() -> None:
     """Else its value would be taken for the script."""
     import argparse
 
-    parser = argparse.ArgumentParser()
-    _script.add_options(parser)
+    from graphlens.cli import check
+
+    commands = argparse.ArgumentParser().add_subparsers()
+    check.add_to(commands)  # it has those of the other commands that start a script, and more
     taking = {
         name
-        for action in parser._actions
+        for action in commands.choices["check"]._actions
         if action.nargs is None and action.option_strings
         for name in action.option_strings
     }

@@ -26,7 +26,7 @@ from graphlens_tracers.wire import Kind
 HERE = os.uname().nodename
 
 
-def until(true: Callable[[], object], seconds: float = 10) -> None:
+def until(true: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something is true."""
     end = time.monotonic() + seconds
     while not true():

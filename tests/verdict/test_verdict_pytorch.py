@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from recorded import pytorch  # needs PyTorch
+import torch  # needs PyTorch, as what follows
+
+from recorded import pytorch
 from verdict.judged import differences, verdict_on
 from verdict.truth import cases, truth
 

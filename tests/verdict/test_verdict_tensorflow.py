@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 import keras as _keras  # needs TensorFlow; its sources have the wrong types
+
 from recorded import tensorflow
 from verdict.judged import differences, verdict_on
 from verdict.truth import cases, truth
