@@ -154,7 +154,11 @@ class Looked:
         if given in self.fixed and one.kind not in flow.SWITCHES:
             self.fixed[tensor] = self.fixed[given]
             return True
-        if source not in frame.sources or (self._is_fed(frame, when) and one.name not in self._surely):
+        if (
+            source is None
+            or source not in frame.sources
+            or (self._is_fed(frame, when) and one.name not in self._surely)
+        ):
             return False
         self._put(tensor, source, frame, when, FLOATS[one.outputs[tensor.slot].dtype] == "f8")
         return True
