@@ -173,6 +173,12 @@ class Process(Follower):
         return own
 
     @locked
+    def scope_site(self, scope: ScopeId | None) -> SiteSeen | None:
+        """Where the script has made a module; None where nobody saw that."""
+        seen = None if scope is None else self._declared.scopes.get(scope)
+        return None if seen is None or seen.site is None else self._declared.sites.get(seen.site)
+
+    @locked
     def scope_path(self, node: NodeSeen) -> str:
         """The dotted path of the innermost module around a node; "" outside modules."""
         return self._declared.scope_path(node)

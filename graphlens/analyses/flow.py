@@ -414,7 +414,22 @@ class Flow:
 
     # ── what is written ──────────────────────────────────────────────────────────────────────
 
-    def home(self, call: Call, value: ValueId) -> LeafSeen | None:
+    def maker(self, graph: GraphId, value: ValueId) -> NodeId | None:
+        """The node that computes a value; of a view, that of its base; None for a leaf."""
+        while True:
+            made = self.process.maker(value)
+            if made is None:
+                return None
+            outputs = self.process.nodes[made[0]].outputs
+            output = outputs[made[1]] if made[1] < len(outputs) else None
+            if output is None or output.alias is None or output.ranged:
+                return made[0]
+            base = self.process.inputs(graph, made[0])[output.alias]
+            if base is None:
+                return made[0]
+            value = base
+
+    def home(self, graph: GraphId, value: ValueId) -> LeafSeen | None:
         """The leaf whose memory a value is, or is a part of."""
         seen: set[ValueId] = set()
         while value not in seen:
@@ -425,7 +440,7 @@ class Flow:
             node, slot = self.process.nodes[maker[0]], maker[1]
             if node.op == HANDLE:
                 return LeafSeen(value, "parameter", "", node.outputs[slot].spec)
-            inputs = self.process.inputs(call.graph, node.node)
+            inputs = self.process.inputs(graph, node.node)
             read = next((k for k, output in node.writes if output == slot), None)
             if read is None and slot < len(node.outputs):
                 read = node.outputs[slot].alias

@@ -44,23 +44,28 @@ class Harms:
         self._writes: dict[GraphId, set[CellId]] = {}  # by graph of outermost calls
 
     def skip(self, call: Call) -> None:
-        """An outermost call in which everything is finite: what it writes is, too."""
-        if call.graph not in self._writes:
-            nodes = [(seq, node, its) for seq, (node, its) in self._flow.within(call)]
-            self._roots.update(self._losses(nodes))
-            homes = [
-                self._home(Made(seq, slot), node, its) for seq, node, its in nodes for _, slot in node.writes
-            ]
-            self._writes[call.graph] = {
-                home.cell for home in homes if home is not None and home.cell is not None
-            }
-        for cell in self._writes[call.graph]:
+        """An outermost call in which everything is finite: what it writes is, too. No row is read."""
+        graph, process = call.graph, self._flow.process
+        if graph not in self._writes:
+            nodes = [process.nodes[node] for node in process.order(graph)]
+            self._roots.update(self._roots_of(graph, nodes))
+            cells: set[CellId] = set()
+            for node in nodes:
+                for read, _ in node.writes:
+                    value = process.inputs(graph, node.node)[read]
+                    home = None if value is None else self._flow.home(graph, value)
+                    if home is not None and home.cell is not None:
+                        cells.add(home.cell)
+            self._writes[graph] = cells
+        for cell in self._writes[graph]:
             self._flow.emptied(cell)
 
     def of(self, call: Call) -> list[Harm]:
         """All of one outermost call, the first in time first."""
         nodes = [(seq, node, its) for seq, (node, its) in self._flow.within(call)]
-        self._roots.update(self._losses(nodes))
+        roots = self._roots_of(call.graph, [node for _, node, its in nodes if its is call])
+        # A function that is a whole training step has them inside.
+        self._roots.update(roots or list(_last_differentiated([node for _, node, _ in nodes]))[-1:])
         found = [harm for seq, node, its in nodes for harm in self._of(seq, node, its)]
         return found or list(self._shown(call, nodes))
 
@@ -112,19 +117,16 @@ class Harms:
         if kept is not None or read is None:
             return kept
         value = self._flow.values(made.seq)[read]
-        return None if value is None else self._flow.home(call, value)
+        return None if value is None else self._flow.home(call.graph, value)
 
-    def _losses(self, nodes: Sequence[tuple[Seq, NodeSeen, Call]]) -> Iterator[NodeId]:
+    def _roots_of(self, graph: GraphId, nodes: Sequence[NodeSeen]) -> list[NodeId]:
         """What backward passes begin from."""
-        seeds = [seq for seq, node, _ in nodes if node.op == SEED and node.phase is Phase.BACKWARD]
-        for seq in seeds:
-            for source in self._flow.sources(seq):
-                if isinstance(source, Made):
-                    yield self._flow.node(source.seq).node
+        seeds = [node for node in nodes if node.op == SEED and node.phase is Phase.BACKWARD]
         if not seeds:
-            outer = [node for _, node, call in nodes if call.parent is None]
-            found = list(_last_differentiated(outer))
-            yield from found or list(_last_differentiated([node for _, node, _ in nodes]))[-1:]
+            return list(_last_differentiated(nodes))
+        values = [self._flow.process.inputs(graph, node.node)[0] for node in seeds]
+        makers = [self._flow.maker(graph, value) for value in values if value is not None]
+        return [maker for maker in makers if maker is not None]
 
 
 def _last_differentiated(nodes: Sequence[NodeSeen]) -> Iterator[NodeId]:

@@ -113,7 +113,7 @@ class _Search:
 
     def _harmful(self, call: Call, harms: Sequence[Harm], bads: Sequence[Bad], last: bool) -> Verdict | None:
         for harm in harms:
-            if harm.kind == "gradient" and not last and not self._is_used(harm, harms):
+            if harm.kind == "gradient" and not self._is_used(harm, harms, call, last):
                 continue
             slice_ = self._slice([harm.at])
             births = [bad for bad in slice_ if bad.birth is not None]
@@ -154,6 +154,8 @@ class _Search:
             numbers = flow.range(source)
             if numbers is None or numbers.nan or numbers.inf or not numbers.low <= 0 <= numbers.high:
                 continue
+            if flow.node(source.seq).phase is not birth.phase:
+                continue  # what was finite when the backward pass began is none of its zeros
             before, way = flow.sources(source.seq), (source.seq, *way)
             bad = [one for one in before if isinstance(one, Made) and flow.health(one).bad]
             births = [found for found in self._slice(bad) if found.birth in ("born", "outside")]
@@ -192,10 +194,18 @@ class _Search:
             return origin
         return replace(min(readers, key=lambda bad: bad.seq), birth="outside")
 
-    def _is_used(self, gradient: Harm, harms: Sequence[Harm]) -> bool:
-        if self._flow.node(gradient.seq).phase is Phase.OPTIMIZER:
+    def _is_used(self, gradient: Harm, harms: Sequence[Harm], call: Call, last: bool) -> bool:
+        """Whether something is trained by a gradient, or the script has ended before that."""
+        flow = self._flow
+        if flow.node(gradient.seq).phase is Phase.OPTIMIZER:
             return True  # it is what has read it
-        return any(harm.seq > gradient.seq and harm.kind in ("parameter", "state") for harm in harms)
+        kept = [one.at for one in harms if one.seq > gradient.seq and one.kind in ("parameter", "state")]
+        if any(bad.seq == gradient.at.seq for bad in self._slice(kept)):
+            return True
+        trains = any(
+            seq > gradient.seq and node.phase is Phase.OPTIMIZER for seq, (node, _) in flow.within(call)
+        )
+        return last and not trains
 
     def _slice(self, outputs: Sequence[Made]) -> list[Bad]:
         """What these outputs have their numbers from, as far as those are not finite."""

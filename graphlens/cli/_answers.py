@@ -23,7 +23,7 @@ from graphlens.rows import INF, NAN, Ints
 from graphlens.session import Process, Run, state_of
 from graphlens.text import clean
 from graphlens_tracers.errors import UnknownName
-from graphlens_tracers.events import CallId, NodeId, Spec
+from graphlens_tracers.events import CallId, NodeId, ScopeId, Spec
 
 AT_ONCE = 1 << 16
 """Operations that are looked at together: memory stays bounded for any run."""
@@ -147,7 +147,14 @@ def sums_of(process: Process, start: int = 0, stop: int | None = None) -> Sums:
     return sums
 
 
-def modules_answer(whos: Sequence[Who]) -> Answer:
+def made_at(process: Process, scope: ScopeId | None, cwd: str) -> Answer:
+    """Where the script has made a module: "made_file" and "made_line", null where nobody saw that."""
+    site = process.scope_site(scope)
+    file, line = (None, None) if site is None else (shown_path(site.file, cwd), site.line)
+    return {"made_file": file, "made_line": line}
+
+
+def modules_answer(whos: Sequence[Who], cwd: str = "") -> Answer:
     """Every module of every model: what ran in it, its inner modules included."""
     found: dict[tuple[int, str], Answer] = {}
     for who in whos:
@@ -170,6 +177,7 @@ def modules_answer(whos: Sequence[Who]) -> Answer:
                     "inf": 0,
                     "took_ns": 0,
                     "process": who.number,
+                    **made_at(process, scope.scope, cwd),
                 },
             )
         for node, seen in process.nodes.items():

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from graphlens.cli._answers import AT_ONCE, number
+from graphlens.cli._answers import AT_ONCE, made_at, number
 from graphlens.cli._places import Answer, inside, shown_path
 from graphlens.cli._who import of_op
 from graphlens.ops import OutputSeen, output_seen
@@ -238,6 +238,7 @@ def op_answer(run: Run, address: str, wanted: str | None = None) -> Answer:
         "remakes": op.node.remakes,
         "formula": op.node.formula,
         "repeats": printer.at(op.node.remakes),
+        **made_at(process, op.node.scope, run.info.cwd),
         "process_name": who.name,
         "thread_name": (op.call.thread if op.call else "") or process.started.thread,
     }

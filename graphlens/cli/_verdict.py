@@ -11,7 +11,7 @@ from graphlens.analyses.births import Bad
 from graphlens.analyses.causes import Input, advice_for, cause_of, inputs_of
 from graphlens.analyses.flow import Flow, Made
 from graphlens.analyses.numerics import Benign, Verdict, verdict
-from graphlens.cli._answers import number
+from graphlens.cli._answers import made_at, number
 from graphlens.cli._places import Answer, inside, shown_path
 from graphlens.cli._who import gap_answers
 from graphlens.cli.show import value
@@ -115,6 +115,7 @@ class _Says:
             "birth": bad.birth,
             "growth": self._growth(bad),
             "module_path": process.scope_path(node),
+            **made_at(process, node.scope, self._cwd),
             "reached": self._found.reached.kind if self._found.reached is not None else None,
             "process": self._who.number,
         }
@@ -274,7 +275,8 @@ def _origin_text(answer: Answer, origin: Answer) -> Iterator[str]:
         yield f"  {_at(origin)}  in {clean(origin['function'] or '')}"
         yield f"    {clean(origin['code'] or '', 200)}"
     if origin["module"]:
-        yield f"  module {clean(origin['module'])}"
+        made = f", made at {origin['made_file']}:{origin['made_line']}" if origin["made_file"] else ""
+        yield clean(f"  module {origin['module']}{made}", 300)
     if origin["forward"] is not None:
         forward = origin["forward"]
         yield f"  it is the gradient of {clean(forward['op'])} {_at(forward)}"

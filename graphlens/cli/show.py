@@ -86,7 +86,7 @@ def go(args: argparse.Namespace) -> int:
             answer = _operations.op_answer(run, args.which, args.process)
             _print(answer, partial(_op_text, several), args.json)
         case "modules":
-            _print(_answers.modules_answer(whos), partial(_modules_text, names), args.json)
+            _print(_answers.modules_answer(whos, run.info.cwd), partial(_modules_text, names), args.json)
         case "steps":
             _print(_answers.steps_answer(whos), partial(_steps_text, names), args.json)
         case "graphs":
@@ -258,7 +258,7 @@ def _op_text(several: bool, answer: Answer) -> Iterator[str]:
         )
         yield f"process {answer['process']}: {clean(answer['process_name'])}{also}"
     if answer["module_path"]:
-        yield f"in {clean(answer['module_path'])}"
+        yield f"in {clean(answer['module_path'])}{_made_at(answer)}"
     if answer["file"]:
         yield f"at {where(answer)}   {clean(answer['code'] or '', 120)}"
     for frame in answer["frames"][1:]:
@@ -284,6 +284,11 @@ def _op_text(several: bool, answer: Answer) -> Iterator[str]:
     yield f"arguments: {clean(answer['form'], 500)}"
 
 
+def _made_at(answer: Answer) -> str:
+    """Where the script has made a module."""
+    return clean(f", made at {answer['made_file']}:{answer['made_line']}") if answer["made_file"] else ""
+
+
 def _modules_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
     yield f"{'ops':>9} {'time':>8} {'NaN':>7} {'inf':>7}  module"
     depths: dict[str | None, int] = {None: -1}
@@ -295,7 +300,7 @@ def _modules_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
         name = path[len(parent) + 1 :] if parent and path.startswith(f"{parent}.") else path
         yield (
             f"{one['ops']:>9,} {duration(one['took_ns']):>8} {one['nan']:>7,} {one['inf']:>7,}  "
-            f"{'  ' * depths[path]}{clean(name)} ({clean(one['kind'])})"
+            f"{'  ' * depths[path]}{clean(name)} ({clean(one['kind'])}{_made_at(one)})"
         )
 
 

@@ -147,12 +147,14 @@ class ScopeSeen:
     Attributes:
         path: Dotted, the root's class name first: "GPT2.transformer.h.0.attn".
         kind: The module's class name; "name scope" or "variable_scope" for those of TensorFlow.
+        site: Where the script has made it; None where nobody saw that.
     """
 
     scope: ScopeId
     parent: ScopeId | None
     path: str
     kind: str
+    site: SiteId | None = None
 
 
 @dataclass(frozen=True, slots=True)

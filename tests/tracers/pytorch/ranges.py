@@ -89,4 +89,5 @@ def numerics_of(picture: Picture) -> Numerics:
         low=float(finite.min()) if len(finite) else None,
         high=float(finite.max()) if len(finite) else None,
         where=tuple(tuple(int(k) for k in place) for place in places),
+        zeros=int((numbers == 0).sum()),
     )

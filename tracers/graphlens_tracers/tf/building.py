@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from graphlens_tracers.events import NodeId, Phase
+from graphlens_tracers.sites import Place
 from graphlens_tracers.tf import compat
 
 if TYPE_CHECKING:  # it asks what is said here
@@ -91,6 +92,8 @@ class Building(threading.local):
     """By graph: (how many operations there were, the state from there on). Of all threads."""
     traces: ClassVar[weakref.WeakKeyDictionary[Any, Trace]] = weakref.WeakKeyDictionary()
     """By graph, of those that no other graph's building has begun."""
+    made: ClassVar[dict[int, list[Place]]] = {}
+    """By the `id` of a Keras layer, where it was made, innermost place first: also places of frameworks."""
 
     def __init__(self) -> None:
         self.state = NOTHING

@@ -34,7 +34,7 @@ from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Line, Place, Sites, Stacks
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import Open, Tensor
-from graphlens_tracers.tf.building import NOTHING, LayerCall, State, States
+from graphlens_tracers.tf.building import NOTHING, Building, LayerCall, State, States
 from graphlens_tracers.tf.forms import form_of
 from graphlens_tracers.tf.function import (
     DATA,
@@ -394,7 +394,9 @@ class Functions:
             while at is not None:
                 path.append(at.name)
                 at = at.parent
-            self._sink.declare(ScopeSeen(scope, outer, ".".join(reversed(path)), call.kind))
+            places = [one for one in Building.made.get(call.layer, ()) if self._stacks.is_user(one[0])]
+            site = self.site(places) if places else None
+            self._sink.declare(ScopeSeen(scope, outer, ".".join(reversed(path)), call.kind, site))
         module_call = self._call_ids.get((outer_call, scope, call.nth))
         if module_call is None:
             module_call = self._call_ids[outer_call, scope, call.nth] = ModuleCallId(len(self._call_ids))

@@ -74,6 +74,7 @@ class Eager:
         alike = ran.inputs[0] if ran.name in ALIKE and ran.inputs else None
         self._looks.write(node, ran.inputs, ran.outputs, began, took, alike)
         if compat.is_taped():
+            self.stream.taped = True
             inputs = tuple([tensor._id for tensor in ran.inputs])
             shapes = tuple([tensor._shape_tuple() for tensor in ran.outputs])
             self._ran.setdefault(ran.name, []).append(_Ran(node.id, inputs, shapes))

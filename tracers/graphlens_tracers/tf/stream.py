@@ -110,6 +110,7 @@ class Stream:
         call: The one that is under way, or the last one.
         begun: Whether one is under way; `idle`: it is none of those that are recorded.
         setting_up: Whether it is what runs before the first step.
+        taped: Whether a tape was there for an operation of it.
         count: How many operations it has had.
         thread: The name of its thread, where that is not the one whose log it is.
         shapes: Which shapes a call has that is over, by its graph and its nodes.
@@ -145,7 +146,7 @@ class Stream:
         self.shapes: Callable[[GraphId, list[NodeId]], int] = lambda graph, nodes: 0
         self.thread = ""
         self.call = CallId(-1)
-        self.begun = self.idle = self.setting_up = False
+        self.begun = self.idle = self.setting_up = self.taped = False
         self.step = -1
         self.epoch: int | None = None
         self._said: int | None = None  # the epoch, when the call began
@@ -182,7 +183,7 @@ class Stream:
         calls, steps = self._calls, self._steps
         self.setting_up = self.call < 0 and not calls.steps and self._ahead(stack) is None
         self.begun, self.count = True, 0
-        self._trained = self._evaluated = False
+        self._trained = self._evaluated = self.taped = False
         self._anchor = None
         self._base, self._most = calls.steps, 0
         first, stop = self._recorded
@@ -230,7 +231,8 @@ class Stream:
             return
         graph, is_new = self.ways.end()
         # One that was going to train, and raised or was left before it did, is where that step would be.
-        step = self._base if "train" in (role, self._role) else self._base - 1
+        left = self.taped and role == "other" and self._role == "train"
+        step = self._base if role == "train" or left else self._base - 1
         self._sink.declare(
             CallEnded(
                 self.call, Seq(self._sink.seq - 1),

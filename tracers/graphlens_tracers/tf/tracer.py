@@ -15,7 +15,16 @@ from graphlens_tracers.epochs import epoch_at
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.sites import Stacks
-from graphlens_tracers.tf import compat, execution, gradients, layers, namescopes, sessions, variablescopes
+from graphlens_tracers.tf import (
+    compat,
+    execution,
+    gradients,
+    layers,
+    making,
+    namescopes,
+    sessions,
+    variablescopes,
+)
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Caller, Calls
 from graphlens_tracers.tf.eager import Eager
@@ -72,6 +81,7 @@ class TensorFlowTracer:
             self._lock, lambda: self._failed, self._could_not, self._end_eager_call
         )
         self._undo += variablescopes.hook(self._building)
+        self._undo += making.hook(self._building, self._could_not)
         self._undo += namescopes.hook(self._building, is_user)
         files = [__file__, gradients.__file__, execution.__file__, sessions.__file__]
         self._undo.append(compat.hide_frames(files))
