@@ -72,8 +72,9 @@ class Looks:
                 page.f64[at], page.f64[at + 1] = low, high
                 slot += 2
         sink.slots = slot
-        for nth, (at, _) in enumerate(node.writes if self._health else ()):
-            self._look_at_written(node, len(node.outputs) + nth, inputs, at)
+        if node.writes and self._health and node.place[0].startswith("Assign"):
+            for nth, (at, _) in enumerate(node.writes):
+                self._look_at_written(node, len(node.outputs) + nth, inputs, at)
         self._rows.write(node, began, took)
 
     def _look_at_written(self, node: Node, slot: int, inputs: Sequence[Any], handle: int) -> None:
