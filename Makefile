@@ -91,7 +91,7 @@ $(VENV)/.for-test: $(VENV)/.made pyproject.toml $(PINS)
 	touch $@
 
 $(VENV)/.for-tensorflow: $(VENV)/.made pyproject.toml $(PINS)
-	$(INSTALL) --editable '.[tensorflow]' pytest pytest-asyncio pytest-xdist tf-keras
+	$(INSTALL) --editable '.[tensorflow]' hypothesis pytest pytest-asyncio pytest-xdist tf-keras
 	touch $@
 
 # Operators of a torchvision that was built for another PyTorch cannot be loaded, and what imports it fails.

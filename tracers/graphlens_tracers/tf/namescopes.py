@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial, wraps
 from threading import get_ident
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from graphlens_tracers.events import Phase
@@ -76,7 +76,7 @@ class _Scopes:
             except BaseException as error:
                 compat.leave_out(error)
                 raise
-            how = scopes.enter(self, sys._getframe(1).f_code)
+            how = scopes.enter(self, sys._getframe(1))
             entered.setdefault((get_ident(), id(self)), []).append(how)
             return result
 
@@ -93,15 +93,15 @@ class _Scopes:
         kind.__enter__, kind.__exit__ = around_enter, around_leave
         return [partial(setattr, kind, "__enter__", enter), partial(setattr, kind, "__exit__", leave)]
 
-    def enter(self, scope: Any, code: CodeType) -> str:
-        """A scope was entered by this code. Gives what `leave` is to be told."""
-        building, state = self._building, self._building.state
+    def enter(self, scope: Any, frame: FrameType) -> str:
+        """A scope was entered in this frame. Gives what `leave` is to be told."""
+        building, state, code = self._building, self._building.state, frame.f_code
         if code.co_name in STEPS and code.co_filename.replace("\\", "/").endswith(_OPTIMIZER):
             enter_optimizer(building)
             return "optimizer"
         known = self._modules.get(id(scope))
         module = known() if known is not None else None
-        if state.phase is Phase.OPTIMIZER or (module is None and not self._is_user(code)):
+        if state.phase is Phase.OPTIMIZER or (module is None and not self._is_script(frame)):
             return ""
         call = state.layer
         if module is not None:
@@ -112,6 +112,11 @@ class _Scopes:
             call = self._called(str(scope.name or ""), call)
         building.enter(state._replace(layer=call))
         return "scope"
+
+    def _is_script(self, frame: FrameType) -> bool:
+        """Whether it is the script's own code; AutoGraph writes code of Keras 2 anew in files of nobody's."""
+        module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        return self._is_user(frame.f_code) and module not in ("keras", "tf_keras", "tensorflow")
 
     def leave(self, how: str) -> None:
         """It was left."""
