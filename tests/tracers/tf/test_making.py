@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,27 @@ def test_classes_are_as_they_were(tmp_path: Path) -> None:
 
     assert seen == [before[1]]
     assert keras.layers.Layer.__dict__["__new__"] is before[0]
+
+
+def test_an_error_where_a_layer_is_made_is_the_scripts(tmp_path: Path) -> None:
+    """Its traceback has no place of ours."""
+    seen: list[list[str]] = []
+
+    class Refused(keras.layers.Layer):  # type: ignore[misc]  # as above
+        @property
+        def build(self) -> Any:
+            raise ValueError("not made")
+
+    def program() -> None:
+        try:
+            Refused()
+        except ValueError as error:
+            seen.append([frame.filename for frame in traceback.extract_tb(error.__traceback__)])
+
+    program()
+    recorded(program, tmp_path / "run.glens", of=tensorflow)
+
+    assert len(seen) == 2 and seen[0] == seen[1]
 
 
 def test_layers_that_are_made_before_anything_runs_are_known(tmp_path: Path) -> None:

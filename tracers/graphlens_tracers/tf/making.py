@@ -15,6 +15,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from graphlens_tracers.sites import DEEPEST
+from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.building import Building
 
 _MODULES = ("keras.src.layers.layer", "tf_keras.src.engine.base_layer")
@@ -46,7 +47,11 @@ class _Finder(MetaPathFinder):
 
         def around_running(module: ModuleType) -> None:
             del loader.exec_module
-            run(module)
+            try:
+                run(module)
+            except BaseException as error:
+                compat.leave_out(error)
+                raise
             self._imported(module)
 
         loader.exec_module = around_running
@@ -84,7 +89,11 @@ def _note(building: Building, layer: Any) -> Callable[[], None]:
 
     @wraps(make)
     def around_making(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        made = make(cls, *args, **kwargs)
+        try:
+            made = make(cls, *args, **kwargs)
+        except BaseException as error:
+            compat.leave_out(error)
+            raise
         places = building.made[id(made)] = []  # those of one that is gone are of no use
         at: FrameType | None = sys._getframe(1)
         while at is not None and len(places) < DEEPEST:
