@@ -200,6 +200,7 @@ class RunInfo:
     host_pid: int = 0
     steps: str | None = None
     framework: str = "auto"
+    keep: str = "bad"
     running: dict[str, Was] = field(default_factory=dict)
     untraced: dict[str, int] = field(default_factory=dict)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -238,7 +238,8 @@ class Follower(Locks):
                     self._fold_call(one, where)
             elif isinstance(event, Unusual):
                 if 0 <= event.seq < LATEST:
-                    self._facts[event.seq, event.slot] = event
+                    before = self._facts.get((event.seq, event.slot))
+                    self._facts[event.seq, event.slot] = event if before is None else _both(before, event)
                     self._fact_keys = None
             elif isinstance(event, Bound):
                 self._bound[event.call, event.leaf] = event
@@ -267,3 +268,15 @@ class Follower(Locks):
         before = self._gaps.get(key)
         first, count = (Seq(self._rows.stop), 0) if before is None else (before.first, before.count)
         self._gaps[key] = Gap("unreadable", what, first, count + 1)
+
+
+def _both(first: Unusual, second: Unusual) -> Unusual:
+    """Two facts of one output add up; what the second one does not say is as the first one says."""
+    return replace(
+        second,
+        numerics=second.numerics or first.numerics,
+        spec=second.spec or first.spec,
+        error=second.error or first.error,
+        inputs=second.inputs or first.inputs,
+        kept=tuple(dict.fromkeys((*first.kept, *second.kept))),
+    )

@@ -47,6 +47,7 @@ class Launch:
         steps: "A:B" as typed; empty for all.
         framework: A tracer's name, or "auto".
         compiled: Compiled regions stay compiled, and are not looked into.
+        keep: Whose elements are kept, as typed.
     """
 
     words: tuple[str, ...]
@@ -56,6 +57,7 @@ class Launch:
     steps: str = ""
     framework: str = "auto"
     compiled: bool = False
+    keep: str = "bad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def environment(
 ) -> dict[str, str]:
     """The script's environment: ours, and what the bootstrap reads."""
     inner = dict(outer)
-    for name in ("GRAPHLENS_STEPS", "GRAPHLENS_COMPILED"):
+    for name in ("GRAPHLENS_STEPS", "GRAPHLENS_COMPILED", "GRAPHLENS_KEEP"):
         inner.pop(name, None)  # of a recording that this one is started from
     inner["GRAPHLENS_RUN"] = str(run)
     inner["GRAPHLENS_PAGES"] = str(pages)
@@ -154,6 +156,8 @@ def environment(
     inner["GRAPHLENS_TRIGGERS"] = ",".join(spec.trigger for spec in discover.chosen(launch.framework))
     if launch.steps:
         inner["GRAPHLENS_STEPS"] = launch.steps
+    if launch.keep != "bad":
+        inner["GRAPHLENS_KEEP"] = launch.keep
     if launch.compiled:
         inner["GRAPHLENS_COMPILED"] = "1"
     path = inner.get("PYTHONPATH")
@@ -196,6 +200,7 @@ class Recording:
             "started": time.time(),
             "level": launch.level,
             "steps": launch.steps,
+            "keep": launch.keep,
             "framework": launch.framework,
             "pages": str(self.pages),
             "pid": 0,

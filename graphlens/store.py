@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphlens import log
+from graphlens import elements, log
 from graphlens.calls import Call
 from graphlens.decode import RunInfo, plain_file, read_at_most, run_info
+from graphlens.elements import Elements
 from graphlens.follow import LATEST, Delta, Follower, Locks, locked
 from graphlens.index import merged
 from graphlens.ir import Graph
@@ -42,6 +43,7 @@ from graphlens_tracers.events import (
     Gap,
     GraphId,
     GraphSeen,
+    Kept,
     LeafSeen,
     ModuleCallId,
     ModuleCallSeen,
@@ -345,6 +347,24 @@ class Process(Follower):
     def _fact_flags(self) -> tuple[Ints, npt.NDArray[np.uint8]]:
         self._sorted_facts()
         return self._flags_of_facts
+
+    @locked
+    def kept(self, seq: Seq) -> dict[tuple[int | None, int | None], Kept]:
+        """What is kept of an operation: (None, slot) for an output, (position, None) for an input."""
+        facts = self.unusual(seq, seq + 1)
+        return {
+            (None, fact.slot) if kept.input is None else (kept.input, None): kept
+            for fact in facts
+            for kept in fact.kept
+        }
+
+    def elements(self, kept: Kept) -> Elements:
+        """The elements of a kept tensor, read from its file.
+
+        Raises:
+            BadRunFile: They are not there, or are not what was written.
+        """
+        return elements.read(self._run.path / f"values-{self.stem.removeprefix('p-')}.bin", kept)
 
     @locked
     def scalars(self, start: int, stop: int) -> dict[int, dict[int, float]]:

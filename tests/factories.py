@@ -34,8 +34,8 @@ from graphlens_tracers.events import (
     SiteSeen,
     Spec,
     ValueId,
-    plain,
 )
+from graphlens_tracers.eventtext import plain
 from graphlens_tracers.wire import Kind
 
 Ranged = Literal["", "f2", "b2", "f4", "f8"]

@@ -9,9 +9,12 @@ from pathlib import Path
 import graphlens
 from factories import new_run
 from graphlens.store import Process, Run
-from graphlens_tracers.api import Level, Options, Tracer
+from graphlens_tracers.api import Keep, Level, Options, Tracer
 from graphlens_tracers.events import Seq
 from graphlens_tracers.sink import LogSink
+
+BAD = Keep()
+"""What is kept by default."""
 
 
 def pytorch() -> Tracer:
@@ -34,6 +37,7 @@ def recording(
     level: Level = "health",
     steps: tuple[int, int | None] = (0, None),
     of: Callable[[], Tracer] = pytorch,
+    keep: Keep = BAD,
 ) -> Iterator[Tracer]:
     """Everything in the block is recorded into the run directory `path`, which is made."""
     new_run(path)
@@ -43,7 +47,7 @@ def recording(
     pages.mkdir()
     sink = LogSink(str(path), str(pages), ["test"])
     tracer = of()
-    tracer.start(sink, Options(level, steps))
+    tracer.start(sink, Options(level, steps, keep=keep))
     try:
         yield tracer
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 from graphlens import host, runs
 from graphlens.host import Launch, Recording
 from graphlens_tracers import discover
-from graphlens_tracers.api import LEVELS
+from graphlens_tracers.api import LEVELS, Keep
 from graphlens_tracers.errors import GraphlensError, Usage
 
 TAKE_A_WORD = (
@@ -18,6 +18,7 @@ TAKE_A_WORD = (
     "--output",
     "--level",
     "--steps",
+    "--keep",
     "--framework",
     "--python",
     "--size",
@@ -69,6 +70,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--steps", metavar="A:B", default="", help="only training steps from A up to, not with, B"
     )
     parser.add_argument(
+        "--keep",
+        metavar="none|bad|step:A:B|all",
+        default="bad",
+        help="whose elements are kept; bad (default): what an operation read and made where a NaN or an "
+        "infinity was born",
+    )
+    parser.add_argument(
         "--framework", choices=["auto", *names], default="auto", help="default: what the script imports"
     )
     parser.add_argument(
@@ -106,8 +114,20 @@ def launch(args: argparse.Namespace) -> Launch:
             steps=_steps(args.steps),
             framework=args.framework,
             compiled=args.compiled,
+            keep=_keep(args),
         )
     )
+
+
+def _keep(args: argparse.Namespace) -> str:
+    words: str = args.keep
+    try:
+        keep = Keep.of(words)
+    except ValueError as error:
+        raise Usage(f"--keep {error}; for example step:10:12, for all tensors of steps 10 and 11") from error
+    if keep.whole_steps and args.level == "structure":
+        raise Usage(f"--keep {words} needs --level health: at level structure no tensor is looked at")
+    return words
 
 
 def _steps(text: str) -> str:

@@ -46,6 +46,7 @@ def _start(args: argparse.Namespace) -> subprocess.Popen[bytes]:
     options = ["--pty", f"--size={size.lines}x{size.columns}", "--quiet"]
     options += [f"--level={args.level}", f"--framework={args.framework}", f"--python={args.python}"]
     options += [f"--steps={args.steps}"] if args.steps else []
+    options += [f"--keep={args.keep}"] + ["--compiled"] * args.compiled
     options += [f"--output={args.output}"] if args.output else []
     options += ["--force"] if args.force else []
     return subprocess.Popen(

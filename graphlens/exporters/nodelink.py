@@ -15,7 +15,8 @@ import msgspec
 from graphlens.exporters import Options
 from graphlens.text import without_surrogates
 from graphlens_tracers.errors import BadRunFile
-from graphlens_tracers.events import GraphSeen, LeafSeen, NodeSeen, ValueId, plain
+from graphlens_tracers.events import GraphSeen, LeafSeen, NodeSeen, ValueId
+from graphlens_tracers.eventtext import plain
 
 if TYPE_CHECKING:
     from graphlens.ir import Graph

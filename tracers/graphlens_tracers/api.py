@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,6 +16,46 @@ LEVELS: tuple[Level, ...] = ("structure", "health")
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Whose elements are kept.
+
+    Attributes:
+        bad: Outputs and inputs of an operation that made something not finite out of what was finite.
+        first, stop: Everything in the steps from `first` up to, not including, `stop`; -1 is what is
+            before the first step, and None the end. Equal ones are none.
+    """
+
+    bad: bool = True
+    first: int = 0
+    stop: int | None = 0
+
+    @classmethod
+    def of(cls, words: str) -> Keep:
+        """What "none", "bad", "all", "step:A:B" mean.
+
+        Raises:
+            ValueError: It is none of these.
+        """
+        match = re.fullmatch(r"step:([0-9]{0,9}):([0-9]{0,9})", words)
+        if match is not None:
+            return cls(True, int(match[1] or 0), int(match[2]) if match[2] else None)
+        known = {"none": cls(False), "bad": cls(), "all": cls(True, -1, None)}
+        if words not in known:
+            raise ValueError(f"{words!r} is none of none, bad, step:A:B, all")
+        return known[words]
+
+    def everything(self, step: int | None) -> bool:
+        """Whether every tensor of a step is kept; None: of what is before the first."""
+        at = -1 if step is None else step
+        return self.first <= at and (self.stop is None or at < self.stop)
+
+    @property
+    def whole_steps(self) -> bool:
+        """Whether there is a step of which everything is kept."""
+        return self.stop is None or self.first < self.stop
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What to look at, as chosen on the command line.
 
@@ -23,11 +64,13 @@ class Options:
         steps: Only the training steps from the first up to, not including, the second.
         compiled: Compiled regions stay compiled, and are one operation each; otherwise they run as
             written, so that their operations are seen.
+        keep: Whose elements are kept.
     """
 
     level: Level = "health"
     steps: tuple[int, int | None] = (0, None)
     compiled: bool = False
+    keep: Keep = Keep()
 
 
 class Sink(Protocol):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphlens_tracers import discover
-from graphlens_tracers.api import LEVELS, SET_BY_US, Options, Tracer, TracerSpec
+from graphlens_tracers.api import LEVELS, SET_BY_US, Keep, Options, Tracer, TracerSpec
 from graphlens_tracers.sink import LogSink, complain, ends, open_sink
 
 _tracers: dict[str, Tracer] = {}
@@ -70,7 +70,9 @@ def options(environment: Mapping[str, str]) -> Options:
     if level not in LEVELS:
         raise ValueError(f"GRAPHLENS_LEVEL={level!r} is none of {', '.join(LEVELS)}")
     first, _, stop = environment.get("GRAPHLENS_STEPS", ":").partition(":")
-    return Options(level, (int(first or 0), int(stop) if stop else None), _compiled(environment))
+    steps = int(first or 0), int(stop) if stop else None
+    keep = Keep.of(environment.get("GRAPHLENS_KEEP", "bad"))
+    return Options(level, steps, _compiled(environment), keep)
 
 
 def _compiled(environment: Mapping[str, str]) -> bool:

@@ -7,12 +7,9 @@ that have their default. Fields are only ever added, at the end and with a defau
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
-from typing import Any, Literal, NewType
+from typing import Literal, NewType
 
 FORMAT = 1
 """Raise it when an old reader would misread a new event."""
@@ -423,13 +420,33 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A tensor whose elements are in `values-PID-NONCE.bin`, in order, as little-endian numbers of its dtype.
+
+    Attributes:
+        spec: Of the whole tensor.
+        at, size: Which bytes of the file; crc: their CRC-32.
+        start: The first element that is there, counted in order; a large tensor is there in part.
+        input: It is not the output, but this input, as it was when the operation ran.
+    """
+
+    spec: Spec
+    at: int
+    size: int
+    crc: int
+    start: int = 0
+    input: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unusual:
-    """Non-finite counts, a changed spec, an error: facts of one occurrence.
+    """Non-finite counts, a changed spec, an error, kept elements: facts of one occurrence.
 
     Attributes:
         slot: The output; -1 with `error`, the exception the operation raised.
         inputs: With `numerics`, how the inputs looked right after it; None for one that was not looked at,
             or that the operation has written over. None at all: nobody looked.
+        kept: The output and inputs whose elements are kept.
     """
 
     seq: Seq
@@ -438,6 +455,7 @@ class Unusual:
     spec: Spec | None = None
     error: str | None = None
     inputs: tuple[Numerics | None, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,49 +494,3 @@ EVENTS: tuple[type[Event], ...] = (
     LogFinished, WiringSeen, CallsRan,
 )  # fmt: skip
 """Every kind of event, in the order a reader meets them."""
-
-
-def text_of(event: Any) -> str:  # Any: every frozen dataclass of this file
-    """The event as JSON: ["Kind", {its fields without those that have their default}]."""
-    form = _form(type(event))
-    # Most fields are numbers: those of a call are written in every step.
-    parts = [
-        key + (str(value) if type(value) is int else _json(value))
-        for key, default, value in zip(form.keys, form.defaults, form.values(event), strict=True)
-        if value is not default and value != default
-    ]
-    return form.start + ",".join(parts) + "}]"
-
-
-def plain(event: Any) -> dict[str, Any]:  # Any: every frozen dataclass of this file
-    """The event's fields, without those that have their default; nested ones are left as they are.
-
-    `json.dumps(..., default=plain)` writes the whole event.
-    """
-    form = _form(type(event))
-    values = zip(form.names, form.defaults, form.values(event), strict=True)
-    return {name: value for name, default, value in values if value != default}
-
-
-class _Form:
-    """What the JSON of one kind of event is made of."""
-
-    def __init__(self, kind: type[Any]) -> None:
-        self.start = f'["{kind.__name__}",{{'
-        names = self.names = [field.name for field in fields(kind)]
-        self.keys = [f'"{name}":' for name in names]
-        self.defaults = [field.default for field in fields(kind)]
-        self.values: Callable[[Any], tuple[Any, ...]] = (
-            attrgetter(*names) if len(names) > 1 else lambda event: (getattr(event, names[0]),)
-        )
-
-
-def _form(kind: type[Any]) -> _Form:
-    form = _forms.get(kind)
-    if form is None:
-        form = _forms[kind] = _Form(kind)
-    return form
-
-
-_forms: dict[type[Any], _Form] = {}
-_json = json.JSONEncoder(default=plain, separators=(",", ":")).encode

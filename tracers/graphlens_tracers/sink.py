@@ -28,8 +28,8 @@ from graphlens_tracers.events import (
     RunStarted,
     Seq,
     Unusual,
-    text_of,
 )
+from graphlens_tracers.eventtext import text_of
 from graphlens_tracers.page import Page
 from graphlens_tracers.wire import (
     AT_TEXT,

@@ -80,7 +80,7 @@ class Boundary:
         self._calls.begin(stack, loose)
         self._recorder.begin()
         self._dispatch.careful = False
-        self._dispatch.looks.begin()
+        self._dispatch.looks.begin(self._calls.step)
         self._sink.introduce(*compat.who())
         if self._modules.depth and not compat.in_module(sys._getframe(1)):
             self._modules.abandon()  # an interrupt ended them, which no hook tells

@@ -124,6 +124,11 @@ class Calls:
         """The last operation that ran in this call."""
         return self.places[-1] if self.places else self.root
 
+    @property
+    def step(self) -> int | None:
+        """The step that the call under way is part of, as was said when it began; None before the first."""
+        return self._said[1]
+
     # ── beginning and end ────────────────────────────────────────────────────────────────────
 
     def is_over(self, stack: list[Frame], loads: bool, loose: bool, module: bool = False) -> bool:

@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphlens_tracers import page as at
 from graphlens_tracers.events import Bound, Phase, Seq, Unusual
+from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.pytorch import boundary, checks, compat, parts, quick
 from graphlens_tracers.pytorch.arguments import OpInfo, Tensors, geometry_of, home_of, spec_of
 from graphlens_tracers.pytorch.boundary import Boundary
@@ -88,7 +89,7 @@ class Dispatch(TorchDispatchMode):
         """Whether the call goes a way of its own: then more is asked than what an operation reads."""
         self._idle = True
 
-    def record(self, sink: LogSink, recorder: Recorder, calls: Calls) -> None:
+    def record(self, sink: LogSink, recorder: Recorder, calls: Calls, keeping: Keeping) -> None:
         """From now on everything is recorded here; what there was before is another log's."""
         self.sink = sink
         self.recorder = recorder
@@ -96,7 +97,7 @@ class Dispatch(TorchDispatchMode):
         self.values = recorder.values
         self.modules = recorder.modules
         self.rows = ScalarRows(sink)
-        self.looks = Looks(sink, self.rows)
+        self.looks = Looks(sink, self.rows, keeping)
         self.boundary = Boundary(self)
         self.made: dict[str, Any] = {}
         """What quick.py has compiled for this mode, by its text."""
@@ -385,6 +386,8 @@ class Dispatch(TorchDispatchMode):
             self._compare(place, results)
         if node.ranged and not looked:
             self.looks.look(node, results, args, kwargs)
+        if self.looks.keeping.everything:
+            self.looks.keep(node, results, args, kwargs)
         if node.shapes is not None and node.shapes != tuple(tensor.shape for tensor in results):
             self.calls.reshape(len(self.calls.places))
         if self.calls.specs is not None:
@@ -476,6 +479,8 @@ class Dispatch(TorchDispatchMode):
         if node.info.inside:
             self.rows.later.append(partial(sink.gap, "untraced", f"operations inside of {node.info.name}"))
         self.looks.look(node, results, before.form.tensors, {})
+        if self.looks.keeping.everything:
+            self.looks.keep(node, results, before.form.tensors, {})
         if error is None:
             recorder.await_autograd(results, before.written, place)
         else:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import torch
 
-from graphlens_tracers.events import Numerics, Seq, Unusual
+from graphlens_tracers.events import Kept, Numerics, Seq, Unusual, ValueId
+from graphlens_tracers.keeping import Keeping
+from graphlens_tracers.pytorch import elements
 from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.arguments import Tensors, collect
 from graphlens_tracers.pytorch.numerics import INF, Ranges, Slots, TooLarge, numerics, ranged_as
@@ -22,26 +25,32 @@ _SLOTS_F32 = AT_SLOTS // 4
 MOST_INPUTS = 64
 """Inputs that are looked at again at most."""
 MOST_FACTS = 8
-"""Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
+"""Outputs of one call that get exact counts, of those that were not finite in an earlier call already."""
+MOST_NEW = 64
+"""And of those that are so for the first time; of the others only the range is kept."""
 
 
 class Looks:
     """Looks for one thread."""
 
-    def __init__(self, sink: LogSink, rows: Rows) -> None:
+    def __init__(self, sink: LogSink, rows: Rows, keeping: Keeping) -> None:
         self._sink = sink
         self._rows = rows
+        self.keeping = keeping
+        self._there: set[ValueId | None] = set()  # values of this call that are kept
         self.slots = Slots(sink.page)
         self._facts: dict[tuple[int, int], Any] = {}
-        self._facts_left = MOST_FACTS
+        self._left = {True: MOST_NEW, False: MOST_FACTS}
 
     def mark(self) -> tuple[int, int]:
         """What `undo` goes back to: how many slots are in use, and how much is to be said."""
         return self._sink.slots, len(self._rows.later)
 
-    def begin(self) -> None:
-        """A call begins."""
-        self._facts_left = MOST_FACTS
+    def begin(self, step: int | None) -> None:
+        """A call begins; `step`: None before the first one."""
+        self._left = {True: MOST_NEW, False: MOST_FACTS}
+        self._there.clear()
+        self.keeping.begin(step)
 
     def look(
         self,
@@ -106,9 +115,10 @@ class Looks:
 
         Then the inputs are looked at again: somebody may have written to them past PyTorch.
         """
-        if self._facts_left <= 0:
+        new = (node.id, output) not in self._facts
+        if self._left[new] <= 0:
             return
-        self._facts_left -= 1
+        self._left[new] -= 1
         try:
             found = numerics(tensor)
         except Exception as error:
@@ -116,21 +126,81 @@ class Looks:
             return
         if self._facts.get((node.id, output)) != found:
             self._facts[node.id, output] = found
-            fact = Unusual(Seq(self._sink.seq), output, found, inputs=_inputs(node, args, kwargs))
+            given = _given(args, kwargs)
+            inputs = _inputs(node, given)
+            kept = self._birth(node, tensor, found, given, inputs)
+            fact = Unusual(Seq(self._sink.seq), output, found, inputs=inputs, kept=kept)
             self._rows.later.append(partial(self._sink.declare, fact))
+
+    def _birth(
+        self, node: Node, made: torch.Tensor, found: Numerics, given: Tensors, seen: Sequence[Numerics | None]
+    ) -> tuple[Kept, ...]:
+        """Keep what an operation made and read, where what is not finite was born in it."""
+        if not given or self.keeping.everything or not all(map(isfinite, node.scalars)):
+            return ()  # a constant, or kept anyhow
+        if not self.keeping.born(node.id, found, seen):
+            return ()
+        place = found.where[0] if found.where else ()
+        kept = self._keep(made, None, place)
+        overwritten = _overwritten(node)
+        for k, tensor in enumerate(given[:MOST_INPUTS]):
+            if k not in overwritten:
+                kept += self._keep(tensor, k, place if tensor.shape == made.shape else ())
+        return kept
+
+    def keep(
+        self, node: Node, results: Sequence[torch.Tensor], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> None:
+        """Keep all that an operation made, and what it read of what no operation of this call has made."""
+        facts: list[tuple[int, tuple[Kept, ...]]] = []
+        overwritten = _overwritten(node)
+        for k, (value, tensor) in enumerate(zip(node.inputs, _given(args, kwargs), strict=False)):
+            if value not in self._there and k not in overwritten:
+                self._there.add(value)
+                facts.append((0, self._keep(tensor, k)))
+        for output, tensor in enumerate(results):
+            self._there.add(node.outputs[output].value)
+            facts.append((output, self._keep(tensor)))
+        for output, kept in facts:
+            if kept:
+                fact = Unusual(Seq(self._sink.seq), output, kept=kept)
+                self._rows.later.append(partial(self._sink.declare, fact))
+
+    def _keep(
+        self, tensor: torch.Tensor, given: int | None = None, place: tuple[int, ...] = ()
+    ) -> tuple[Kept, ...]:
+        if not elements.readable(tensor):
+            what = f"elements of {tensor.dtype} in {type(tensor).__name__}, {tensor.layout}, were not kept"
+            self._rows.later.append(partial(self._sink.gap, "unkept", what))
+            return ()
+        try:
+            return elements.keep(self.keeping, tensor, given, place)
+        except Exception as error:
+            words = f"elements were not kept: {type(error).__name__}: {error}"[:200]
+            self._rows.later.append(partial(self._sink.gap, "unkept", words))
+            return ()
 
     def _unreadable(self, node: Node, error: Exception) -> None:
         words = f"{node.info.name}: {type(error).__name__}: {error}"[:200]
         self._rows.later.append(partial(self._sink.gap, "unreadable", words))
 
 
-def _inputs(node: Node, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Numerics | None, ...]:
-    """How the inputs look; nothing where they are too many."""
+def _given(args: Sequence[Any], kwargs: dict[str, Any]) -> Tensors:
+    """The tensors that an operation was given, in order."""
     given: Tensors = []
     collect([args, kwargs], given)
+    return given
+
+
+def _overwritten(node: Node) -> set[int]:
+    return {read for read, _ in node.writes}
+
+
+def _inputs(node: Node, given: Tensors) -> tuple[Numerics | None, ...]:
+    """How the inputs look; nothing where they are too many."""
     if len(given) > MOST_INPUTS:
         return ()
-    overwritten = {read for read, _ in node.writes}
+    overwritten = _overwritten(node)
     found: list[Numerics | None] = []
     for k, tensor in enumerate(given):
         looked = None

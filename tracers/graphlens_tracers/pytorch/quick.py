@@ -93,6 +93,7 @@ class Compiler(Arguments):
     def run(self, dispatch: Dispatch, result: Any, results: Tensors) -> Run:
         """Recognises the operation, runs it and writes its row, all in one."""
         self._at = self.constant(self.place)
+        self._keeps = dispatch.looks.keeping.whole_steps
         self._parts = Parts.of(dispatch.looks, self.place, self.args, self.kwargs, results)
         # Called by torch itself: the user's frame is found by counting.
         before = [*self._where(), *self.lines]
@@ -196,6 +197,7 @@ class Compiler(Arguments):
         if (
             paths is None
             or foreign
+            or self._keeps
             or not plain
             or any(how != "f4" for _, how in node.ranged)
             or len(needed) > _UNROLLED

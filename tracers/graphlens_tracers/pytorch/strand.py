@@ -19,6 +19,7 @@ from torch import nn
 
 from graphlens_tracers.api import Options
 from graphlens_tracers.events import TracerStarted
+from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.ahead import ModulesAhead
 from graphlens_tracers.pytorch.autograd import Engine
@@ -126,10 +127,10 @@ class Strand:
         self.modules = Modules(self.sink.declare)
         self.modules.exist = common.modules
         self.calls = Calls(self.sink, ModulesAhead(common.stacks), lambda: common.optimizers)
-        health = common.options.level == "health"
+        health, keep = common.options.level == "health", common.options.keep
         self.recorder = Recorder(self.sink, self.modules, common.stacks, self.calls, health)
         with compat.without_modes():
-            self.dispatch.record(self.sink, self.recorder, self.calls)
+            self.dispatch.record(self.sink, self.recorder, self.calls, Keeping(self.sink, keep))
         for module in self._entered:
             self.modules.enter(module)
         self._entered.clear()

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens_tracers import page as at
-from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq, text_of
+from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq
+from graphlens_tracers.eventtext import text_of
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf.bodies import Body, Ran
 from graphlens_tracers.tf.concrete import Functions

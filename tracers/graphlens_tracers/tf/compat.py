@@ -64,6 +64,14 @@ HALF, BFLOAT16, FLOAT, DOUBLE, COMPLEX64, COMPLEX128, INT32, INT64, BOOL, VARIAN
     )
 )  # fmt: skip
 """Types by their number in a proto."""
+NUMBERS = frozenset(
+    int(kind.as_datatype_enum)
+    for kind in (
+        tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.bool,
+        tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64,
+    )
+)  # fmt: skip
+"""Types whose elements can be kept."""
 
 Context = context.Context
 Function: Any = _Function

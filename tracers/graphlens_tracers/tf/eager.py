@@ -9,7 +9,9 @@ from time import perf_counter_ns
 from types import FrameType
 from typing import Any
 
+from graphlens_tracers.api import Options
 from graphlens_tracers.events import NodeId
+from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import Ran
@@ -49,7 +51,7 @@ class Eager:
     """
 
     def __init__(
-        self, sink: LogSink, functions: Functions, building: Building, stream: Stream, health: bool,
+        self, sink: LogSink, functions: Functions, building: Building, stream: Stream, options: Options,
         failed: Callable[[Exception], None],
     ) -> None:  # fmt: skip
         self._functions = functions
@@ -57,9 +59,10 @@ class Eager:
         self.stream = stream
         self.on = True
         self.failed = failed
+        health = options.level == "health"
         self._nodes = Nodes(sink, functions, building, health)
         stream.shapes = self._nodes.shapes
-        self._looks = Looks(sink, health)
+        self._looks = Looks(sink, health, Keeping(sink, options.keep))
         self._ran: dict[str, list[_Ran]] = {}  # by type, of this call
         self._round = 0
 
@@ -134,7 +137,7 @@ class Eager:
         if stream.between(stack, frame):
             if self._nodes.begin(stream.call, stream.setting_up):
                 stream.ways.forget()
-            self._looks.begin()
+            self._looks.begin(None if self.stream.step < 0 else self.stream.step)
             self._ran.clear()
             self._building.begin_trace()
         return stack

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from graphlens_tracers.events import NodeId, Numerics, Seq, Unusual
+from graphlens_tracers.events import Kept, NodeId, Numerics, Seq, Unusual
+from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink, words_of
+from graphlens_tracers.tf.elements import keep, readable
 from graphlens_tracers.tf.nodes import Node
 from graphlens_tracers.tf.numerics import INF, NOTHING, how_of, numerics, range_of
 from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SLOTS
@@ -17,24 +19,30 @@ _FIRST_F32, _FIRST_F64 = AT_SLOTS // 4, AT_SLOTS // 8
 MOST_INPUTS = 64
 """Inputs that are looked at again at most."""
 MOST_FACTS = 8
-"""Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
+"""Outputs of one call that get exact counts, of those that were not finite in an earlier call already."""
+MOST_NEW = 64
+"""And of those that are so for the first time; of the others only the range is kept."""
 
 
 class Looks:
     """Writes the rows of one thread with the ranges that it finds."""
 
-    def __init__(self, sink: LogSink, health: bool) -> None:
+    def __init__(self, sink: LogSink, health: bool, keeping: Keeping) -> None:
         self._sink = sink
+        self._keeping = keeping
+        self._there: set[int] = set()  # tensors of this call that are kept
         self._health = health
         self._rows = Rows(sink)
         self._ranges: dict[int, tuple[float, float]] = {}  # by tensor, of this call
         self._facts: dict[tuple[NodeId, int], Numerics] = {}
-        self._facts_left = 0
+        self._left = {True: 0, False: 0}
 
-    def begin(self) -> None:
-        """A call begins."""
+    def begin(self, step: int | None) -> None:
+        """A call begins; `step`: None before the first one."""
         self._ranges.clear()
-        self._facts_left = MOST_FACTS
+        self._there.clear()
+        self._keeping.begin(step)
+        self._left = {True: MOST_NEW, False: MOST_FACTS}
 
     def interrupted(self) -> None:
         """Others have written rows."""
@@ -75,7 +83,44 @@ class Looks:
         if node.writes and self._health and node.place[0].startswith("Assign"):
             for nth, (at, _) in enumerate(node.writes):
                 self._look_at_written(node, len(node.outputs) + nth, inputs, at)
+        if self._keeping.everything:
+            self._keep_all(inputs, outputs)
         self._rows.write(node, began, took)
+
+    def _birth(
+        self, node: Node, made: Any, found: Numerics, inputs: Sequence[Any], seen: Sequence[Numerics | None]
+    ) -> tuple[Kept, ...]:
+        """Keep what an operation made and read, where what is not finite was born in it."""
+        if not inputs or self._keeping.everything:
+            return ()  # a constant, or kept anyhow
+        if not self._keeping.born(node.id, found, seen):
+            return ()
+        place = found.where[0] if found.where else ()
+        kept = self._keep(made, None, place)
+        for k, tensor in enumerate(inputs[:MOST_INPUTS]):
+            alike = tensor._shape_tuple() == made._shape_tuple()
+            kept += self._keep(tensor, k, place if alike else ())
+        return kept
+
+    def _keep_all(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """Keep all that an operation made, and what it read of what no operation of this call has made."""
+        facts = [
+            (0, self._keep(one, k)) for k, one in enumerate(inputs) if outputs and one._id not in self._there
+        ]
+        facts += [(output, self._keep(one)) for output, one in enumerate(outputs)]
+        self._there.update(one._id for one in (*inputs, *outputs))
+        for output, kept in facts:
+            if kept:
+                fact = Unusual(Seq(self._sink.seq), output, kept=kept)
+                self._rows.later.append(partial(self._sink.declare, fact))
+
+    def _keep(self, tensor: Any, given: int | None = None, place: tuple[int, ...] = ()) -> tuple[Kept, ...]:
+        try:
+            return keep(self._keeping, tensor, given, place) if readable(tensor) else ()
+        except Exception as error:
+            words = f"elements were not kept: {words_of(error)}"[:200]
+            self._rows.later.append(partial(self._sink.gap, "unkept", words))
+            return ()
 
     def _look_at_written(self, node: Node, slot: int, inputs: Sequence[Any], handle: int) -> None:
         """Say what a variable is given, where that is not finite and no operation has made it."""
@@ -94,12 +139,15 @@ class Looks:
             words = f"tensors that run eagerly: {words_of(error)}"[:200]
             self._rows.later.append(partial(self._sink.gap, "unreadable", words))
             return NOTHING
-        if not (-INF < low and high < INF) and (low, high) != NOTHING and self._facts_left > 0:
-            self._facts_left -= 1
+        new = (node.id, output) not in self._facts
+        if not (-INF < low and high < INF) and (low, high) != NOTHING and self._left[new] > 0:
+            self._left[new] -= 1
             found = numerics(tensor)
             if self._facts.get((node.id, output)) != found:
                 self._facts[node.id, output] = found
-                fact = Unusual(Seq(self._sink.seq), output, found, inputs=_looked_at(inputs))
+                seen = _looked_at(inputs)
+                kept = self._birth(node, tensor, found, inputs, seen)
+                fact = Unusual(Seq(self._sink.seq), output, found, inputs=seen, kept=kept)
                 self._rows.later.append(partial(self._sink.declare, fact))
         return low, high
 

@@ -61,9 +61,9 @@ class Threads:
         """What this thread runs, into a log."""
         ways, frames = Ways(sink, functions.new_graph), Frames(self._stacks)
         stream = Stream(sink, calls, ways, frames, self._options.steps, self._stacks)
-        health = self._options.level == "health"
-        made = self._building.eager = Eager(sink, functions, self._building, stream, health, self._failed)
-        return made
+        eager = Eager(sink, functions, self._building, stream, self._options, self._failed)
+        self._building.eager = eager
+        return eager
 
     def begin(self) -> Eager:
         """What this thread runs, which runs something for the first time."""
