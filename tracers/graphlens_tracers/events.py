@@ -448,7 +448,16 @@ class Gap:
     """
 
     kind: Literal[
-        "compiled", "thread", "fork", "process", "dropped", "unreadable", "sampled", "untraced", "failed"
+        "compiled",
+        "thread",
+        "fork",
+        "process",
+        "dropped",
+        "unreadable",
+        "sampled",
+        "untraced",
+        "failed",
+        "unfused",
     ]
     what: str
     first: Seq
