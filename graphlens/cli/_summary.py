@@ -54,9 +54,6 @@ def _lines(run: Path, name: str) -> Iterator[str]:
         yield f"it ended in the middle of op {was.seq}: {was.name}"
     missed: Counter[tuple[str, str]] = Counter()
     for _, gap in gaps(read):
-        how = (
-            "seen, but otherwise than without graphlens" if gap.kind in SEEN_ALL_THE_SAME else "not looked at"
-        )
         missed[how_seen(gap.kind), gap.what] += gap.count
     for (how, what), count in missed.items():
         yield f"{how}: {what}" + (f" ({count:,} times)" if count > 1 else "")
