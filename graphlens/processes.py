@@ -18,6 +18,8 @@ from graphlens_tracers.events import Gap, Seq
 
 MOST_LISTED = 24
 """Names in a message: a run of a thousand processes is not listed in one line."""
+SEEN_ALL_THE_SAME = ("unfused",)
+"""Kinds of gaps in spite of which every number was looked at: it may differ in its last digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,11 @@ def gaps(run: Run) -> list[tuple[Who | None, Gap]]:
         what = f"rank{'s' if len(missing) > 1 else ''} {ranks} of {world}: not in this run"
         found.append((None, Gap("process", what, Seq(0), len(missing))))
     return found
+
+
+def how_seen(kind: str) -> str:
+    """What a gap of a kind says of what is named in it."""
+    return "seen, but otherwise than without graphlens" if kind in SEEN_ALL_THE_SAME else "not looked at"
 
 
 def _missing_ranks(whos: Sequence[Who]) -> list[int]:

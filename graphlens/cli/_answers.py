@@ -5,7 +5,6 @@ Field names are a contract: they are only ever added to, at the end.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,24 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens import runs
-from graphlens.cli._places import Answer, shown_path
-from graphlens.cli._who import gap_answers, process_answer
+from graphlens.cli._who import process_answer
+from graphlens.plain import Answer, coverage, made_at, shown_path
 from graphlens.processes import Who
 from graphlens.rows import INF, NAN, Ints
 from graphlens.session import Process, Run, state_of
 from graphlens.text import clean
 from graphlens_tracers.errors import UnknownName
-from graphlens_tracers.events import CallId, NodeId, ScopeId, Spec
+from graphlens_tracers.events import CallId, NodeId, Spec
 
 AT_ONCE = 1 << 16
 """Operations that are looked at together: memory stays bounded for any run."""
-
-
-def number(value: float | None) -> float | str | None:
-    """A number as JSON has it: what is not finite becomes "nan", "inf" or "-inf"."""
-    if value is None or math.isfinite(value):
-        return value
-    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
 
 
 def tensor(spec: Spec) -> str:
@@ -65,7 +57,7 @@ def run_answer(run: Run, whos: Sequence[Who]) -> Answer:
         if len(seqs) and first_bad is None:
             first_bad = {"seq": int(seqs[0]), "rank": process.rank, "process": who.number}
     steps = {(who.number, call.step) for who in whos for call in who.process.calls() if call.step is not None}
-    gaps = gap_answers(run, whos)
+    looked = coverage(run, whos)
     return {
         "schema": "graphlens/run/1",
         "name": runs.name_of(run.path),
@@ -86,7 +78,7 @@ def run_answer(run: Run, whos: Sequence[Who]) -> Answer:
         "graphs": sum(len(who.process.graphs()) for who in whos),
         "phases": phases,
         "non_finite": {"ops": bad, "nan": nan, "inf": inf, "first": first_bad},
-        "coverage": {"complete": not gaps, "gaps": gaps, "count": sum(gap["count"] for gap in gaps)},
+        "coverage": {**looked, "count": sum(gap["count"] for gap in looked["gaps"])},
         "size_bytes": sum(found.stat().st_size for found in Path(run.path).rglob("*") if found.is_file()),
     }
 
@@ -145,13 +137,6 @@ def sums_of(process: Process, start: int = 0, stop: int | None = None) -> Sums:
                 if value:
                     total[node] = total.get(node, 0) + int(value)
     return sums
-
-
-def made_at(process: Process, scope: ScopeId | None, cwd: str) -> Answer:
-    """Where the script has made a module: "made_file" and "made_line", null where nobody saw that."""
-    site = process.scope_site(scope)
-    file, line = (None, None) if site is None else (shown_path(site.file, cwd), site.line)
-    return {"made_file": file, "made_line": line}
 
 
 def modules_answer(whos: Sequence[Who], cwd: str = "") -> Answer:

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from graphlens.cli._answers import AT_ONCE, made_at, number
-from graphlens.cli._places import Answer, inside, shown_path
+from graphlens.cli._answers import AT_ONCE
 from graphlens.cli._who import of_op
 from graphlens.ops import OutputSeen, output_seen
+from graphlens.plain import Answer, inside, made_at, number, shown_path
 from graphlens.processes import Who
 from graphlens.session import Call, Op, Process, Run
 from graphlens_tracers.errors import UnknownOp

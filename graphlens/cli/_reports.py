@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import graphlens
 from graphlens.cli import visible
-from graphlens.cli._places import Answer
 from graphlens.cli._verdict import text_of
+from graphlens.plain import Answer
 
 RULES = {
     "nan": "A NaN was born, and reached a loss, a gradient, a parameter or an output.",

@@ -37,7 +37,7 @@ def _lines(run: Path, name: str) -> Iterator[str]:
         return
     # They take numpy with them: not before there is something to read.
     from graphlens import load
-    from graphlens.processes import gaps
+    from graphlens.processes import gaps, how_seen
 
     read = load(run)
     processes = read.processes()
@@ -52,11 +52,11 @@ def _lines(run: Path, name: str) -> Iterator[str]:
     yield f"{name}: {_many(ops, 'op')} in {_many(steps, 'step')}{among}; {health}"
     for was in filter(None, (process.running() for process in processes)):
         yield f"it ended in the middle of op {was.seq}: {was.name}"
-    missed: Counter[str] = Counter()
+    missed: Counter[tuple[str, str]] = Counter()
     for _, gap in gaps(read):
-        missed[gap.what] += gap.count
-    for what, count in missed.items():
-        yield f"not looked at: {what}" + (f" ({count:,} times)" if count > 1 else "")
+        missed[how_seen(gap.kind), gap.what] += gap.count
+    for (how, what), count in missed.items():
+        yield f"{how}: {what}" + (f" ({count:,} times)" if count > 1 else "")
     if bad:
         yield f"whether that matters, and why: graphlens why {name}"
     yield f"look at it with: graphlens open {name}"

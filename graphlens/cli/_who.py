@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphlens import processes
-from graphlens.cli._places import Answer, place
+from graphlens.plain import Answer, place
 from graphlens.processes import Who
 from graphlens.session import Run
 from graphlens.text import clean
 from graphlens_tracers.errors import UnknownOp, Usage
-from graphlens_tracers.events import Gap
 
 
 def chosen(run: Run, wanted: str | None) -> list[Who]:
@@ -88,23 +87,6 @@ def process_answer(run: Run, who: Who) -> Answer:
             gap.count for one, gap in processes.gaps(run) if one is not None and one.number == who.number
         ),
     }
-
-
-def gap_answers(run: Run, whos: Sequence[Who]) -> list[Answer]:
-    """What was not looked at in these processes, and, if they are all, outside of them."""
-    numbers = {who.number for who in whos}
-    everything = len(numbers) == len(run.processes())
-    return [
-        gap_answer(gap, who)
-        for who, gap in processes.gaps(run)
-        if (everything if who is None else who.number in numbers)
-    ]
-
-
-def gap_answer(gap: Gap, who: Who | None) -> Answer:
-    """Something that was not looked at."""
-    number = None if who is None else who.number
-    return {"kind": gap.kind, "what": gap.what, "first": gap.first, "count": gap.count, "process": number}
 
 
 def names_of(whos: Sequence[Who]) -> dict[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphlens.processes import how_seen
 from graphlens.text import clean
 
 Answer = dict[str, Any]  # Any: JSON
@@ -40,7 +41,7 @@ def gap_lines(gaps: Sequence[Answer], names: dict[int, str]) -> Iterator[str]:
         if names and numbers:
             some = ", ".join(clean(names[number]) for number in numbers[:NAMED])
             notes.append(f"in {some}" if len(numbers) <= NAMED else f"in {len(numbers)} processes")
-        yield f"not looked at: {clean(kind)}: {clean(what, 500)}" + (
+        yield f"{how_seen(kind)}: {clean(kind)}: {clean(what, 500)}" + (
             f" ({', '.join(notes)})" if notes else ""
         )
 

@@ -79,8 +79,9 @@ def _judge(args: argparse.Namespace, run: Path) -> int:
         return INCOMPLETE if args.strict else 0
     from graphlens.cli import _reports, _verdict  # numpy and the store: not before there is a run
     from graphlens.session import load
+    from graphlens.verdict import verdict_answer
 
-    answer = _verdict.verdict_answer(load(run))
+    answer = verdict_answer(load(run))
     if not args.quiet:
         for line in _verdict.text_of(answer, runs.name_of(run)):
             complain(line)

@@ -34,8 +34,9 @@ def go(args: argparse.Namespace) -> int:
     path = runs.resolve(args.run)
     from graphlens.cli import _verdict  # numpy and the store: not before the words are right
     from graphlens.session import load
+    from graphlens.verdict import verdict_answer
 
-    answer = _verdict.verdict_answer(load(path))
+    answer = verdict_answer(load(path))
     if args.json:
         print(json.dumps(answer, indent=1))
     else:

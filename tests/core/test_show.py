@@ -315,3 +315,24 @@ def test_the_epoch_is_said_where_it_is_known(tmp_path: Path, capsys: pytest.Capt
     ]  # fmt: skip
     plain = small_run(tmp_path / "plain.glens", ran(0)).path.parent
     assert show(capsys, plain, "steps").split()[0] == "step"
+
+
+@pytest.mark.parametrize(
+    ("kind", "complete"),
+    [("unfused", True), ("compiled", False)],
+    ids=["now", "in older logs"],
+)
+def test_whether_everything_was_looked_at_is_said_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, complete: bool
+) -> None:
+    """By `show`, and by `why`: what Grappler cannot fuse was looked at all the same."""
+    log = small_run(tmp_path / "run.glens", ran(0))
+    log.facts(Gap(kind, "functions of which Grappler cannot fuse what is looked at", Seq(0), 2))  # type: ignore[arg-type]  # a word of its list
+    shown = json.loads(show(capsys, log.directory, "--json"))
+    assert main(["why", "--json", str(log.directory)]) == 0
+    judged = json.loads(capsys.readouterr().out)
+    text = show(capsys, log.directory)
+
+    assert shown["coverage"]["complete"] is judged["coverage"]["complete"] is complete
+    assert judged["status"] == ("clean" if complete else "incomplete")
+    assert ("seen, but otherwise" in text) is complete and ("not looked at" in text) is not complete

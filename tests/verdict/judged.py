@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import graphlens
-from graphlens.cli._verdict import verdict_answer
+from graphlens.verdict import verdict_answer
 from graphlens_tracers.api import Tracer
 from recorded import recording
 from verdict.truth import Origin, Truth

@@ -466,8 +466,9 @@ class Gap:
     """
 
     kind: Literal[
-        "compiled", "thread", "fork", "process", "dropped", "unreadable", "sampled", "untraced", "failed"
-    ]
+        "compiled", "thread", "fork", "process", "dropped", "unreadable", "sampled", "untraced", "failed",
+        "unfused",
+    ]  # fmt: skip
     what: str
     first: Seq
     count: int

@@ -263,7 +263,7 @@ class Sessions:
         part.begin(self._calls.called)
         self._say_gaps(part, looked)
         if health and part.outputs and asked.optimised:
-            self._sink.gap("compiled", "graphs of sessions of which Grappler cannot fuse what is looked at")
+            self._sink.gap("unfused", "graphs of sessions of which Grappler cannot fuse what is looked at")
         return part
 
     def _say_gaps(self, part: Part, looked: Looked) -> None:

@@ -215,7 +215,7 @@ class TensorFlowTracer:
         for inner in watched.unwatched:
             self._sink.gap("untraced", f"inside of {inner}")
         if self._options.level == "health" and compat.optimises():
-            self._sink.gap("compiled", "functions of which Grappler cannot fuse what is looked at")
+            self._sink.gap("unfused", "functions of which Grappler cannot fuse what is looked at")
         if watched.compiled:
             words = "functions that XLA would compile, and which run as written"
             self._sink.gap("compiled", words, len(watched.compiled))
