@@ -31,7 +31,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Elements:
     """The elements of a tensor, or of a part of it.
 

@@ -18,8 +18,8 @@ from graphlens_tracers.events import Gap, Seq
 
 MOST_LISTED = 24
 """Names in a message: a run of a thousand processes is not listed in one line."""
-SEEN_ALL_THE_SAME = ("unfused",)
-"""Kinds of gaps in spite of which every number was looked at: it may differ in its last digit."""
+SEEN_ALL_THE_SAME = ("unfused", "unkept")
+"""Kinds of gaps in spite of which every number was looked at: its last digit may differ, or it was not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,8 @@ def gaps(run: Run) -> list[tuple[Who | None, Gap]]:
 
 def how_seen(kind: str) -> str:
     """What a gap of a kind says of what is named in it."""
-    return "seen, but otherwise than without graphlens" if kind in SEEN_ALL_THE_SAME else "not looked at"
+    known = {"unfused": "seen, but otherwise than without graphlens", "unkept": "looked at, but not kept"}
+    return known.get(kind, "not looked at")
 
 
 def _missing_ranks(whos: Sequence[Who]) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from graphlens.analyses.births import Bad
 from graphlens.analyses.causes import Input, advice_for, cause_of, inputs_of
+from graphlens.analyses.examples import Example, examples, tensors_of
 from graphlens.analyses.flow import Flow, Made
 from graphlens.analyses.numerics import Benign, Verdict, verdict
 from graphlens.plain import Answer, coverage, inside, made_at, number, shown_path
@@ -74,7 +75,8 @@ class _Says:
         lines = _lines(process, None if site is None else site.file)
         code = lines[site.line - 1].strip() if site is not None and 0 < site.line <= len(lines) else None
         forward = None if node.twin is None else process.nodes.get(node.twin)
-        inputs = inputs_of(self._flow, bad, self._expression(node, lines))
+        kept = tensors_of(process, bad)
+        inputs = inputs_of(self._flow, bad, self._expression(node, lines), kept.read)
         fact = next((self._flow.fact(Made(bad.seq, slot)) for slot in bad.slots), None)
         where = fact.numerics.where if fact is not None and fact.numerics is not None else ()
         specs = [output.spec for output in node.outputs]
@@ -104,6 +106,8 @@ class _Says:
             **made_at(process, node.scope, self._cwd),
             "reached": self._found.reached.kind if self._found.reached is not None else None,
             "process": self._who.number,
+            "examples": [_example(one) for one in examples(bad, kept)],
+            "unreadable": kept.trouble or None,
         }
 
     def _growth(self, bad: Bad) -> Answer | None:
@@ -169,6 +173,15 @@ class _Says:
 def _lines(process: Process, file: str | None) -> list[str]:
     text = None if file is None else process.source(file)
     return text.splitlines() if text else []
+
+
+def _example(one: Example) -> Answer:
+    read = [{"input": k, "value": _element(value)} for k, value in sorted(one.read.items())]
+    return {"at": list(one.place), "made": _element(one.made), "read": read}
+
+
+def _element(value: complex) -> float | str | None:
+    return str(value) if isinstance(value, complex) else number(value)
 
 
 def _input(one: Input) -> Answer:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from graphlens.analyses.births import Bad, short
 from graphlens.analyses.flow import Flow, Made
+from graphlens.elements import Array, Elements
 from graphlens_tracers.events import NodeSeen, Numerics, Spec
 
 LARGEST = {
@@ -26,6 +30,7 @@ class Input:
     Attributes:
         nan, pos_inf, neg_inf, zeros: How many; None when they were not counted.
         low, high: Of those that are finite, where they were counted; None where nothing is known.
+        elements: None when they were not kept.
     """
 
     value: int | None
@@ -37,6 +42,19 @@ class Input:
     pos_inf: int | None = None
     neg_inf: int | None = None
     zeros: int | None = None
+    elements: Elements | None = None
+
+    @property
+    def array(self) -> Array | None:
+        """All its elements, where they are kept and can be compared."""
+        kept = self.elements
+        known = kept is not None and kept.whole and kept.array.dtype.kind in "fiub"
+        return kept.array if kept is not None and known else None
+
+    def where(self, test: Callable[[Array], Array]) -> str:
+        """Of how many elements something is true: " at 3 of 40 places"; "" where they are not kept."""
+        array = self.array
+        return "" if array is None else self.count(int(np.count_nonzero(test(array))))
 
     @property
     def size(self) -> int | None:
@@ -65,11 +83,14 @@ class Input:
         return " somewhere" if some is None or size is None else f" at {some:,} of {size:,} places"
 
 
-def inputs_of(flow: Flow, bad: Bad, code: str = "") -> list[Input]:
+def inputs_of(
+    flow: Flow, bad: Bad, code: str = "", kept: Mapping[int, Elements] | None = None
+) -> list[Input]:
     """The inputs of an operation, in order.
 
     Args:
         code: Its expression in the source, for their names.
+        kept: Their elements, by position.
     """
     names = named(bad.node.op, code)
     values, sources = flow.values(bad.seq), flow.sources(bad.seq)
@@ -83,7 +104,8 @@ def inputs_of(flow: Flow, bad: Bad, code: str = "") -> list[Input]:
         spec = None if value is None else flow.spec(value)
         looked = again[k] if k < len(again) else None
         source = sources[k] if k < len(sources) else None
-        found.append(_input(flow, value, name, spec, looked, source if isinstance(source, Made) else None))
+        one = _input(flow, value, name, spec, looked, source if isinstance(source, Made) else None)
+        found.append(replace(one, elements=(kept or {}).get(k)))
     return found
 
 
@@ -169,7 +191,8 @@ def _log(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
         return ""
     at = -1.0 if short(bad.node.op) == "log1p" else 0.0
     if bad.kind == "nan" and one.low < at:
-        return f"{_called(one)} is below {at:g}: its minimum is {one.low:.4g}"
+        below = one.where(lambda array: array < at)
+        return f"{_called(one)} is below {at:g}{below}: its minimum is {one.low:.4g}"
     if at == 0 and one.has_zero:
         return f"{_called(one)} is exactly 0{one.count(one.zeros)}"
     return f"{_called(one)} is exactly -1 somewhere" if at else ""
@@ -182,7 +205,8 @@ def _div(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     if below.has_zero:
         k = len(inputs) - 1
         if bad.kind == "nan" and above.has_zero:
-            return f"{_called(above, k - 1)} and {_called(below, k)} are both exactly 0: 0/0"
+            both = _both(above, below, lambda one: one == 0, lambda other: other == 0)
+            return f"{_called(above, k - 1)} and {_called(below, k)} are both exactly 0{both}: 0/0"
         return f"{_called(below, k)} is exactly 0{below.count(below.zeros)}"
     return ""
 
@@ -191,9 +215,13 @@ def _reciprocal(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     one = inputs[0] if inputs else None
     if one is not None and one.has_zero:
         return f"{_called(one)} is exactly 0{one.count(one.zeros)}"
-    if one is not None and one.low is not None and one.low < 0 and bad.kind == "nan":
-        return f"{_called(one)} is below 0: its minimum is {one.low:.4g}"
-    return ""
+    return _below(one) if bad.kind == "nan" else ""
+
+
+def _below(one: Input | None) -> str:
+    if one is None or one.low is None or one.low >= 0:
+        return ""
+    return f"{_called(one)} is below 0{one.where(lambda array: array < 0)}: its minimum is {one.low:.4g}"
 
 
 def _pow(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
@@ -201,17 +229,14 @@ def _pow(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     if one is None or one.low is None:
         return ""
     if bad.kind == "nan" and one.low < 0:
-        return f"{_called(one)} is below 0 (minimum {one.low:.4g}), and the exponent is not whole"
+        return f"{_below(one)}, and the exponent is not whole"
     if one.has_zero and (bad.node.twin is not None or re.search(r'"?-\d', bad.node.form)):
         return f"{_called(one)} is exactly 0{one.count(one.zeros)}, and the exponent is negative"
     return _overflow(bad, inputs, dtype)
 
 
 def _sqrt(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
-    one = inputs[0] if inputs else None
-    if one is not None and one.low is not None and one.low < 0:
-        return f"{_called(one)} is below 0: its minimum is {one.low:.4g}"
-    return ""
+    return _below(inputs[0] if inputs else None)
 
 
 def _bounded(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
@@ -219,7 +244,8 @@ def _bounded(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     if one is None or one.low is None or one.high is None:
         return ""
     if one.low < -1 or one.high > 1:
-        return f"{_called(one)} leaves -1 … 1: it is {one.low:.8g} … {one.high:.8g}"
+        beyond = one.where(lambda array: abs(array) > 1)
+        return f"{_called(one)} leaves -1 … 1{beyond}: it is {one.low:.8g} … {one.high:.8g}"
     return f"{_called(one)} is exactly at ±1" if one.low == -1 or one.high == 1 else ""
 
 
@@ -229,14 +255,35 @@ def _exp(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     if one is None or one.high is None or largest is None:
         return ""
     most = math.log(largest)
-    return f"{_called(one)} reaches {one.high:.5g}, and exp of more than {most:.4g} overflows {dtype}"
+    beyond = one.where(lambda array: array > most)
+    reaches = f"reaches {one.high:.5g}{f', and is too large{beyond}' if beyond else ''}"
+    return f"{_called(one)} {reaches}: exp of more than {most:.4g} overflows {dtype}"
 
 
 def _softmax(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     one = inputs[0] if inputs else None
     if one is None or one.nan or one.pos_inf or one.high == math.inf:
         return ""
-    return f"a whole row of {_called(one)} is -inf: every place is masked"
+    array, axis = one.array, _axis(bad)
+    if array is None or axis is None or not -array.ndim <= axis < array.ndim:
+        return f"a whole row of {_called(one)} is -inf: every place is masked"
+    rows = np.isneginf(array).all(axis=axis)
+    if rows.size == 1:
+        return f"all of {_called(one)} is -inf: every place is masked"
+    masked = int(rows.sum())
+    is_ = "is" if masked == 1 else "are"
+    first = ", ".join(str(n) for n in np.argwhere(rows)[0]) if masked else ""
+    return (
+        f"{masked:,} of {rows.size:,} rows of {_called(one)} {is_} -inf throughout, the first at [{first}]: "
+        "every place is masked"
+    )
+
+
+def _axis(bad: Bad) -> int | None:
+    """The axis that an operation of PyTorch was given after its input."""
+    arguments = json.loads(bad.node.form or "[[]]")[0]
+    axis = arguments[1] if isinstance(arguments, list) and len(arguments) > 1 else None
+    return axis if type(axis) is int else None
 
 
 def _spread(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
@@ -263,11 +310,29 @@ def _infinite_inputs(bad: Bad, inputs: Sequence[Input]) -> str:
     if bad.kind != "nan" or not infinite:
         return ""
     name = short(bad.node.op)
+    if name == "mul" and len(inputs) == 2:
+        for k, one in enumerate(inputs):
+            other = inputs[1 - k]
+            at = _both(one, other, np.isinf, lambda array: array == 0)
+            if one.infinite and at:
+                return f"{_called(one, k)} is infinite and {_called(other, 1 - k)} 0{at}: infinity times 0"
     if name in ("mul", "mm", "bmm", "addmm", "matmul"):
         return f"infinity times 0, or infinities of both signs: {_called(infinite[0])} is infinite"
     if name in ("sub", "add", "sum", "mean"):
         return f"infinity minus infinity: {_called(infinite[0])} is infinite"
     return f"{_called(infinite[0])} is infinite"
+
+
+def _both(one: Input, other: Input, is_so: Callable[[Array], Array], is_too: Callable[[Array], Array]) -> str:
+    """At how many places something is true of both; "" where they are not kept, or it is nowhere."""
+    if one.array is None or other.array is None:
+        return ""
+    try:
+        places = np.logical_and(is_so(one.array), is_too(other.array))
+    except ValueError:  # shapes that have nothing to do with each other
+        return ""
+    count = int(np.count_nonzero(places))
+    return f" at {count:,} of {places.size:,} places" if count and places.size > 1 else ""
 
 
 def _overflow(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:

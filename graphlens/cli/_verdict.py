@@ -72,9 +72,13 @@ def _origin_text(answer: Answer, origin: Answer) -> Iterator[str]:
         )
     for k, one in enumerate(origin["inputs"]):
         yield f"  input {k}: {_input_text(one)}"
-    if origin["where"]:
+    if origin["where"] and not origin["examples"]:
         places = ", ".join(str(place) for place in origin["where"][:4])
         yield f"  not finite at {places}{' …' if len(origin['where']) > 4 else ''}"
+    for one in origin["examples"]:
+        yield f"    {_example_text(one)}"
+    if origin["unreadable"]:
+        yield f"  what was kept of it cannot be read: {clean(origin['unreadable'], 300)}"
     reached = answer["reached"]
     named_ = f" {clean(reached['name'])}" if reached["name"] else ""
     yield f"reached the {reached['kind']}{named_} at op {reached['seq']}, by"
@@ -83,6 +87,11 @@ def _origin_text(answer: Answer, origin: Answer) -> Iterator[str]:
         yield f"also: {other['kind']} born in {clean(other['op'])} {_at(other)}, op {other['seq']}"
     for words in answer["advice"]:
         yield f"try: {words}"
+
+
+def _example_text(one: Answer) -> str:
+    read = " and ".join(value(read["value"]) for read in one["read"])
+    return f"at {one['at']} it made {value(one['made'])}{f' of {read}' if read else ''}"
 
 
 def _path_text(path: Sequence[Answer]) -> Iterator[str]:

@@ -16,8 +16,8 @@ from graphlens.decode import events, run_info
 from graphlens.store import Run
 from graphlens_tracers import wire
 from graphlens_tracers.errors import BadRunFile, UnknownRun
-from graphlens_tracers.eventtext import plain
 from graphlens_tracers.events import EVENTS, FORMAT, Numerics, Seq, SourceSeen, Unusual
+from graphlens_tracers.eventtext import plain
 
 
 def test_every_event_comes_back_equal() -> None:

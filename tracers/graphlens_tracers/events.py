@@ -467,7 +467,7 @@ class Gap:
 
     kind: Literal[
         "compiled", "thread", "fork", "process", "dropped", "unreadable", "sampled", "untraced", "failed",
-        "unfused",
+        "unfused", "unkept",
     ]  # fmt: skip
     what: str
     first: Seq
