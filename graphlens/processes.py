@@ -19,7 +19,7 @@ from graphlens_tracers.events import Gap, Seq
 MOST_LISTED = 24
 """Names in a message: a run of a thousand processes is not listed in one line."""
 SEEN_ALL_THE_SAME = ("unfused", "unkept")
-"""Kinds of gaps in spite of which every number was looked at: its last digit may differ, or it was not kept."""
+"""Kinds of gaps in spite of which every number was looked at: the last digit may differ, or is not kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from graphlens.text import clean, clean_line
 from graphlens_tracers.errors import Usage
 
 Answer = dict[str, Any]  # Any: JSON
-WHAT = ("ops", "op", "modules", "steps", "graphs", "source")
+WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "source")
+TAKE_A_WORD = ("--process", "--output", "--input", "--view", "--save")
+"""Options that are followed by a word of theirs."""
 
 
 def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subparsers private
@@ -27,9 +29,9 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         help="print what was recorded, as text or JSON",
         description="Print what was recorded. Without WHAT: what ran, how it ended, what was not seen.",
         epilog="ops: every operation in execution order; op N: one of them in full (PROCESS:N in a run of "
-        "several, where ranks have their rank as number); modules: what ran in each; steps: every call, and "
-        "where it was ill; graphs: every way through a step; source FILE: a file as it was, with what each "
-        "line computed.",
+        "several, where ranks have their rank as number); tensor N: its elements, where they were kept; "
+        "modules: what ran in each; steps: every call, and where it was ill; graphs: every way through a "
+        "step; source FILE: a file as it was, with what each line computed.",
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a path, a name that `graphlens runs` prints, or `last`")
@@ -40,6 +42,15 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         metavar="NAME|NUMBER",
         help="only this process or thread, as `show RUN` lists it: 0, 'rank 1', 'DataLoader worker 0'",
     )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--output", type=int, metavar="K", help="with `tensor`: this output; default: 0")
+    which.add_argument("--input", type=int, metavar="K", help="with `tensor`: this input")
+    parser.add_argument(
+        "--view",
+        metavar="EXPRESSION",
+        help="with `tensor`: what to see of it: 'x[0].flip(1)', 'x.isnan().sum(0)'",
+    )
+    parser.add_argument("--save", metavar="FILE.npy", help="with `tensor`: write it as NumPy's own file")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON; with `ops`, an object a line")
     form.add_argument("--plain", action="store_true", help="text, which is the default")
@@ -55,7 +66,7 @@ def options_first(words: list[str]) -> list[str]:
             others += [word, *rest]
         elif word.startswith("-") and word != "-":
             options.append(word)
-            options += [value for value in [next(rest, None)] if value] if word == "--process" else []
+            options += [value for value in [next(rest, None)] if value] if word in TAKE_A_WORD else []
         else:
             others.append(word)
     return options + others
@@ -68,6 +79,7 @@ def go(args: argparse.Namespace) -> int:
     from graphlens.cli import (
         _answers,
         _operations,
+        _tensor,
         _who,
     )  # numpy and the store: not before the words are right
     from graphlens.session import load
@@ -85,6 +97,8 @@ def go(args: argparse.Namespace) -> int:
         case "op":
             answer = _operations.op_answer(run, args.which, args.process)
             _print(answer, partial(_op_text, several), args.json)
+        case "tensor":
+            _print(_tensor.tensor_answer(run, args), _tensor.text_of, args.json)
         case "modules":
             _print(_answers.modules_answer(whos, run.info.cwd), partial(_modules_text, names), args.json)
         case "steps":
@@ -99,11 +113,16 @@ def go(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.what is not None and args.what not in WHAT:
         raise Usage(f"there is no {clean(args.what)!r} to show; one of: {', '.join(WHAT)}")
-    needs = {"op": "the number of an op", "source": "a file"}.get(args.what or "")
+    needs = {"op": "the number of an op", "tensor": "the number of an op", "source": "a file"}.get(
+        args.what or ""
+    )
     if needs and args.which is None:
         raise Usage(f"`show RUN {args.what}` needs {needs}")
     if not needs and args.which is not None:
         raise Usage(f"`show RUN {args.what}` takes nothing more: {clean(args.which)!r}")
+    for option in ("output", "input", "view", "save"):
+        if args.what != "tensor" and getattr(args, option) is not None:
+            raise Usage(f"--{option} is for `show RUN tensor N`")
 
 
 def _print(answer: Answer, text: Any, as_json: bool) -> None:  # Any: Answer to lines

@@ -239,7 +239,7 @@ def test_modules_steps_graphs_and_source(path: Path, capsys: pytest.CaptureFixtu
         (["ops", "--process", "x"], 1, "no process 'x' in this run; it has: 0 (main) [unknown-name]"),
         (["op"], 2, "needs the number of an op"),
         (["ops", "5"], 2, "takes nothing more"),
-        (["tensors"], 2, "no 'tensors' to show; one of: ops, op, modules"),
+        (["tensors"], 2, "no 'tensors' to show; one of: ops, op, tensor, modules"),
         (["source", "none.py"], 1, "no source file 'none.py'; this run has: train.py [unknown-name]"),
     ],
 )

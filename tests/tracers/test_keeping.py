@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import graphlens
+from graphlens.cli import main
 from graphlens.elements import read
 from graphlens_tracers import keeping
 from graphlens_tracers.api import Keep
@@ -201,6 +203,38 @@ def test_what_runs_eagerly_is_kept_alike(tmp_path: Path) -> None:
         assert ("Sum" in kept) == (words == "all")
         if words == "all":
             assert kept["Cast"][None, 0].array.tolist() == [[1, 0], [4, -1]]
+
+
+# ── printing ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_kept_tensor_is_printed_and_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whole, or what an expression makes of it; what was not kept says how it can be."""
+    torch = pytest.importorskip("torch")
+    run, file = tmp_path / "run.glens", tmp_path / "x.npy"
+    given = torch.tensor([[1.0, 0.0], [4.0, -1.0]])
+    with recording(run):
+        given.log().mean()
+
+    assert main(["show", str(run), "tensor", "0", "--input", "0", "--save", str(file)]) == 0
+    assert np.load(file).tolist() == given.tolist()
+    assert "op 0, input 0: float32[2, 2]" in capsys.readouterr().out
+
+    assert main(["show", str(run), "tensor", "0", "--view", "x.isnan().sum(1)", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["elements"], answer["view_shape"], answer["whole"]) == ([0, 1], [2], True)
+
+    assert main(["show", str(run), "tensor", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["elements"][1:] == ["-inf", pytest.approx(np.log(4)), "nan"]
+
+    for words, said in (
+        (["1"], "record again with --keep"),
+        (["0", "--output", "1"], "there is no output 1"),
+        (["0", "--view", "y"], "'y' is not known here"),
+        (["9"], "no op 9"),
+    ):
+        assert main(["show", str(run), "tensor", *words]) != 0
+        assert said in capsys.readouterr().err
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────

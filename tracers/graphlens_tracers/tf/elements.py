@@ -28,4 +28,4 @@ def keep(
     spec = Spec(tuple(array.shape), tensor.dtype.name, compat.device(tensor))
     indices, start = part_of(array.shape, array.itemsize, place)
     piece = np.ascontiguousarray(array[tuple(indices)] if indices else array)
-    return keeping.put(memoryview(piece.reshape(-1).view(np.uint8)), spec, start, given)
+    return keeping.put(piece.reshape(-1).view(np.uint8).data, spec, start, given)
