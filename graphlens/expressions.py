@@ -223,7 +223,8 @@ def _softmax(x: Any, axis: int = -1) -> Any:
 
 
 def _logsumexp(x: Any, axis: int = -1, keepdims: bool = False) -> Any:
-    return np.logaddexp.reduce(np.asarray(x), axis=axis, keepdims=keepdims)
+    found = np.logaddexp.reduce(np.asarray(x), axis=axis, keepdims=True)
+    return found if keepdims else np.squeeze(found, axis)
 
 
 def _log_softmax(x: Any, axis: int = -1) -> Any:
