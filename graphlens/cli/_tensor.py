@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from graphlens.elements import Array, Elements
 from graphlens.expressions import evaluate
 from graphlens.plain import Answer, number
 from graphlens.session import Process, Run
+from graphlens.statistics import statistics
 from graphlens.text import clean
 from graphlens_tracers.errors import CannotWrite, UnknownOp, ValueGone
 from graphlens_tracers.events import Seq
@@ -34,7 +36,7 @@ def tensor_answer(run: Run, args: argparse.Namespace) -> Answer:
     if args.save is not None:
         _save(args.save, shown)
     flat = shown.reshape(-1)
-    inexact = np.issubdtype(flat.dtype, np.inexact)
+    found = statistics(shown)
     return {
         "schema": "graphlens/tensor/1",
         "seq": seq,
@@ -47,8 +49,7 @@ def tensor_answer(run: Run, args: argparse.Namespace) -> Answer:
         "whole": elements.whole,
         "view": args.view,
         "view_shape": list(shown.shape),
-        "nan": int(np.isnan(flat).sum()) if inexact else 0,
-        "inf": int(np.isinf(flat).sum()) if inexact else 0,
+        **{name: _plain(value) for name, value in asdict(found).items()},
         "saved": args.save,
         "text": np.array2string(shown, max_line_width=WIDTH, threshold=1000),
         "elements": [str(one) if isinstance(one, complex) else number(one) for one in flat.tolist()],
@@ -95,8 +96,27 @@ def text_of(answer: Answer) -> Iterator[str]:
         yield f"only elements from {first:,} on were kept, in order"
     if answer["view"] is not None:
         yield f"{clean(answer['view'], 200)}: [{', '.join(map(str, answer['view_shape']))}]"
-    if answer["nan"] or answer["inf"]:
-        yield f"{answer['nan']:,} NaN, {answer['inf']:,} infinite"
+    yield from _statistics_text(answer)
     if answer["saved"]:
         yield f"saved as {clean(answer['saved'], 500)}"
     yield from answer["text"].splitlines()
+
+
+def _statistics_text(answer: Answer) -> Iterator[str]:
+    if answer["low"] is not None:
+        low, half, high = answer["percentiles"]
+        yield (
+            f"{answer['low']:.6g} … {answer['high']:.6g}, mean {answer['mean']:.6g} ± {answer['spread']:.6g}, "
+            f"p1 {low:.6g}, p50 {half:.6g}, p99 {high:.6g}"
+        )
+    counts = (("zeros", "zeros"), ("nan", "NaN"), ("pos_inf", "+inf"), ("neg_inf", "-inf"))
+    some = [f"{answer[key]:,} {name}" for key, name in counts if answer[key]]
+    if some:
+        yield f"of {answer['size']:,}: {', '.join(some)}"
+
+
+def _plain(value: object) -> object:
+    """JSON of a number, or of several."""
+    if isinstance(value, tuple):
+        return [number(one) for one in value]
+    return number(value) if isinstance(value, float) else value
