@@ -177,7 +177,7 @@ def _log(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
 
 def _div(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     if len(inputs) < 2:
-        return _reciprocal(bad, inputs, dtype)
+        return _by_number(bad, inputs, dtype) or _reciprocal(bad, inputs, dtype)
     above, below = inputs[-2], inputs[-1]  # addcdiv adds to what comes before them
     if below.has_zero:
         k = len(inputs) - 1
@@ -185,6 +185,17 @@ def _div(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
             return f"{_called(above, k - 1)} and {_called(below, k)} are both exactly 0: 0/0"
         return f"{_called(below, k)} is exactly 0{below.count(below.zeros)}"
     return ""
+
+
+def _by_number(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
+    """Of what is divided by a number of Python; it may be another one than in the form."""
+    if short(bad.node.op) != "div" or not inputs:
+        return ""
+    one = inputs[0]
+    if one.low is None or one.high is None or one.nan or one.infinite:
+        return ""
+    small = max(abs(one.low), abs(one.high)) < LARGEST.get(dtype, 0.0) / 1e6
+    return f"{_called(one)} is divided by 0, or by next to nothing" if small else ""
 
 
 def _reciprocal(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:

@@ -169,7 +169,8 @@ class _Search:
         """Which part of training an origin belongs to.
 
         What is computed from the batch alone makes the batch where a module reads it; else it is part
-        of the loss. What is shown, and made outside of modules, is for people.
+        of the loss. What is shown, and made outside of modules, is for people; so is what is kept after an
+        optimizer's update, an average of weights, say.
         """
         if origin.birth == "outside":
             return Phase.DATA
@@ -178,7 +179,7 @@ class _Search:
             return Phase.OPTIMIZER
         if harm.kind == "loss" and node.phase is Phase.OPTIMIZER:
             return Phase.FORWARD  # a loss of gradients
-        if harm.kind == "output" and node.phase is Phase.FORWARD and node.scope is None:
+        if node.phase is Phase.FORWARD and node.scope is None and self._is_aside(origin, harm):
             return Phase.OTHER
         if node.phase is Phase.DATA:
             after = (self._flow.node(seq) for seq in path)
@@ -186,6 +187,14 @@ class _Search:
             if first is not None and first.scope is None:
                 return Phase.FORWARD
         return node.phase
+
+    def _is_aside(self, origin: Bad, harm: Harm) -> bool:
+        """Whether what no module has computed is shown, or kept after the step's work was done."""
+        if harm.kind == "output":
+            return True
+        before = (node for seq, (node, its) in self._flow.within(origin.call) if seq < origin.seq)
+        ran = self._flow.in_time(origin.call)
+        return harm.kind == "state" and ran and any(node.phase is Phase.OPTIMIZER for node in before)
 
     def _reader(self, origin: Bad, slice_: Sequence[Bad]) -> Bad:
         """Of numbers that come in from outside, the first operation that computes with them."""
