@@ -11,6 +11,7 @@ from graphlens.analyses.births import Bad
 from graphlens.analyses.causes import Input, advice_for, cause_of, inputs_of
 from graphlens.analyses.flow import Flow, Made
 from graphlens.analyses.numerics import Benign, Verdict, verdict
+from graphlens.analyses.pipelines import unseen_makers
 from graphlens.cli._answers import made_at, number
 from graphlens.cli._places import Answer, inside, shown_path
 from graphlens.cli._who import gap_answers
@@ -177,7 +178,14 @@ class _Says:
         node = bad.node
         forward = None if node.twin is None else self._process.nodes.get(node.twin)
         inputs = inputs_of(self._flow, bad)
-        return advice_for(bad, forward, cause_of(bad, inputs, [output.spec for output in node.outputs]))
+        found = advice_for(bad, forward, cause_of(bad, inputs, [output.spec for output in node.outputs]))
+        return found + [self._unseen(one) for one in unseen_makers(self._process, bad)]
+
+    def _unseen(self, node: NodeSeen) -> str:
+        site = self._process.site_of(node)
+        file = None if site is None else shown_path(site.file, self._cwd)
+        where = "" if site is None else f" at {file}:{site.line} in {site.function}"
+        return f"look at {node.op}{where}: what functions of tf.data compute is not seen"
 
 
 def _lines(process: Process, file: str | None) -> list[str]:
