@@ -18,6 +18,8 @@ LARGEST = {
 }  # fmt: skip
 """The largest finite number of a type."""
 
+FROM_RANK = "what it read was made by a collective: it came from another rank, or its sum overflowed"
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -139,7 +141,7 @@ def cause_of(bad: Bad, inputs: Sequence[Input], outputs: Sequence[Spec]) -> str:
     if bad.birth == "uninitialised":
         return "this memory was never written: it holds whatever was there before"
     if bad.birth == "outside":
-        return _from_outside(inputs)
+        return _from_outside(inputs) if bad.collective is None else FROM_RANK
     if bad.birth == "declared":
         return "it was given an infinity or a NaN as a number"
     name = short(bad.node.op)
@@ -315,6 +317,8 @@ def advice_for(bad: Bad, forward: NodeSeen | None, cause: str) -> list[str]:
     Args:
         forward: For a backward operation, what it differentiates.
     """
+    if bad.collective is not None:
+        return ["look at what the other ranks gave it: their own logs, or loss scaling where it is a sum"]
     if bad.birth == "outside":
         return ["check what is loaded, and leave out or fill in what is not finite"]
     if bad.birth == "uninitialised":

@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from graphlens.analyses.collectives import is_collective
 from graphlens.store import Call, Process
 from graphlens_tracers.events import (
     CallId,
@@ -213,8 +214,8 @@ class Flow:
     def health(self, made: Made) -> Health:
         """Whether an output is finite, as far as is known.
 
-        What nobody can look at, a list of tensors or what a variable holds after a write, is as what
-        went into it.
+        What nobody can look at, a list of tensors, what a variable holds after a write or what a
+        collective has begun to write, is as what went into it.
         """
         fact = self.fact(made)
         if fact is not None and fact.numerics is not None:
@@ -230,7 +231,8 @@ class Flow:
             return False
         output = found[0].outputs[made.slot]
         writes = any(slot == made.slot for _, slot in found[0].writes)
-        return not output.ranged and (output.spec.dtype == "variant" or writes)
+        hidden = output.spec.dtype == "variant" or writes or is_collective(found[0])
+        return not output.ranged and hidden
 
     def _health_by_inputs(self, made: Made) -> Health:
         ahead, seen = [made], {made}

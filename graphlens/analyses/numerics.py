@@ -172,7 +172,7 @@ class _Search:
         of the loss. What is shown, and made outside of modules, is for people; so is what is kept after an
         optimizer's update, an average of weights, say.
         """
-        if origin.birth == "outside":
+        if origin.birth == "outside" and origin.collective is None:
             return Phase.DATA
         node = origin.node
         if harm.kind == "parameter" and node.phase is Phase.OTHER and origin.call.role == "train":

@@ -12,6 +12,7 @@ from graphlens.analyses.causes import Input, advice_for, cause_of, inputs_of
 from graphlens.analyses.flow import Flow, Made
 from graphlens.analyses.numerics import Benign, Verdict, verdict
 from graphlens.analyses.pipelines import unseen_makers
+from graphlens.analyses.ranks import first_of
 from graphlens.cli._answers import made_at, number
 from graphlens.cli._places import Answer, inside, shown_path
 from graphlens.cli._who import gap_answers
@@ -29,11 +30,10 @@ def verdict_answer(run: Run) -> Answer:
     """The verdict on a run: the first harm of all its processes."""
     whos = named(run)
     found = [(who, verdict(who.process)) for who in whos]
-    ill = [(who, one) for who, one in found if one.origin is not None]
     gaps = gap_answers(run, whos)
     looked = run.info.level != "structure"
     complete = looked and not [gap for gap in gaps if not _keeps_numbers(gap)]
-    first = min(ill, key=lambda one: _when(one[1]), default=None)
+    first = first_of([one for _, one in found])
     status = "found" if first is not None else "clean" if complete else "incomplete"
     answer: Answer = {
         "schema": "graphlens/why/1",
@@ -47,17 +47,18 @@ def verdict_answer(run: Run) -> Answer:
         "coverage": {"complete": complete, "gaps": gaps},
     }
     if first is not None:
-        who, one = first
-        says = _Says(who, one, run.info.cwd)
+        one, ill = first
+        of = {id(its): who for who, its in found}
+        says = _Says(of[id(one)], one, run.info.cwd)
         assert one.origin is not None and one.reached is not None
         answer["origin"] = says.origin(one.origin, one.phase)
         answer["reached"] = says.reached()
         answer["path"] = [says.place(seq) for seq in one.path]
         answer["others"] = [says.origin(other, other.phase) for other in one.others]
         answer["others"] += [
-            _Says(other, its, run.info.cwd).origin(its.origin, its.phase)
-            for other, its in ill
-            if other is not who and its.origin is not None
+            _Says(of[id(its)], its, run.info.cwd).origin(its.origin, its.phase)
+            for its in ill
+            if its.origin is not None
         ]
         answer["advice"] = says.advice()
     return answer
@@ -66,12 +67,6 @@ def verdict_answer(run: Run) -> Answer:
 def _keeps_numbers(gap: Answer) -> bool:
     """Whether everything was looked at in spite of it: numbers are the same but for rounding."""
     return bool(gap["kind"] == "compiled" and "fuse" in gap["what"])
-
-
-def _when(found: Verdict) -> tuple[int, int]:
-    assert found.origin is not None
-    step = found.origin.call.step
-    return -1 if step is None else step, found.origin.seq
 
 
 class _Says:
