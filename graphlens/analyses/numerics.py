@@ -73,6 +73,21 @@ class Verdict:
     growth: Growth | None = None
     benign: tuple[Benign, ...] = ()
 
+    def step_of(self, call: Call) -> int | None:
+        """The training step of a call.
+
+        In a run that computes no gradients, and writes into what it keeps, it is how often the function
+        had run before that the script calls for it.
+        """
+        calls = self.flow.calls
+        kept = self.reached is not None and self.reached.kind in ("parameter", "state")
+        if not kept or any(one.step is not None for one in calls.values()):
+            return call.step
+        while call.parent is not None and calls[call.parent].parent is not None:
+            call = calls[call.parent]
+        alike = [one for one in calls.values() if (one.graph, one.iteration) == (call.graph, None)]
+        return None if call.parent is None else sum(one.first < call.first for one in alike)
+
 
 def verdict(process: Process) -> Verdict:
     """The verdict on what a process recorded."""

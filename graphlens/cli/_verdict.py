@@ -91,7 +91,7 @@ class _Says:
         thread = bad.call.thread or process.started.thread or "MainThread"
         return {
             "seq": bad.seq,
-            "step": bad.call.step,
+            "step": self._found.step_of(bad.call),
             "kind": bad.kind,
             "op": node.op,
             "phase": str(phase),
@@ -146,7 +146,7 @@ class _Says:
         harm = self._found.reached
         assert harm is not None
         found = self._flow.at(harm.seq)
-        step = None if found is None else found[1].step
+        step = None if found is None else self._found.step_of(found[1])
         return {"kind": harm.kind, "seq": harm.seq, "step": step, "name": harm.name}
 
     def place(self, seq: Seq) -> Answer:
@@ -288,9 +288,10 @@ def _origin_text(answer: Answer, origin: Answer) -> Iterator[str]:
     growth = origin["growth"]
     if growth is not None:
         first, last = growth["series"][0]["size"], growth["series"][-1]["size"]
+        since = "" if growth["since"] is None else f", since step {growth['since']}"
         yield (
             f"  it grew {len(growth['series'])} times in turn, from {first:.3g} to {last:.3g}: "
-            f"to {growth['factor']:.3g} times as much each time, since step {growth['since']}"
+            f"to {growth['factor']:.3g} times as much each time{since}"
         )
     for k, one in enumerate(origin["inputs"]):
         yield f"  input {k}: {_input_text(one)}"

@@ -22,7 +22,6 @@ from verdict.truth import cases, truth
 EVERY = 1 if os.environ.get("GRAPHLENS_CASES") == "all" else 3
 MISSED = {
     "dataset_map_log": "what functions of tf.data compute is not seen: it is named as one to look at",
-    "hebbian_growth": "no gradient and no optimizer: nothing says what a step is",
 }
 
 
