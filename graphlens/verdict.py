@@ -12,6 +12,8 @@ from graphlens.analyses.causes import Input, advice_for, cause_of, inputs_of
 from graphlens.analyses.examples import Example, examples, tensors_of
 from graphlens.analyses.flow import Flow, Made
 from graphlens.analyses.numerics import Benign, Verdict, verdict
+from graphlens.analyses.pipelines import unseen_makers
+from graphlens.analyses.ranks import first_of
 from graphlens.plain import Answer, coverage, inside, made_at, number, shown_path
 from graphlens.processes import Who, named
 from graphlens.session import Process, Run
@@ -22,9 +24,8 @@ def verdict_answer(run: Run) -> Answer:
     """The verdict on a run: the first harm of all its processes."""
     whos = named(run)
     found = [(who, verdict(who.process)) for who in whos]
-    ill = [(who, one) for who, one in found if one.origin is not None]
     looked = coverage(run, whos)
-    first = min(ill, key=lambda one: _when(one[1]), default=None)
+    first = first_of([one for _, one in found])
     status = "found" if first is not None else "clean" if looked["complete"] else "incomplete"
     answer: Answer = {
         "schema": "graphlens/why/1",
@@ -38,26 +39,21 @@ def verdict_answer(run: Run) -> Answer:
         "coverage": looked,
     }
     if first is not None:
-        who, one = first
-        says = _Says(who, one, run.info.cwd)
+        one, ill = first
+        of = {id(its): who for who, its in found}
+        says = _Says(of[id(one)], one, run.info.cwd)
         assert one.origin is not None and one.reached is not None
         answer["origin"] = says.origin(one.origin, one.phase)
         answer["reached"] = says.reached()
         answer["path"] = [says.place(seq) for seq in one.path]
         answer["others"] = [says.origin(other, other.phase) for other in one.others]
         answer["others"] += [
-            _Says(other, its, run.info.cwd).origin(its.origin, its.phase)
-            for other, its in ill
-            if other is not who and its.origin is not None
+            _Says(of[id(its)], its, run.info.cwd).origin(its.origin, its.phase)
+            for its in ill
+            if its.origin is not None
         ]
         answer["advice"] = says.advice()
     return answer
-
-
-def _when(found: Verdict) -> tuple[int, int]:
-    assert found.origin is not None
-    step = found.origin.call.step
-    return -1 if step is None else step, found.origin.seq
 
 
 class _Says:
@@ -83,7 +79,7 @@ class _Says:
         thread = bad.call.thread or process.started.thread or "MainThread"
         return {
             "seq": bad.seq,
-            "step": bad.call.step,
+            "step": self._found.step_of(bad.call),
             "kind": bad.kind,
             "op": node.op,
             "phase": str(phase),
@@ -140,7 +136,7 @@ class _Says:
         harm = self._found.reached
         assert harm is not None
         found = self._flow.at(harm.seq)
-        step = None if found is None else found[1].step
+        step = None if found is None else self._found.step_of(found[1])
         return {"kind": harm.kind, "seq": harm.seq, "step": step, "name": harm.name}
 
     def place(self, seq: Seq) -> Answer:
@@ -167,7 +163,14 @@ class _Says:
         node = bad.node
         forward = None if node.twin is None else self._process.nodes.get(node.twin)
         inputs = inputs_of(self._flow, bad)
-        return advice_for(bad, forward, cause_of(bad, inputs, [output.spec for output in node.outputs]))
+        found = advice_for(bad, forward, cause_of(bad, inputs, [output.spec for output in node.outputs]))
+        return found + [self._unseen(one) for one in unseen_makers(self._process, bad)]
+
+    def _unseen(self, node: NodeSeen) -> str:
+        site = self._process.site_of(node)
+        file = None if site is None else shown_path(site.file, self._cwd)
+        where = "" if site is None else f" at {file}:{site.line} in {site.function}"
+        return f"look at {node.op}{where}: what functions of tf.data compute is not seen"
 
 
 def _lines(process: Process, file: str | None) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from graphlens.analyses.collectives import is_collective
 from graphlens.analyses.flow import FINE, Flow, Health, Leaf, Made, Source, health_of
 from graphlens.store import Call
 from graphlens_tracers.events import LeafSeen, NodeSeen, Phase, Seq
@@ -28,6 +29,7 @@ class Bad:
         birth: Where its numbers came into the world; None for one that hands on what it was given.
         sources: The outputs it has them from.
         leaf: With "outside": what brought them in.
+        collective: With "outside": when that was by a collective, from another rank, the one it was.
     """
 
     seq: Seq
@@ -38,6 +40,7 @@ class Bad:
     birth: Birth | None
     sources: tuple[Made, ...]
     leaf: LeafSeen | None = None
+    collective: Seq | None = None
 
     @property
     def phase(self) -> Phase:
@@ -92,6 +95,7 @@ class Births:
             ),
             None,
         )
+        collective = None if bad else self._brought(seq)
         in_nan = any(its.nan for its in healths)
         in_inf = any(its.inf for its in healths)
         birth: Birth | None = None
@@ -99,6 +103,8 @@ class Births:
             birth = "uninitialised"
         elif node.op.startswith(ENTRY):
             birth = "outside" if nan or self._is_positive(seq, slots) else "declared"
+        elif collective is not None:
+            birth = "declared" if not nan and self._is_sentinel(seq, node) else "outside"
         elif in_nan or (in_inf and not nan):
             given = outside is not None and outside.kind == "constant" and not in_nan
             if not bad:
@@ -111,7 +117,22 @@ class Births:
             birth = "outside"
         else:
             birth = "born"
-        return Bad(seq, node, call, kind, slots, birth, bad, outside)
+        return Bad(seq, node, call, kind, slots, birth, bad, outside, collective)
+
+    def _brought(self, seq: Seq) -> Seq | None:
+        """The collective whose numbers an operation reads, which are not finite, and whose rank's own were.
+
+        Those that the operation has written over cannot be looked at again: they are taken for it.
+        """
+        flow = self._flow
+        again = flow.inputs_seen(seq)
+        for k, source in enumerate(flow.sources(seq)):
+            looked = again[k] if k < len(again) else None
+            if not isinstance(source, Made) or not is_collective(flow.node(source.seq)):
+                continue
+            if not flow.health(source).bad and (looked is None or health_of(looked).bad):
+                return source.seq
+        return None
 
     def _hands_on(self, seq: Seq, node: NodeSeen, kind: str, sources: list[Source]) -> bool:
         """Whether it must have read something that is not finite, which nobody has looked at."""

@@ -22,6 +22,8 @@ LARGEST = {
 }  # fmt: skip
 """The largest finite number of a type."""
 
+FROM_RANK = "what it read was made by a collective: it came from another rank, or its sum overflowed"
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -161,7 +163,7 @@ def cause_of(bad: Bad, inputs: Sequence[Input], outputs: Sequence[Spec]) -> str:
     if bad.birth == "uninitialised":
         return "this memory was never written: it holds whatever was there before"
     if bad.birth == "outside":
-        return _from_outside(inputs)
+        return _from_outside(inputs) if bad.collective is None else FROM_RANK
     if bad.birth == "declared":
         return "it was given an infinity or a NaN as a number"
     name = short(bad.node.op)
@@ -200,7 +202,7 @@ def _log(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
 
 def _div(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     if len(inputs) < 2:
-        return _reciprocal(bad, inputs, dtype)
+        return _by_number(bad, inputs, dtype) or _reciprocal(bad, inputs, dtype)
     above, below = inputs[-2], inputs[-1]  # addcdiv adds to what comes before them
     if below.has_zero:
         k = len(inputs) - 1
@@ -209,6 +211,17 @@ def _div(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
             return f"{_called(above, k - 1)} and {_called(below, k)} are both exactly 0{both}: 0/0"
         return f"{_called(below, k)} is exactly 0{below.count(below.zeros)}"
     return ""
+
+
+def _by_number(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
+    """Of what is divided by a number of Python; it may be another one than in the form."""
+    if short(bad.node.op) != "div" or not inputs:
+        return ""
+    one = inputs[0]
+    if one.low is None or one.high is None or one.nan or one.infinite:
+        return ""
+    small = max(abs(one.low), abs(one.high)) < LARGEST.get(dtype, 0.0) / 1e6
+    return f"{_called(one)} is divided by 0, or by next to nothing" if small else ""
 
 
 def _reciprocal(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
@@ -369,6 +382,8 @@ def advice_for(bad: Bad, forward: NodeSeen | None, cause: str) -> list[str]:
     Args:
         forward: For a backward operation, what it differentiates.
     """
+    if bad.collective is not None:
+        return ["look at what the other ranks gave it: their own logs, or loss scaling where it is a sum"]
     if bad.birth == "outside":
         return ["check what is loaded, and leave out or fill in what is not finite"]
     if bad.birth == "uninitialised":

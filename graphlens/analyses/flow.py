@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from graphlens.analyses.collectives import is_collective
 from graphlens.store import Call, Process
 from graphlens_tracers.events import (
     CallId,
@@ -109,11 +110,13 @@ class Flow:
         """Of each cell, what a call has found in it that was not there before."""
         self.kept: dict[Made, LeafSeen] = {}
         """Outputs that later calls read as leaves."""
+        self._bindings: dict[ValueId, list[Made]] = defaultdict(list)
         for bound in process.bounds():
             leaf = process.leaves.get(bound.leaf)
             if bound.producer is not None and leaf is not None:
                 made = Made(bound.producer, bound.slot)
                 self.kept[made] = leaf
+                self._bindings[leaf.value].append(made)
                 cell = leaf.cell if bound.cell is None else bound.cell
                 if cell is not None:
                     self._contents[cell].append((bound.call, made))
@@ -126,6 +129,10 @@ class Flow:
     def stop(self, call: Call) -> int:
         """One more than the last operation of a call."""
         return max(call.last, call.first - 1) + 1
+
+    def in_time(self, call: Call) -> bool:
+        """Whether the operations of a call stand in the order in which they ran."""
+        return self._graphs[call.graph].order == "ran"
 
     # ── one operation ────────────────────────────────────────────────────────────────────────
 
@@ -207,8 +214,8 @@ class Flow:
     def health(self, made: Made) -> Health:
         """Whether an output is finite, as far as is known.
 
-        What nobody can look at, a list of tensors or what a variable holds after a write, is as what
-        went into it.
+        What nobody can look at, a list of tensors, what a variable holds after a write or what a
+        collective has begun to write, is as what went into it.
         """
         fact = self.fact(made)
         if fact is not None and fact.numerics is not None:
@@ -224,7 +231,8 @@ class Flow:
             return False
         output = found[0].outputs[made.slot]
         writes = any(slot == made.slot for _, slot in found[0].writes)
-        return not output.ranged and (output.spec.dtype == "variant" or writes)
+        hidden = output.spec.dtype == "variant" or writes or is_collective(found[0])
+        return not output.ranged and hidden
 
     def _health_by_inputs(self, made: Made) -> Health:
         ahead, seen = [made], {made}
@@ -329,6 +337,10 @@ class Flow:
         cell = bound.cell if bound is not None and bound.cell is not None else leaf.cell
         last = self._content(cell, call) if cell is not None else None
         return Leaf(call.call, leaf) if last is None else self.computed(last)
+
+    def contents(self, leaf: LeafSeen) -> list[Made]:
+        """What a leaf that earlier calls have made was, in order."""
+        return self._bindings.get(leaf.value, [])
 
     def wrote(self, call: Call, cell: CellId, made: Made) -> None:
         """Note that a call has given a cell a new content."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from graphlens.analyses.flow import Flow, Made
@@ -49,14 +50,7 @@ class Harms:
         if graph not in self._writes:
             nodes = [process.nodes[node] for node in process.order(graph)]
             self._roots.update(self._roots_of(graph, nodes))
-            cells: set[CellId] = set()
-            for node in nodes:
-                for read, _ in node.writes:
-                    value = process.inputs(graph, node.node)[read]
-                    home = None if value is None else self._flow.home(graph, value)
-                    if home is not None and home.cell is not None:
-                        cells.add(home.cell)
-            self._writes[graph] = cells
+            self._writes[graph] = self._written(graph, nodes)
         for cell in self._writes[graph]:
             self._flow.emptied(cell)
 
@@ -102,8 +96,9 @@ class Harms:
                 continue
             if home.cell is not None and any(output == slot for _, output in node.writes):
                 flow.wrote(call, home.cell, made)
-            if home.kind in KEPT and flow.health(made).bad:
-                yield Harm("parameter" if home.kind == "parameter" else "state", seq, made, home.name)
+            kind = self._kept_as(home, node, made) if flow.health(made).bad else None
+            if kind is not None:
+                yield Harm(kind, seq, made, home.name)
 
     def _is_gradient(self, source: Made) -> bool:
         """Whether an output is what a backward pass has made; PyTorch says so by `GRADIENT`."""
@@ -118,6 +113,48 @@ class Harms:
             return kept
         value = self._flow.values(made.seq)[read]
         return None if value is None else self._flow.home(call.graph, value)
+
+    def _kept_as(self, home: LeafSeen, node: NodeSeen, made: Made) -> Kind | None:
+        """What an output is to later calls; None: nothing that training keeps.
+
+        What nobody trains, where others are trained, is no parameter. What an update by hand puts in the
+        place of what it has read, without writing into it, is one, when more than updates read it.
+        """
+        if home.kind == "parameter":
+            aside = home.cell is not None and self._trained and home.cell not in self._trained
+            return "state" if aside else "parameter"
+        if home.kind in KEPT:
+            return "state"
+        if home.kind != "earlier" or node.phase is not Phase.OPTIMIZER or not self._renews(home, made):
+            return None
+        readers = self._flow.process.nodes.values()
+        computes = any(one.phase is not Phase.OPTIMIZER and home.value in one.inputs for one in readers)
+        return "parameter" if computes else "state"
+
+    def _renews(self, home: LeafSeen, made: Made) -> bool:
+        """Whether an output was computed from what a leaf was before it became that."""
+        before = [one for one in self._flow.contents(home) if one.seq < made.seq]
+        return bool(before) and before[-1] in self._flow.sources(made.seq)
+
+    @cached_property
+    def _trained(self) -> set[CellId]:
+        """Of what outlives a call, all that an optimizer or an update by hand writes, in the whole run."""
+        process, found = self._flow.process, set[CellId]()
+        for graph in process.graphs():
+            nodes = [process.nodes[node] for node in process.order(graph.graph)]
+            found |= self._written(graph.graph, [node for node in nodes if node.phase is Phase.OPTIMIZER])
+        return found
+
+    def _written(self, graph: GraphId, nodes: Sequence[NodeSeen]) -> set[CellId]:
+        """What outlives a call and is written by some operations of a graph."""
+        found: set[CellId] = set()
+        for node in nodes:
+            for read, _ in node.writes:
+                value = self._flow.process.inputs(graph, node.node)[read]
+                home = None if value is None else self._flow.home(graph, value)
+                if home is not None and home.cell is not None:
+                    found.add(home.cell)
+        return found
 
     def _roots_of(self, graph: GraphId, nodes: Sequence[NodeSeen]) -> list[NodeId]:
         """What backward passes begin from."""

@@ -73,6 +73,21 @@ class Verdict:
     growth: Growth | None = None
     benign: tuple[Benign, ...] = ()
 
+    def step_of(self, call: Call) -> int | None:
+        """The training step of a call.
+
+        In a run that computes no gradients, and writes into what it keeps, it is how often the function
+        had run before that the script calls for it.
+        """
+        calls = self.flow.calls
+        kept = self.reached is not None and self.reached.kind in ("parameter", "state")
+        if not kept or any(one.step is not None for one in calls.values()):
+            return call.step
+        while call.parent is not None and calls[call.parent].parent is not None:
+            call = calls[call.parent]
+        alike = [one for one in calls.values() if (one.graph, one.iteration) == (call.graph, None)]
+        return None if call.parent is None else sum(one.first < call.first for one in alike)
+
 
 def verdict(process: Process) -> Verdict:
     """The verdict on what a process recorded."""
@@ -169,16 +184,17 @@ class _Search:
         """Which part of training an origin belongs to.
 
         What is computed from the batch alone makes the batch where a module reads it; else it is part
-        of the loss. What is shown, and made outside of modules, is for people.
+        of the loss. What is shown, and made outside of modules, is for people; so is what is kept after an
+        optimizer's update, an average of weights, say.
         """
-        if origin.birth == "outside":
+        if origin.birth == "outside" and origin.collective is None:
             return Phase.DATA
         node = origin.node
         if harm.kind == "parameter" and node.phase is Phase.OTHER and origin.call.role == "train":
             return Phase.OPTIMIZER
         if harm.kind == "loss" and node.phase is Phase.OPTIMIZER:
             return Phase.FORWARD  # a loss of gradients
-        if harm.kind == "output" and node.phase is Phase.FORWARD and node.scope is None:
+        if node.phase is Phase.FORWARD and node.scope is None and self._is_aside(origin, harm):
             return Phase.OTHER
         if node.phase is Phase.DATA:
             after = (self._flow.node(seq) for seq in path)
@@ -186,6 +202,14 @@ class _Search:
             if first is not None and first.scope is None:
                 return Phase.FORWARD
         return node.phase
+
+    def _is_aside(self, origin: Bad, harm: Harm) -> bool:
+        """Whether what no module has computed is shown, or kept after the step's work was done."""
+        if harm.kind == "output":
+            return True
+        before = (node for seq, (node, its) in self._flow.within(origin.call) if seq < origin.seq)
+        ran = self._flow.in_time(origin.call)
+        return harm.kind == "state" and ran and any(node.phase is Phase.OPTIMIZER for node in before)
 
     def _reader(self, origin: Bad, slice_: Sequence[Bad]) -> Bad:
         """Of numbers that come in from outside, the first operation that computes with them."""

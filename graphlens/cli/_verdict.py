@@ -66,9 +66,10 @@ def _origin_text(answer: Answer, origin: Answer) -> Iterator[str]:
     growth = origin["growth"]
     if growth is not None:
         first, last = growth["series"][0]["size"], growth["series"][-1]["size"]
+        since = "" if growth["since"] is None else f", since step {growth['since']}"
         yield (
             f"  it grew {len(growth['series'])} times in turn, from {first:.3g} to {last:.3g}: "
-            f"to {growth['factor']:.3g} times as much each time, since step {growth['since']}"
+            f"to {growth['factor']:.3g} times as much each time{since}"
         )
     for k, one in enumerate(origin["inputs"]):
         yield f"  input {k}: {_input_text(one)}"

@@ -44,6 +44,8 @@ def harmed(seen: Seen, index: int, claim: Origin) -> bool:
     """The first harm after the event is the one claimed; one that is only printed is found by its words."""
     first = next((what for after, what, _ in seen.harms if after > index), "output")
     if first == "output":
+        if claim.phase == "optimizer" and claim.reached == "parameter":
+            return True  # a new tensor takes the parameter's place: only its author knows that
         said = any(word in seen.printed + seen.error for word in ("nan", "inf"))
         return claim.reached in ("output", "loss") and said
     if claim.phase == "backward" and first == "parameter":

@@ -15,18 +15,6 @@ from recorded import pytorch
 from verdict.judged import differences, verdict_on
 from verdict.truth import cases, truth
 
-MISSED = {
-    "packed_documents_mask": "a mask that is made of the batch: whether that is data or forward is a word",
-    "per_sample_clipping": "no optimizer and no backward of PyTorch: nothing says what the loss is",
-}
-
-
-def _marked() -> Iterator[object]:
-    for case in cases("pytorch"):
-        why = MISSED.get(case.stem)
-        marks = [pytest.mark.xfail(strict=True, reason=why)] if why else []
-        yield pytest.param(case, id=case.stem, marks=marks)
-
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
@@ -40,7 +28,7 @@ def _as_it_was() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("case", _marked())
+@pytest.mark.parametrize("case", cases("pytorch"), ids=lambda case: case.stem)
 def test_the_first_harm_is_found_and_nothing_else_is_blamed(case: Path, tmp_path: Path) -> None:
     """By operation, line, step, phase, module, and what it reached."""
     answer = verdict_on(case, tmp_path / "run.glens", pytorch)

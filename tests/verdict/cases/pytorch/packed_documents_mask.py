@@ -12,7 +12,7 @@ def build_mask(segments):
     causal = torch.full((n, n), LOWEST, dtype=torch.float16).triu(1)
     padding = (segments < 0).half()
     other = ((segments[:, :, None] != segments[:, None, :]) | (segments[:, :, None] < 0)).half() * LOWEST
-    return causal + padding[:, None, :] * LOWEST + padding[:, :, None] * LOWEST + other  # born: op=aten.add.Tensor kind=inf phase=forward step=2 module= reached=gradient # benign: op=aten.add.Tensor kind=inf reason="removed by softmax while a row has something to look at"
+    return causal + padding[:, None, :] * LOWEST + padding[:, :, None] * LOWEST + other  # born: op=aten.add.Tensor kind=inf phase=data step=2 module= reached=gradient # benign: op=aten.add.Tensor kind=inf reason="removed by softmax while a row has something to look at"
 
 
 class Attention(nn.Module):

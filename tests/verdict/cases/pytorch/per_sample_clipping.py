@@ -20,7 +20,7 @@ def sample_loss(params, x, y):
 for step in range(3):
     grads = vmap(grad(sample_loss), in_dims=(None, 0, 0))(params, x, y)
     norms = torch.stack([g.flatten(1).norm(dim=1) for g in grads.values()]).norm(dim=0)
-    scale = torch.minimum(CLIP / norms, norms / norms)  # born: op=aten.reciprocal.default kind=inf phase=optimizer step=0 module= reached=loss # also: op=aten.div.Tensor kind=nan phase=optimizer step=0 module= reached=loss
+    scale = torch.minimum(CLIP / norms, norms / norms)  # born: op=aten.reciprocal.default kind=inf phase=optimizer step=0 module= reached=parameter # also: op=aten.div.Tensor kind=nan phase=optimizer step=0 module= reached=parameter
     for name, g in grads.items():
         step_size = (scale.view(-1, *[1] * (g.dim() - 1)) * g).mean(0)
         params[name] = params[name] - LR * (step_size + 0.01 * torch.randn_like(step_size))
