@@ -106,8 +106,8 @@ def _statistics_text(answer: Answer) -> Iterator[str]:
     if answer["low"] is not None:
         low, half, high = answer["percentiles"]
         yield (
-            f"{answer['low']:.6g} … {answer['high']:.6g}, "
-            f"mean {answer['mean']:.6g} ± {answer['spread']:.6g}, p1 {low:.6g}, p50 {half:.6g}, p99 {high:.6g}"
+            f"{answer['low']:.6g} … {answer['high']:.6g}, mean {answer['mean']:.6g} ± {answer['spread']:.6g}"
+            f", p1 {low:.6g}, p50 {half:.6g}, p99 {high:.6g}"
         )
     counts = (("zeros", "zeros"), ("nan", "NaN"), ("pos_inf", "+inf"), ("neg_inf", "-inf"))
     some = [f"{answer[key]:,} {name}" for key, name in counts if answer[key]]

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 import graphlens
-from graphlens.cli._verdict import verdict_answer
+from graphlens.verdict import verdict_answer
 from host_processes import RECORD
 from verdict.judged import Answer
 
