@@ -17,7 +17,7 @@ from graphlens.text import clean, clean_line
 from graphlens_tracers.errors import Usage
 
 Answer = dict[str, Any]  # Any: JSON
-WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "source")
+WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "source", "against")
 TAKE_A_WORD = ("--process", "--output", "--input", "--view", "--save")
 """Options that are followed by a word of theirs."""
 
@@ -31,12 +31,13 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         epilog="ops: every operation in execution order; op N: one of them in full (PROCESS:N in a run of "
         "several, where ranks have their rank as number); tensor N: its elements, where they were kept; "
         "modules: what ran in each; steps: every call, and where it was ill; graphs: every way through a "
-        "step; source FILE: a file as it was, with what each line computed.",
+        "step; source FILE: a file as it was, with what each line computed; against OTHER: what differs from "
+        "another run, and where numbers part.",
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a path, a name that `graphlens runs` prints, or `last`")
     parser.add_argument("what", metavar="WHAT", nargs="?", help=" | ".join(WHAT))
-    parser.add_argument("which", metavar="N|FILE", nargs="?", help="which op, which file")
+    parser.add_argument("which", metavar="N|FILE|RUN", nargs="?", help="which op, file, other run")
     parser.add_argument(
         "--process",
         metavar="NAME|NUMBER",
@@ -77,6 +78,7 @@ def go(args: argparse.Namespace) -> int:
     _check(args)
     path = runs.resolve(args.run)
     from graphlens.cli import (
+        _against,
         _answers,
         _operations,
         _tensor,
@@ -105,6 +107,11 @@ def go(args: argparse.Namespace) -> int:
             _print(_answers.steps_answer(whos), partial(_steps_text, names), args.json)
         case "graphs":
             _print(_answers.graphs_answer(whos), partial(_graphs_text, names), args.json)
+        case "against":
+            from graphlens import against  # needed here alone
+
+            other = load(runs.resolve(args.which))
+            _print(against.against_answer(run, other), _against.text_of, args.json)
         case "source":
             _print(_answers.source_answer(run, whos, args.which), _source_text, args.json)
     return 0
@@ -113,9 +120,9 @@ def go(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.what is not None and args.what not in WHAT:
         raise Usage(f"there is no {clean(args.what)!r} to show; one of: {', '.join(WHAT)}")
-    needs = {"op": "the number of an op", "tensor": "the number of an op", "source": "a file"}.get(
-        args.what or ""
-    )
+    op = "the number of an op"
+    words = {"op": op, "tensor": op, "source": "a file", "against": "another run"}
+    needs = words.get(args.what or "")
     if needs and args.which is None:
         raise Usage(f"`show RUN {args.what}` needs {needs}")
     if not needs and args.which is not None:
