@@ -176,7 +176,7 @@ class GraphlensApp(Commands):
         if self._presses:
             note = Part(f"  {''.join(self._presses)}…", self.palette.warn, True, need=9)
         if self.mode is Mode.HEALTH:
-            status = saying.health_status(self.health.findings, note, self.glyphs, self.palette)
+            status = saying.health_status(self.health.findings, self.model.live, note, self.palette)
         else:
             status = saying.status(self.model, line, self.graph.following, note, self.glyphs, self.palette)
         self._bars["status"].set_parts(status.left, status.right)

@@ -26,6 +26,8 @@ MOST_PLACES = 400
 """Operations of the path whose numbers are read."""
 MOST_GROUPS = 14
 """Modules that the spread is told of apart; with more, those further in are told together."""
+OPTIMIZER = "optimizer"
+"""What its own operations stand under, which are in no module."""
 LARGE = 1e4
 """Numbers from here on are drawn as large: half precision ends soon."""
 Cells = npt.NDArray[np.uint8]
@@ -42,7 +44,7 @@ class Cell(IntEnum):
     NAN = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """One call of the script: how its operations were, in order."""
 
@@ -52,7 +54,7 @@ class Step:
     cells: Cells
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """What ran in a module in one call, forward and backward."""
 
@@ -61,7 +63,7 @@ class Group:
     backward: Cells
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Findings:
     """All of it, about the process that is shown unless it says otherwise.
 
@@ -75,6 +77,8 @@ class Findings:
         steps: Some of them; `focus` is the number of the one that the rest is about, among them.
         phases: (name, first, stop) as positions in the focus.
         sizes: The largest finite size that each of its operations made; NaN where there is none.
+        ran: How many operations in how many steps, of all processes; `ill`: those of the one that is shown
+            that are not finite.
         later: Of the operations after the origin (those that are not finite, all).
         took: Seconds that this took.
     """
@@ -91,6 +95,8 @@ class Findings:
     phases: Sequence[tuple[str, int, int]] = ()
     sizes: Floats = field(default_factory=lambda: np.empty(0))
     groups: Sequence[Group] = ()
+    ran: tuple[int, int] = (0, 0)
+    ill: int = 0
     later: tuple[int, int] = (0, 0)
     took: float = 0.0
 
@@ -133,9 +139,17 @@ def find(run: Run, shown: Process, rules: Sequence[Rule]) -> Findings:
         positions.phases() if positions else (),
         positions.sizes() if positions else np.empty(0),
         positions.groups() if positions else (),
+        _ran(whos),
+        len(seqs),
         (0, 0) if at is None else (int(np.count_nonzero(seqs > at)), int(process.end) - 1 - at),
         time.monotonic() - began,
     )
+
+
+def _ran(whos: Sequence[Who]) -> tuple[int, int]:
+    """Operations and steps of some processes."""
+    steps = {(who.number, call.step) for who in whos for call in who.process.calls() if call.step is not None}
+    return sum(who.process.op_count for who in whos), len(steps)
 
 
 def _focus(calls: Sequence[Call], seqs: npt.NDArray[np.int64], at: int | None) -> int:
@@ -310,7 +324,7 @@ class _Focus:
         for node in dict.fromkeys(self._nodes.tolist()):
             path = paths.get(node, [])
             if node in self._seen and self._seen[node].phase is Phase.OPTIMIZER and not path:
-                path = ["optimizer"]
+                path = [OPTIMIZER]
             name = ".".join(path[:depth]) or ("" if not path else "(the model itself)")
             of[node] = names.setdefault(name, len(names))
         group = self._by_node(of)
@@ -326,4 +340,5 @@ class _Focus:
             )
             for name, k in names.items()
         ]
-        return found[::-1]
+        found.reverse()
+        return sorted(found, key=lambda one: one.name == OPTIMIZER)

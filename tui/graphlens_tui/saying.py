@@ -134,7 +134,7 @@ def _what(model: Model, line: Line) -> str:
     return "?" if seen is None else clean(seen.op)
 
 
-def health_status(findings: Findings | None, note: Part | None, glyphs: Glyphs, palette: Palette) -> Parts:
+def health_status(findings: Findings | None, live: bool, note: Part | None, palette: Palette) -> Parts:
     """The verdict in one line."""
     right = [] if note is None else [note, Part(" ")]
     if findings is None:
@@ -143,7 +143,14 @@ def health_status(findings: Findings | None, note: Part | None, glyphs: Glyphs, 
     origin = answer["origin"]
     if origin is None:
         fine = answer["status"] == "clean"
-        left = [Part(f" {answer['status']} ", palette.good if fine else palette.warn, True, need=9)]
+        left = [
+            Part(
+                f" {answer['status']}{' so far' if live else ''} ",
+                palette.good if fine else palette.warn,
+                True,
+                need=9,
+            )
+        ]
     else:
         ill = palette.nan if origin["kind"] == "nan" else palette.inf
         step = "before the first step" if origin["step"] is None else f"step {origin['step']}"

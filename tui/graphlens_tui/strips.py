@@ -13,7 +13,7 @@ from rich.segment import Segment
 from graphlens.text import clean
 from graphlens_tui import words
 from graphlens_tui.boxes import Box, Parts
-from graphlens_tui.findings import Cell, Cells, Findings, worst
+from graphlens_tui.findings import OPTIMIZER, Cell, Cells, Findings, worst
 from graphlens_tui.paint import elided, sized
 from graphlens_tui.palette import Palette, style
 
@@ -208,25 +208,21 @@ def spread_box(findings: Findings, box: Box) -> None:
         return
     width = min(24, max(len(clean(group.name, 60)) for group in findings.groups) + 1)
     room = max(8, box.width - width - 10)
-    forward = max((len(group.forward) for group in findings.groups), default=0)
-    backward = max((len(group.backward) for group in findings.groups), default=0)
-    if forward + backward <= room:
-        left, right = forward, backward
-    else:
-        left = max(1, room * max(1, forward) // max(1, forward + backward))
-        right = room - left
+    modules = [group for group in findings.groups if group.name != OPTIMIZER]
+    forward = max((len(group.forward) for group in modules), default=0)
+    backward = max((len(group.backward) for group in modules), default=0)
+    left = forward if forward + backward <= room else max(1, room * forward // (forward + backward))
+    plain = style(palette.mute, palette.ground)
     for group in findings.groups:
         name = sized(elided(clean(group.name, 60), width - 1, dots, left=True), width)
-        plain = style(palette.mute, palette.ground)
-        cells = _scaled(group.forward, forward, left)
-        behind = _scaled(group.backward, backward, right)
-        line = [
-            Segment(name, style(palette.text, palette.ground)),
-            Segment("fwd " if forward else "", plain),
-            *strip(cells, box),
-        ]
-        if backward:
-            line += [Segment(" " * (left - len(cells)) + "  bwd ", plain), *strip(behind, box)]
+        line = [Segment(name, style(palette.text, palette.ground))]
+        if group.name == OPTIMIZER:  # it has no backward: its strip may go on below that
+            line += [Segment("    ", plain), *strip(worst(group.forward, room + 6), box)]
+        else:
+            cells = _scaled(group.forward, forward, left)
+            line += [Segment("fwd ", plain), *strip(cells, box)]
+            line += [Segment(" " * (left - len(cells)) + "  bwd ", plain)] if backward else []
+            line += strip(_scaled(group.backward, backward, room - left), box)
         box.lines.append(line)
 
 

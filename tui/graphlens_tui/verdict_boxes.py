@@ -87,22 +87,13 @@ def _nothing(findings: Findings, box: Box, live: bool) -> None:
             "bold",
         )
     box.blank()
-    ops = sum(who.process.op_count for who in findings.whos)
-    steps = len(
-        {
-            (who.number, call.step)
-            for who in findings.whos
-            for call in who.process.calls()
-            if call.step is not None
-        }
-    )
+    ops, steps = findings.ran
     many = f" in {len(findings.whos)} processes" if len(findings.whos) > 1 else ""
     box.text("  looked at  ", f"{ops:,} operations in {steps:,} steps{many}", palette.text)
-    ill = len(findings.who.process.bad_rows()) if findings.who is not None else 0
     if answer["benign"]:
         kinds = len(answer["benign"])
         places = "1 place" if kinds == 1 else f"{kinds:,} places"
-        text = f"{ill:,} operations made a NaN or an infinity, born in {places}: below, each with its reason"
+        text = f"{findings.ill:,} operations made a NaN or an infinity, born in {places}; see below"
         box.text("  harmless   ", text, palette.text)
     gaps = answer["coverage"]["gaps"]
     if not fine and not gaps:
@@ -163,7 +154,8 @@ def _numbers(origin: Answer, findings: Findings, box: Box) -> None:
         colour = palette.nan if origin["kind"] == "nan" else palette.inf
         count = (output.nan or 0) + (output.pos_inf or 0) + (output.neg_inf or 0)
         total = elements(output.spec)
-        part = f"   {count / total:.1%} of {total:,}" if count and total > 1 else ""
+        share = "all" if count == total else f"{count / total:.1%} of"
+        part = f"   {share} {total:,}" if count and total > 1 else ""
         spec = f"{' ' * (width + 2 if width else 0)}{clean(spec_text(output.spec))}  "
         box.line(
             ("  out   ", palette.mute), (spec, palette.mute), (words.values(output), colour, "bold"),

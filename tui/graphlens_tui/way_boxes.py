@@ -99,8 +99,7 @@ def _row(one: Answer, process: int, look: Look, box: Box) -> None:
     name = clean(short(one["op"]))
     if one.get("phase") == "backward":
         name = box.glyphs.backward + name
-    tail = 17 if width >= 54 else 9
-    rest = max(8, width - 10 - 18 - tail)
+    rest = max(8, width - 10 - 18 - 10)
     name_room = min(24, max(8, rest if rest < 26 else rest // 2))
     middle = max(0, rest - name_room)
     where = f"{clean(one['module'])}  " if one["module"] and middle >= 30 else ""
@@ -114,8 +113,8 @@ def _row(one: Answer, process: int, look: Look, box: Box) -> None:
         (process, one["seq"]), (f"{one['seq']:>7} ", palette.mute), (f"{look.glyph} ", look.colour, "bold"),
         (sized(elided(box.glyphs.text(name), name_room - 1, dots), name_room), look.colour, bold),
         (behind, palette.mute), (numbers, look.hue, "bold" if ill else ""),
-        (sized(box.glyphs.text(look.factor), 8) if look.factor or tail > 9 else "", palette.warn, "bold"),
-        (look.tag, look.hue if look.tag else palette.mute, "bold" if look.tag.isupper() else ""),
+        (box.glyphs.text(look.factor), palette.warn, "bold"),
+        (look.tag, look.hue, "bold" if look.tag.isupper() else ""),
     )  # fmt: skip
 
 

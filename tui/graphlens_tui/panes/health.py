@@ -49,6 +49,7 @@ absmax is the largest size, on a scale of powers. Alerts count operations of the
         self.rules_key = "e"
         self.cursor = 0
         self._board = Board(0)
+        self._made_for: object = None
         self._sources: Sources | None = None
 
     def found(self, findings: Findings | None, trouble: str) -> None:
@@ -66,10 +67,15 @@ absmax is the largest size, on a scale of powers. Alerts count operations of the
     # ── the page ─────────────────────────────────────────────────────────────────────────────
 
     def changed(self) -> None:
-        """Make the page again, for this width."""
-        width = self.size.width
-        if not width or not self.display:
+        """Make the page again where something on it has changed, or its width."""
+        width, model = self.size.width, self.model
+        known = self.findings, self.trouble, model.live, model.shown is None
+        made_for = self.size, self.palette, known
+        if not width or made_for == self._made_for:
             return
+        self._made_for = made_for
+        stop, first = self.selected(), int(self.scroll_offset.y)
+        visible = stop is not None and first <= stop.line < first + self.rows
         self._board = Board(width)
         if self.findings is None or self.trouble:
             self._board.put(self._waiting(width))
@@ -77,6 +83,8 @@ absmax is the largest size, on a scale of powers. Alerts count operations of the
             self._fill(self.findings, self._board, width)
         self.cursor = min(self.cursor, max(0, len(self._board.stops) - 1))
         self.set_lines(self._board.lines)
+        if visible and self._board.stops:
+            self._select(self.cursor)
 
     def _box(self, width: int) -> Box:
         return Box(max(4, width - 4), self.glyphs, self.palette)
@@ -181,7 +189,8 @@ absmax is the largest size, on a scale of powers. Alerts count operations of the
         stop = self.selected()
         if stop is None or stop.line != y + int(self.scroll_offset.y):
             return strip
-        before, row, after = strip.divide([stop.x, stop.x + stop.width, strip.cell_length])
+        end = stop.x + stop.width
+        before, row, after = strip.crop(0, stop.x), strip.crop(stop.x, end), strip.crop(end)
         ground = self.palette.cursor if self.has_focus else self.palette.cursor_away
         plain = style(self.palette.text, self.palette.ground).bgcolor
         marked = [Segment(f"{self.glyphs.cursor} ", style(self.palette.warn, ground, True))]
