@@ -21,15 +21,20 @@ Answer = dict[str, Any]  # Any: JSON
 
 
 def verdict_on(case: Path, run: Path, of: Callable[[], Tracer]) -> Answer:
-    """The verdict on a case; an error that ends the script is the script's own."""
+    """The verdict on a case."""
+    record(case, run, of)
+    return verdict_answer(graphlens.load(run))
+
+
+def record(case: Path, run: Path, of: Callable[[], Tracer]) -> None:
+    """Record a case; an error that ends the script is the script's own."""
     if "num_workers=" in case.read_text(encoding="utf-8"):  # it forks: a process of its own is safer
         command = [sys.executable, "-m", "graphlens", "record", "--quiet", "--output", str(run), str(case)]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
-        return verdict_answer(graphlens.load(run))
+        return
     ends = contextlib.suppress(Exception, SystemExit)
     with recording(run, of=of), contextlib.redirect_stdout(io.StringIO()), ends:
         runpy.run_path(str(case), run_name="__main__")
-    return verdict_answer(graphlens.load(run))
 
 
 def differences(truth: Truth, answer: Answer) -> dict[str, tuple[object, object]]:
