@@ -41,9 +41,9 @@ layers: $(VENV)/.for-test
 tests: $(VENV)/.for-test
 	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/libraries --ignore-glob='*/test_truth_*' $(PYTEST_ARGS)
 
-# The verdict on all cases of TensorFlow, of which `make test` tries a third.
+# The verdict on all cases, of which `make test` tries a half (PyTorch) and a third (TensorFlow).
 verdict: $(VENV)/.for-test
-	GRAPHLENS_CASES=all $(BIN)/python -m pytest -n $(JOBS) tests/verdict/test_verdict_tensorflow.py $(PYTEST_ARGS)
+	GRAPHLENS_CASES=all $(BIN)/python -m pytest -n $(JOBS) tests/verdict/test_verdict_*.py $(PYTEST_ARGS)
 
 # That what the verdict's cases say of themselves is what running them without graphlens shows.
 truth: $(VENV)/.for-test
