@@ -22,8 +22,8 @@ from graphlens_tracers.events import (
     ValueId,
 )
 
-if TYPE_CHECKING:  # `store` makes them; only their type is needed here
-    from graphlens.store import Process
+if TYPE_CHECKING:  # it makes them; only their type is needed here
+    from graphlens.process import Process
 
 
 @dataclass(frozen=True, slots=True)
