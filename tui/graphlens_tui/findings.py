@@ -24,7 +24,7 @@ FINEST = 4096
 """Cells of such a call that are kept; of a longer one each stands for several operations."""
 MOST_PLACES = 400
 """Operations of the path whose numbers are read."""
-MOST_GROUPS = 14
+MOST_GROUPS = 18
 """Modules that the spread is told of apart; with more, those further in are told together."""
 OPTIMIZER = "optimizer"
 """What its own operations stand under, which are in no module."""
