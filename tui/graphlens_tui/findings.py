@@ -102,7 +102,7 @@ class Findings:
 
 
 def find(run: Run, shown: Process, rules: Sequence[Rule]) -> Findings:
-    """Judge a run, and work out what there is to draw of it: a second for a million operations.
+    """Judge a run, and work out what there is to draw of it: one or two seconds for a million operations.
 
     Args:
         shown: The process that the graph is of; where the origin is in another one, that is drawn.
