@@ -139,22 +139,25 @@ class _Says:
         }
 
     def before(self, origin: Seq) -> list[Seq]:
-        """The way of the largest finite numbers into the origin: the last ones, and those that grew."""
+        """The way of the largest finite numbers into the origin: the last ones, and those that grew.
+
+        Where there are none it goes over infinities: a mask that was meant so.
+        """
         flow, call = self._flow, self._outermost(origin)
         way: list[tuple[Seq, float]] = []
         at = origin
         while len(way) < FARTHEST:
-            sizes = [
-                (max(abs(found.low), abs(found.high)), source.seq)
+            known = [
+                (0.0 if found.inf else max(abs(found.low), abs(found.high)), source.seq)
                 for source in flow.sources(at)
                 if isinstance(source, Made)
                 and (call is None or source.seq >= call.first)
                 and (found := flow.range(source)) is not None
-                and not (found.nan or found.inf)
+                and not found.nan
             ]
-            if not sizes or max(sizes)[1] >= at:
+            if not known or max(known)[1] >= at:
                 break
-            size, at = max(sizes)
+            size, at = max(known)
             way.append((at, size))
         told: list[Seq] = []
         largest = 0.0

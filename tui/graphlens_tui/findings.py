@@ -24,7 +24,7 @@ FINEST = 4096
 """Cells of such a call that are kept; of a longer one each stands for several operations."""
 MOST_PLACES = 400
 """Operations of the path whose numbers are read."""
-MOST_GROUPS = 14
+MOST_GROUPS = 18
 """Modules that the spread is told of apart; with more, those further in are told together."""
 OPTIMIZER = "optimizer"
 """What its own operations stand under, which are in no module."""
@@ -102,7 +102,7 @@ class Findings:
 
 
 def find(run: Run, shown: Process, rules: Sequence[Rule]) -> Findings:
-    """Judge a run, and work out what there is to draw of it: a second for a million operations.
+    """Judge a run, and work out what there is to draw of it: one or two seconds for a million operations.
 
     Args:
         shown: The process that the graph is of; where the origin is in another one, that is drawn.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -71,7 +72,7 @@ def path_box(findings: Findings, box: Box) -> None:
 
 def _grown(before: Answer | None, one: Answer) -> str:
     was, size = (_size(before) if before is not None else 0.0), _size(one)
-    return f"×{words.number(float(f'{size / was:.3g}'))}" if was > 0 and size >= GREW * was else ""
+    return f"×{words.number(float(f'{size / was:.3g}'))}" if math.inf > size >= GREW * was > 0 else ""
 
 
 def _size(one: Answer) -> float:
