@@ -12,7 +12,16 @@ import torch
 from graphlens_tracers.events import Numerics, Seq, Unusual
 from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.arguments import Tensors, collect
-from graphlens_tracers.pytorch.numerics import INF, Ranges, Slots, TooLarge, numerics, ranged_as
+from graphlens_tracers.pytorch.numerics import (
+    INF,
+    WIDTH,
+    Ranged,
+    Ranges,
+    Slots,
+    TooLarge,
+    numerics,
+    ranged_as,
+)
 from graphlens_tracers.pytorch.plan import Node
 from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink
@@ -22,7 +31,8 @@ _SLOTS_F32 = AT_SLOTS // 4
 MOST_INPUTS = 64
 """Inputs that are looked at again at most."""
 MOST_FACTS = 8
-"""Non-finite outputs of one call that get exact counts; of the others only the range is kept."""
+"""Outputs of one call with infinities, and as many with NaN, that get exact counts; of others only the range
+is kept. Twelve masks of minus infinity must not hide the NaN after them."""
 
 
 class Looks:
@@ -33,7 +43,7 @@ class Looks:
         self._rows = rows
         self.slots = Slots(sink.page)
         self._facts: dict[tuple[int, int], Any] = {}
-        self._facts_left = MOST_FACTS
+        self._facts_left = [MOST_FACTS, MOST_FACTS]  # with infinities alone, and with NaN
 
     def mark(self) -> tuple[int, int]:
         """What `undo` goes back to: how many slots are in use, and how much is to be said."""
@@ -41,7 +51,7 @@ class Looks:
 
     def begin(self) -> None:
         """A call begins."""
-        self._facts_left = MOST_FACTS
+        self._facts_left = [MOST_FACTS, MOST_FACTS]
 
     def look(
         self,
@@ -76,7 +86,7 @@ class Looks:
                 good = self.unlooked(node, tensor, how, slot, error)
                 slot += 2 if how == "f8" else 1
             if not good:
-                self.fact(node, output, tensor, args, kwargs)
+                self.fact(node, output, tensor, how, slot - WIDTH[how], args, kwargs)
         sink.slots = slot
 
     def undo(self, node: Node, mark: tuple[int, int]) -> None:
@@ -100,15 +110,20 @@ class Looks:
             return True
 
     def fact(
-        self, node: Node, output: int, tensor: torch.Tensor, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> None:
+        self, node: Node, output: int, tensor: torch.Tensor, how: Ranged, slot: int, args: Sequence[Any],
+        kwargs: dict[str, Any],
+    ) -> None:  # fmt: skip
         """Exact counts of an output that is not finite; said when they are not those of the last time.
 
         Then the inputs are looked at again: somebody may have written to them past PyTorch.
+
+        Args:
+            how, slot: Where its range is.
         """
-        if self._facts_left <= 0:
+        kind = self.slots.nan(how, slot)
+        if self._facts_left[kind] <= 0:
             return
-        self._facts_left -= 1
+        self._facts_left[kind] -= 1
         try:
             found = numerics(tensor)
         except Exception as error:
