@@ -13,6 +13,7 @@ import argparse
 import importlib
 import importlib.util
 import json
+import math
 import platform
 import statistics
 import subprocess
@@ -52,6 +53,10 @@ MODELS = {
     "gpt2": Model("GPT-2 small, T=64, forward and backward", lambda: training.gpt2(False), 2),
     "gpt2-adamw": Model("GPT-2 small, T=64, AdamW", training.gpt2, 2),
     "nan": Model("the MLP, everything NaN", lambda: training.mlp(ill=True), 250, repeats=False),
+    "attention": Model(
+        "12 layers of attention, masked with -1e9", lambda: training.attention(-1e9), 20, repeats=False
+    ),
+    "masked": Model("the same with -∞", lambda: training.attention(-math.inf), 20, repeats=False),
     "lbfgs": Model("MLP, LBFGS: never the same way", training.lbfgs, 10, repeats=False, warm_up=40),
     "experts": Model(
         "4 of 8 experts, drawn for every step", training.experts, 100, repeats=False, warm_up=100

@@ -44,6 +44,41 @@ def mlp(ill: bool = False) -> Training:
     return Training(step, model, (inputs,))
 
 
+def attention(hidden: float) -> Training:
+    """Twelve layers of causal attention in the open; `hidden`: what later places are masked with.
+
+    So that numbers change from step to step, each one has another batch.
+    """
+    import torch
+    from torch import nn
+
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.qkv, self.out = nn.LayerNorm(64), nn.Linear(64, 192), nn.Linear(64, 64)
+            self.register_buffer("later", torch.ones(32, 32, dtype=torch.bool).triu(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            q, k, v = (
+                part.unflatten(-1, (4, 16)).transpose(1, 2) for part in self.qkv(self.norm(x)).chunk(3, -1)
+            )
+            scores = (q @ k.transpose(-2, -1) / 4).masked_fill(self.later, hidden)
+            out: torch.Tensor = x + self.out((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+            return out
+
+    model = nn.Sequential(*(Layer() for _ in range(12)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    inputs = torch.randn(4, 32, 64)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        batch = inputs + torch.rand(())
+        model(batch).square().mean().backward()
+        optimizer.step()
+
+    return Training(step, model, (inputs,))
+
+
 def cnn() -> Training:
     """Eighteen layers with residual connections, batch normalisation and a momentum."""
     import torch

@@ -18,7 +18,9 @@ from ranges import wrong_ranges
 from torch import nn
 from watching import Watching
 
+from graphlens_tracers.events import Seq
 from graphlens_tracers.pytorch import quick
+from graphlens_tracers.pytorch.numerics import numerics
 from recorded import recorded
 
 ROUNDS = 5
@@ -248,3 +250,42 @@ def test_a_range_that_is_kept_too_long_is_found(tmp_path: Path, monkeypatch: pyt
 
     KEPT: dict[int, tuple[float, float]] = {}
     assert wrong(step, tmp_path) != []
+
+
+# ── exact counts ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_many_masks_do_not_hide_what_comes_after_them(tmp_path: Path) -> None:
+    """Counts are kept of the first infinities of a step, and of the first NaN."""
+
+    def run() -> None:
+        scores = torch.ones(4, 4)
+        for _ in range(12):
+            scores.masked_fill(torch.eye(4, dtype=torch.bool), -math.inf).softmax(-1)
+        (scores - 2).log()
+
+    process = recorded(run, tmp_path / "run.glens")
+    facts = {process.op(fact.seq).node.op: fact for fact in process.unusual(Seq(0), process.end)}
+
+    log = facts["aten.log.default"]
+    assert log.numerics is not None and log.numerics.nan == 16
+    assert log.inputs is not None and log.inputs[0] is not None and log.inputs[0].low == -1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("share", [0.001, 0.4, 1.0])
+def test_exact_counts_are_those_of_numpy(dtype: torch.dtype, share: float) -> None:
+    """Also where the first that is not finite stands far behind, and of a view with gaps."""
+    generator = torch.Generator().manual_seed(0)
+    for value in (math.nan, math.inf, -math.inf, 0.0):
+        whole = torch.randn(90, 80, generator=generator).to(dtype)
+        whole[torch.rand(90, 80, generator=generator) < share] = value
+        for numbers in (whole, whole.t()[::2, 1:], whole[:0]):
+            found, array = numerics(numbers), numbers.double().numpy()
+            finite = array[np.isfinite(array)]
+            ends = (finite.min(), finite.max()) if finite.size else (None, None)
+            counts = np.isnan(array).sum(), np.isposinf(array).sum(), np.isneginf(array).sum()
+            assert (found.nan, found.pos_inf, found.neg_inf) == counts
+            assert (found.low, found.high) == ends
+            assert (found.zeros or 0) == (array == 0).sum()
+            assert [list(place) for place in found.where] == np.argwhere(~np.isfinite(array))[:8].tolist()

@@ -15,7 +15,16 @@ from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.pytorch import elements
 from graphlens_tracers.pytorch import numerics as numbers
 from graphlens_tracers.pytorch.arguments import Tensors, collect
-from graphlens_tracers.pytorch.numerics import INF, Ranges, Slots, TooLarge, numerics, ranged_as
+from graphlens_tracers.pytorch.numerics import (
+    INF,
+    WIDTH,
+    Ranged,
+    Ranges,
+    Slots,
+    TooLarge,
+    numerics,
+    ranged_as,
+)
 from graphlens_tracers.pytorch.plan import Node
 from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink
@@ -26,8 +35,9 @@ MOST_INPUTS = 64
 """Inputs that are looked at again at most."""
 MOST_FACTS = 8
 """Outputs of one call that get exact counts, of those that were not finite in an earlier call already."""
-MOST_NEW = 64
-"""And of those that are so for the first time; of the others only the range is kept."""
+MOST_NEW = 32
+"""And of those that are so for the first time. As many with NaN: masks of minus infinity in every layer must
+not hide what comes after them. Of the others only the range is kept."""
 
 
 class Looks:
@@ -40,7 +50,7 @@ class Looks:
         self._there: set[ValueId | None] = set()  # values of this call that are kept
         self.slots = Slots(sink.page)
         self._facts: dict[tuple[int, int], Any] = {}
-        self._left = {True: MOST_NEW, False: MOST_FACTS}
+        self._left: dict[tuple[bool, bool], int] = {}  # by: with NaN, for the first time
 
     def mark(self) -> tuple[int, int]:
         """What `undo` goes back to: how many slots are in use, and how much is to be said."""
@@ -48,7 +58,9 @@ class Looks:
 
     def begin(self, step: int | None) -> None:
         """A call begins; `step`: None before the first one."""
-        self._left = {True: MOST_NEW, False: MOST_FACTS}
+        self._left = {
+            (nan, new): MOST_NEW if new else MOST_FACTS for nan in (False, True) for new in (False, True)
+        }
         self._there.clear()
         self.keeping.begin(step)
 
@@ -85,7 +97,7 @@ class Looks:
                 good = self.unlooked(node, tensor, how, slot, error)
                 slot += 2 if how == "f8" else 1
             if not good:
-                self.fact(node, output, tensor, args, kwargs)
+                self.fact(node, output, tensor, how, slot - WIDTH[how], args, kwargs)
         sink.slots = slot
 
     def undo(self, node: Node, mark: tuple[int, int]) -> None:
@@ -109,16 +121,20 @@ class Looks:
             return True
 
     def fact(
-        self, node: Node, output: int, tensor: torch.Tensor, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> None:
+        self, node: Node, output: int, tensor: torch.Tensor, how: Ranged, slot: int, args: Sequence[Any],
+        kwargs: dict[str, Any],
+    ) -> None:  # fmt: skip
         """Exact counts of an output that is not finite; said when they are not those of the last time.
 
         Then the inputs are looked at again: somebody may have written to them past PyTorch.
+
+        Args:
+            how, slot: Where its range is.
         """
-        new = (node.id, output) not in self._facts
-        if self._left[new] <= 0:
+        kind = self.slots.nan(how, slot), (node.id, output) not in self._facts
+        if self._left.get(kind, 0) <= 0:
             return
-        self._left[new] -= 1
+        self._left[kind] -= 1
         try:
             found = numerics(tensor)
         except Exception as error:

@@ -6,6 +6,7 @@ reduction answers range and finiteness at once, without a copy or an allocation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -32,9 +33,11 @@ _RANGED: dict[torch.dtype, Ranged] = {
 WIDTH = {"f2": 1, "b2": 1, "f4": 1, "f8": 2}
 POSITIONS = 8
 """How many places of non-finite elements a fact names."""
+CHUNK = 1024
+"""Elements that are searched for them at first."""
 
 
-aminmax: Callable[..., Any] = torch.aminmax  # Any: two tensors, written to `out`
+aminmax: Callable[..., Any] = torch.aminmax  # Any: two tensors, written to `out` where that is given
 """The one reduction that looks at numbers."""
 
 SERIAL = 32768
@@ -54,10 +57,10 @@ def be_careful() -> None:
     aminmax = _careful_aminmax
 
 
-def _careful_aminmax(tensor: torch.Tensor, *, out: tuple[torch.Tensor, torch.Tensor]) -> Any:
+def _careful_aminmax(tensor: torch.Tensor, **out: Any) -> Any:  # Any: as `torch.aminmax` has it
     if tensor.numel() >= SERIAL and torch.get_num_threads() > 1:
         raise TooLarge(f"outputs of {SERIAL:,} elements and more in forked processes with several threads")
-    return torch.aminmax(tensor, out=out)
+    return torch.aminmax(tensor, **out)
 
 
 def ranged_as(tensor: torch.Tensor) -> Ranged:
@@ -134,6 +137,13 @@ class Slots:
         low, high = page.u32[2 * at], page.u32[2 * at + 1]
         return low & mask != mask and high & mask != mask
 
+    def nan(self, ranged: Ranged, slot: int) -> bool:
+        """Whether the range in `slot` holds NaN."""
+        page, at = self._page, AT_SLOTS // 8 + slot
+        if ranged in ("f4", "f8"):
+            return math.isnan(page.f32[2 * at] if ranged == "f4" else page.f64[at])
+        return page.u32[2 * at] & 0x7FFF > (0x7C00 if ranged == "f2" else 0x7F80)
+
     def blank(self, ranged: Ranged, slot: int) -> None:
         """Say that there was nothing to look at."""
         self._blank(*self._pair(ranged, slot))
@@ -159,32 +169,73 @@ def _reals(tensor: torch.Tensor) -> torch.Tensor:
     return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
-def _quietly(count: Callable[[], Any]) -> int:  # Any: a 0-dim tensor
-    return int(count().item())
-
-
 def numerics(tensor: torch.Tensor) -> Numerics:
-    """Exact counts of a tensor that is not finite, its finite range, and the first bad places."""
+    """Exact counts of a tensor, its finite range, and the first places of what is not finite.
+
+    Counted is only what its range says is there.
+
+    Raises:
+        TooLarge, RuntimeError: It can't be reduced.
+    """
     with compat.without_torch_function():
         if tensor.is_nested:
             tensor = _reals(tensor)
         shape = tensor.shape
-        tensor = _reals(tensor)
-        nan = torch.isnan(tensor)
-        finite = torch.isfinite(tensor)
-        good = tensor[finite]
-        low = high = None
-        if good.numel():
-            smallest, largest = torch.aminmax(good)
-            low, high = float(smallest.item()), float(largest.item())
-        bad = torch.nonzero(~finite)[:POSITIONS].tolist()
+        if tensor._is_zerotensor():
+            return Numerics(shape.numel(), 0, 0, 0, 0.0, 0.0, zeros=shape.numel())
+        tensor = _reals(compat.without_neg(tensor).neg() if tensor.is_neg() else tensor)
+        size = tensor.numel()
+        if size == 0:
+            return Numerics(0, 0, 0, 0)
+        smallest, largest = aminmax(tensor)
+        low, high = float(smallest.item()), float(largest.item())
+        nan = _count(tensor.ne(tensor)) if low != low else 0
+        mixed = 0 < nan < size
+        above = _count(torch.isposinf(tensor)) if mixed or high == INF else 0
+        below = _count(torch.isneginf(tensor)) if mixed or low == -INF else 0
+        bad = nan + above + below
         return Numerics(
             size=shape.numel(),
-            nan=_quietly(nan.sum),
-            pos_inf=_quietly(torch.isposinf(tensor).sum),
-            neg_inf=_quietly(torch.isneginf(tensor).sum),
-            low=low,
-            high=high,
-            zeros=_quietly(tensor.eq(0).sum),
-            where=tuple(tuple(place[: len(shape)]) for place in bad),
+            nan=nan,
+            pos_inf=above,
+            neg_inf=below,
+            low=None if bad == size else _end(tensor, True) if nan or below else low,
+            high=None if bad == size else _end(tensor, False) if nan or above else high,
+            zeros=0 if bad == size else size - _count(tensor),
+            where=tuple(place[: len(shape)] for place in _places(tensor, bad)),
         )
+
+
+def _count(what: torch.Tensor) -> int:
+    return int(torch.count_nonzero(what).item())
+
+
+def _end(tensor: torch.Tensor, lowest: bool) -> float:
+    """The smallest or largest of its finite numbers, of which there is one."""
+    fill = torch.finfo(tensor.dtype).max if lowest else torch.finfo(tensor.dtype).min
+    finite = torch.nan_to_num(tensor, nan=fill, posinf=fill, neginf=fill)
+    return float((finite.amin() if lowest else finite.amax()).item())
+
+
+def _places(tensor: torch.Tensor, bad: int) -> list[tuple[int, ...]]:
+    """The first places of what is not finite. Not all of it is searched where many are `bad`."""
+    wanted = min(bad, POSITIONS)
+    if bad == tensor.numel():
+        return [_unravelled(at, tensor.shape) for at in range(wanted)]
+    flat = tensor.reshape(-1)
+    found: list[int] = []
+    start, width = 0, CHUNK
+    while len(found) < wanted:
+        part = flat[start : start + width]
+        # What is finite is zero less itself, what is not is NaN.
+        found += [start + at for at in torch.nonzero(part.sub(part)).flatten()[:POSITIONS].tolist()]
+        start, width = start + width, 8 * width
+    return [_unravelled(at, tensor.shape) for at in found[:wanted]]
+
+
+def _unravelled(at: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    place: list[int] = []
+    for extent in reversed(shape):
+        at, rest = divmod(at, extent)
+        place.append(rest)
+    return tuple(reversed(place))

@@ -249,7 +249,7 @@ class Compiler(Arguments):
             "    good = LOW < f32[low] and f32[low + 1] < HIGH",
             "except Exception as error:",
             f"    good = unlooked({self._at}.node, {path}, 'f4', {slot}, error)",
-            f"if not good: fact({self._at}.node, {output}, {path}, args, kwargs)",
+            f"if not good: fact({self._at}.node, {output}, {path}, 'f4', {slot}, args, kwargs)",
         ]
 
     # ── what it turned ───────────────────────────────────────────────────────────────────────
