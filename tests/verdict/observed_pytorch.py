@@ -86,6 +86,8 @@ def kind_of(value: torch.Tensor) -> str:
     """nan, inf or ""."""
     if not (value.is_floating_point() or value.is_complex()):
         return ""
+    if value.is_meta or value._is_zerotensor():  # of forward-mode differentiation; they have no memory
+        return ""
     with torch._C._DisableFuncTorch():  # of vmap we see what it maps over
         value = value.detach()
         if value.is_sparse:
