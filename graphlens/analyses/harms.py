@@ -42,6 +42,7 @@ class Harms:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._roots: set[NodeId] = set()
+        self._passed_over: set[NodeId] = set()
         self._writes: dict[GraphId, set[CellId]] = {}  # by graph of outermost calls
 
     def skip(self, call: Call) -> None:
@@ -54,14 +55,20 @@ class Harms:
         for cell in self._writes[graph]:
             self._flow.emptied(cell)
 
-    def of(self, call: Call) -> list[Harm]:
-        """All of one outermost call, the first in time first."""
+    def of(self, call: Call, last: bool) -> list[Harm]:
+        """All of one outermost call, the first in time first; `last`: the script ends with it."""
         nodes = [(seq, node, its) for seq, (node, its) in self._flow.within(call)]
         roots = self._roots_of(call.graph, [node for _, node, its in nodes if its is call])
         # A function that is a whole training step has them inside.
         self._roots.update(roots or list(_last_differentiated([node for _, node, _ in nodes]))[-1:])
+        self._passed_over = set() if last else self._left_out([node for _, node, _ in nodes], roots)
         found = [harm for seq, node, its in nodes for harm in self._of(seq, node, its)]
         return found or list(self._shown(call, nodes))
+
+    def _left_out(self, nodes: Sequence[NodeSeen], roots: Sequence[NodeId]) -> set[NodeId]:
+        """What elsewhere is a loss, and here is none: the script has differentiated another one, after it."""
+        twins = {node.twin for node in nodes if node.phase is Phase.BACKWARD and node.twin is not None}
+        return {node.node for node in nodes} - twins - set(roots) if twins else set()
 
     def _shown(self, call: Call, nodes: Sequence[tuple[Seq, NodeSeen, Call]]) -> Iterator[Harm]:
         """What TensorFlow has made eagerly and nothing reads: it is for the script to look at."""
@@ -75,7 +82,7 @@ class Harms:
 
     def _of(self, seq: Seq, node: NodeSeen, call: Call) -> Iterator[Harm]:
         flow = self._flow
-        if node.node in self._roots and flow.health(Made(seq, 0)).bad:
+        if node.node in self._roots - self._passed_over and flow.health(Made(seq, 0)).bad:
             yield Harm("loss", seq, Made(seq, 0))
         if node.formula.startswith(GRADIENT):
             made = flow.computed(Made(seq, 0))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphlens.analyses.births import ENTRY, Bad, Births, short
-from graphlens.analyses.flow import Flow, Made, Source
+from graphlens.analyses.flow import Flow, Health, Made, Source
 from graphlens.analyses.harms import Harm, Harms
 from graphlens.store import Call, Process
 from graphlens_tracers.events import NodeId, Phase, Seq
@@ -117,7 +117,7 @@ class _Search:
             births = harmless.get(alike) if at < len(calls) - 1 else None
             if births is None:
                 self._flow.forget()
-                harms = self._harms.of(call)
+                harms = self._harms.of(call, at == len(calls) - 1)
                 bads = self._births.judge([Seq(seq) for seq in seqs[low:high].tolist()])
                 found = self._harmful(call, harms, bads, at == len(calls) - 1)
                 if found is not None:
@@ -172,8 +172,13 @@ class _Search:
             if flow.node(source.seq).phase is not birth.phase:
                 continue  # what was finite when the backward pass began is none of its zeros
             before, way = flow.sources(source.seq), (source.seq, *way)
-            bad = [one for one in before if isinstance(one, Made) and flow.health(one).bad]
-            births = [found for found in self._slice(bad) if found.birth in ("born", "outside")]
+            # NaN never becomes a zero: who makes one of it has left it out.
+            bad = [one for one in before if isinstance(one, Made) and _is_infinite(flow.health(one))]
+            births = [
+                found
+                for found in self._slice(bad)
+                if found.birth in ("born", "outside") and found.phase is birth.phase
+            ]
             if births and (numbers.low == 0 or numbers.high == 0):
                 origin = min(births, key=lambda found: found.seq)
                 return origin, (*self._path(origin, bad[0]), *way)
@@ -332,3 +337,7 @@ class _Search:
                 lines.add(place)
                 found.append(bad)
         return tuple(found)
+
+
+def _is_infinite(health: Health) -> bool:
+    return health.inf and not health.nan
