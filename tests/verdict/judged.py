@@ -26,9 +26,18 @@ def verdict_on(case: Path, run: Path, of: Callable[[], Tracer]) -> Answer:
         command = [sys.executable, "-m", "graphlens", "record", "--quiet", "--output", str(run), str(case)]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
         return verdict_answer(graphlens.load(run))
-    ends = contextlib.suppress(Exception, SystemExit)
-    with recording(run, of=of), contextlib.redirect_stdout(io.StringIO()), ends:
-        runpy.run_path(str(case), run_name="__main__")
+
+    def program() -> None:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception, SystemExit):
+            runpy.run_path(str(case), run_name="__main__")
+
+    return judged(program, run, of)
+
+
+def judged(program: Callable[[], object], run: Path, of: Callable[[], Tracer]) -> Answer:
+    """The verdict on a program of this process."""
+    with recording(run, of=of):
+        program()
     return verdict_answer(graphlens.load(run))
 
 
