@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PINS := $(if $(TORCH)$(TENSORFLOW),$(VENV)/constraints.txt,constraints.txt)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
-.PHONY: run test lint types layers tests verdict truth tensorflow libraries bench pictures clean
+.PHONY: run test lint types layers tests verdict truth compare tensorflow libraries bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -48,6 +48,10 @@ verdict: $(VENV)/.for-test
 # That what the verdict's cases say of themselves is what running them without graphlens shows.
 truth: $(VENV)/.for-test
 	for framework in pytorch tensorflow; do $(BIN)/python -m pytest tests/verdict/test_truth_$$framework.py || exit 1; done
+
+# What detect_anomaly, torchlens and check_numerics say of the verdict's cases; half an hour.
+compare: $(VENV)/.for-libraries
+	for framework in pytorch tensorflow; do PYTHONPATH=tests $(BIN)/python tests/verdict/compared.py $$framework || exit 1; done
 
 # Only what records TensorFlow, without PyTorch.
 tensorflow: $(VENV)/.for-tensorflow

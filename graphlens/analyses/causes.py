@@ -317,6 +317,12 @@ def _nll(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     return "no target counts (all are ignored): the mean of nothing is 0/0"
 
 
+def _ctc(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
+    if any(one.nan or one.infinite for one in inputs):
+        return ""
+    return "a target is longer than its input allows (twice the same in turn needs a blank between)"
+
+
 def _infinite_inputs(bad: Bad, inputs: Sequence[Input]) -> str:
     """NaN out of infinities."""
     infinite = [one for one in inputs if one.infinite]
@@ -370,6 +376,7 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys(("std", "var", "std_mean", "var_mean"), _spread),
     "mean": _mean,
     "nll_loss": _nll,
+    "ctc_loss": _ctc,
 }
 
 
@@ -408,6 +415,7 @@ _FORWARD = (
     (("exp", "expm1"), "clamp what goes in, or stay in log space (logsumexp)"),
     (("softmax", "log_softmax"), "leave one place of each row unmasked, or mask with a large finite number"),
     (("std", "var"), "unbiased=False, or leave out batches of one"),
+    (("ctc_loss",), "zero_infinity=True, or leave out what is too short for its target"),
     (("mean", "nll_loss"), "skip batches in which nothing counts"),
     (("addcdiv",), "a larger eps: in half precision a small one is 0"),
 )  # fmt: skip

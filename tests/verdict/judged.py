@@ -37,6 +37,13 @@ def record(case: Path, run: Path, of: Callable[[], Tracer]) -> None:
         runpy.run_path(str(case), run_name="__main__")
 
 
+def judged(program: Callable[[], object], run: Path, of: Callable[[], Tracer]) -> Answer:
+    """The verdict on a program of this process."""
+    with recording(run, of=of):
+        program()
+    return verdict_answer(graphlens.load(run))
+
+
 def differences(truth: Truth, answer: Answer) -> dict[str, tuple[object, object]]:
     """Where a verdict is not what its case says: field, the truth, what was said."""
     said = answer["origin"]

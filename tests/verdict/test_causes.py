@@ -1,0 +1,29 @@
+"""What the verdict says of why a number is not finite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch  # needs PyTorch, as what follows
+
+from recorded import pytorch
+from verdict.judged import judged
+
+
+def test_a_target_that_is_too_long_for_its_input_is_no_overflow(tmp_path: Path) -> None:
+    """Five frames have no room for six letters."""
+
+    def program() -> None:
+        scores = torch.zeros(5, 1, 8, requires_grad=True)
+        targets, lengths = torch.tensor([[1, 2, 3, 4, 5, 6]]), (torch.tensor([5]), torch.tensor([6]))
+        torch.nn.functional.ctc_loss(scores.log_softmax(-1), targets, *lengths).backward()
+
+    answer = judged(program, tmp_path / "run.glens", pytorch)
+
+    assert answer["origin"]["op"].startswith("aten._ctc_loss")
+    assert "longer than its input" in answer["origin"]["cause"]
+    assert answer["advice"] == ["zero_infinity=True, or leave out what is too short for its target"]
