@@ -14,8 +14,13 @@ from graphlens.analyses.flow import Flow, Made
 from graphlens.analyses.numerics import Benign, Verdict, verdict
 from graphlens.plain import Answer, coverage, inside, made_at, number, shown_path
 from graphlens.processes import Who, named
-from graphlens.session import Process, Run
+from graphlens.session import Call, Process, Run
 from graphlens_tracers.events import NodeSeen, Phase, Seq
+
+FARTHEST, NEXT, MOST = 500, 3, 12
+"""Operations: that the way into an origin is followed back; that are told in any case; and at most."""
+GREW = 2.0
+"""So many times larger than all before them numbers have to be to be told, too."""
 
 
 def verdict_answer(run: Run) -> Answer:
@@ -36,6 +41,7 @@ def verdict_answer(run: Run) -> Answer:
         "benign": [one for who, its in found for one in _benign_answers(who, its, run.info.cwd)],
         "advice": [],
         "coverage": looked,
+        "before": [],
     }
     if first is not None:
         who, one = first
@@ -44,6 +50,7 @@ def verdict_answer(run: Run) -> Answer:
         answer["origin"] = says.origin(one.origin, one.phase)
         answer["reached"] = says.reached()
         answer["path"] = [says.place(seq) for seq in one.path]
+        answer["before"] = [says.place(seq) for seq in says.before(one.origin.seq)]
         answer["others"] = [says.origin(other, other.phase) for other in one.others]
         answer["others"] += [
             _Says(other, its, run.info.cwd).origin(its.origin, its.phase)
@@ -134,6 +141,39 @@ class _Says:
             "file": None if site is None else shown_path(site.file, self._cwd),
             "line": None if site is None else site.line,
         }
+
+    def before(self, origin: Seq) -> list[Seq]:
+        """The way of the largest finite numbers into the origin: the last ones, and those that grew."""
+        flow, call = self._flow, self._outermost(origin)
+        way: list[tuple[Seq, float]] = []
+        at = origin
+        while len(way) < FARTHEST:
+            sizes = [
+                (max(abs(found.low), abs(found.high)), source.seq)
+                for source in flow.sources(at)
+                if isinstance(source, Made)
+                and (call is None or source.seq >= call.first)
+                and (found := flow.range(source)) is not None
+                and not (found.nan or found.inf)
+            ]
+            if not sizes or max(sizes)[1] >= at:
+                break
+            size, at = max(sizes)
+            way.append((at, size))
+        told: list[Seq] = []
+        largest = 0.0
+        for seq, size in reversed(way):
+            if size >= GREW * largest or seq in [near for near, _ in way[:NEXT]]:
+                told.append(seq)
+            largest = max(largest, size)
+        return told[-MOST:]
+
+    def _outermost(self, seq: Seq) -> Call | None:
+        found = self._flow.at(seq)
+        call = None if found is None else found[1]
+        while call is not None and call.parent is not None:
+            call = self._flow.calls[call.parent]
+        return call
 
     def reached(self) -> Answer:
         """The first harm."""

@@ -70,6 +70,8 @@ async def showing(
         screen = Screen(app, pilot)
         with contextlib.suppress(AssertionError):
             await screen.wait(lambda: app.model.shown is None or app.model.ill.known, 5)
+            if len(app.model.ill.seqs):  # it is judged by itself then
+                await screen.wait(lambda: app.health.findings is not None or bool(app.health.trouble), 10)
         await screen.rest()
         yield screen
 

@@ -246,7 +246,7 @@ class _Search:
         place = node.op, node.site, node.scope, node.phase
         alike = [
             one.node
-            for one in self._process.nodes.values()
+            for one in list(self._process.nodes.values())  # it may go on
             if (one.op, one.site, one.scope, one.phase) == place
         ]
         return self._grown(origin, [node.node]) or self._grown(origin, alike)

@@ -20,11 +20,13 @@ from graphlens_tui import glyphs as characters
 from graphlens_tui import keys, leaving, saying
 from graphlens_tui.bridge import Bridge
 from graphlens_tui.commands import Commands
-from graphlens_tui.messages import CursorMoved, IllKnown, Said
-from graphlens_tui.model import Model
+from graphlens_tui.judging import Judge
+from graphlens_tui.messages import Chosen, CursorMoved, IllKnown, Judged, Said
+from graphlens_tui.model import Mode, Model
 from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
 from graphlens_tui.panes import Pane, panes
 from graphlens_tui.panes.graph import GraphPane
+from graphlens_tui.panes.health import HealthPane
 from graphlens_tui.panes.output import OutputPane
 from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.bars import Bar, Part
@@ -67,10 +69,15 @@ class GraphlensApp(Commands):
         self.panes = [pane(self.model, self.glyphs, self.palette) for pane in panes()]
         self.graph = next(pane for pane in self.panes if isinstance(pane, GraphPane))
         self.output = next(pane for pane in self.panes if isinstance(pane, OutputPane))
+        self.health = next(pane for pane in self.panes if isinstance(pane, HealthPane))
+        self.health.rules_key = self.keymap_.shown("rules")
+        self.mode = Mode.GRAPH
         self.at: Seq | None = None
-        self.trail: list[Seq] = []
+        self.trail: list[Seq | Mode] = []
         self._call: CallId | None = None
         self._bridge = Bridge(session, self.model.process, self.post_message)
+        self.judge = Judge(session, self.model.process, self.post_message)
+        self._judged_for = (-1, False)
         self._bars = {name: Bar(self.glyphs, self.palette, name) for name in ("top", "status", "foot")}
         self._presses: tuple[str, ...] = ()
         self._waiting: Timer | None = None
@@ -85,13 +92,15 @@ class GraphlensApp(Commands):
     def compose(self) -> ComposeResult:
         """Bars around the panes, each in its slot."""
         by_slot = {
-            slot: [pane for pane in self.panes if pane.SLOT == slot] for slot in ("main", "side", "bottom")
+            slot: [pane for pane in self.panes if pane.SLOT == slot]
+            for slot in ("main", "side", "bottom", "health")
         }
         yield self._bars["top"]
         with Horizontal(id="body"):
             yield Vertical(*by_slot["main"], id="main")
             yield Vertical(*by_slot["side"], id="side")
         yield Vertical(*by_slot["bottom"], id="bottom")
+        yield Vertical(*by_slot["health"], id="health-mode", classes="hidden")
         yield self._bars["status"]
         yield self._bars["foot"]
 
@@ -103,12 +112,13 @@ class GraphlensApp(Commands):
         self.set_class(self.glyphs.ascii, "ascii")
         for pane in self.panes:
             pane.border_title = pane.TITLE
-            pane.set_class(pane.SLOT != "main", "framed")
+            pane.set_class(pane.SLOT in ("side", "bottom"), "framed")
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
         self.graph.focus()
         self.model.update()
         self._arrange()
         self._bridge.start()
+        self.judge.start()
         for wrong in self.keymap_.wrong[:1]:
             self.say(f"keys: {wrong}", wrong=True)
         if self.model.live:
@@ -118,6 +128,7 @@ class GraphlensApp(Commands):
     def on_unmount(self) -> None:
         """End what follows the run."""
         self._bridge.close()
+        self.judge.close()
 
     def on_resize(self, event: Resize) -> None:
         """Room for other panes."""
@@ -128,6 +139,7 @@ class GraphlensApp(Commands):
         width, height = self.size
         has_keys = self.pane()
         alone = self._zoomed is not None or (has_keys is not self.graph and (width < MEDIUM or height < 12))
+        alone = alone or self.mode is Mode.HEALTH
         if has_keys is self.output and (width < MEDIUM or height < TALL):
             alone = True
         shown = {
@@ -135,6 +147,7 @@ class GraphlensApp(Commands):
             "side": has_keys.SLOT == "side" if alone else width >= MEDIUM,
             "bottom": has_keys.SLOT == "bottom" if alone else self.output.used and height >= TALL,
         }
+        self.query_one("#health-mode").set_class(has_keys is not self.health, "hidden")
         for slot, visible in shown.items():
             self.query_one(f"#{slot}").set_class(not visible, "hidden")
         self.query_one("#body").set_class(not (shown["main"] or shown["side"]), "hidden")
@@ -157,14 +170,17 @@ class GraphlensApp(Commands):
 
     def _show_bars(self) -> None:
         line = self.graph.line()
-        top = saying.top(self.model, self.glyphs, self.palette)
+        top = saying.top(self.model, self.mode, self.keymap_, self.glyphs, self.palette)
         self._bars["top"].set_parts(top.left, top.right)
         note = self._note
         if self._presses:
             note = Part(f"  {''.join(self._presses)}…", self.palette.warn, True, need=9)
-        status = saying.status(self.model, line, self.graph.following, note, self.glyphs, self.palette)
+        if self.mode is Mode.HEALTH:
+            status = saying.health_status(self.health.findings, note, self.glyphs, self.palette)
+        else:
+            status = saying.status(self.model, line, self.graph.following, note, self.glyphs, self.palette)
         self._bars["status"].set_parts(status.left, status.right)
-        foot = saying.footer(self.keymap_, self.model, self.pane().keys_wanted(), self.palette)
+        foot = saying.footer(self.keymap_, self.model, self.mode, self.pane().keys_wanted(), self.palette)
         self._bars["foot"].set_parts(foot.left, foot.right)
 
     def say(self, text: str, *, wrong: bool = False) -> None:
@@ -207,8 +223,29 @@ class GraphlensApp(Commands):
     def on_ill_known(self, event: IllKnown) -> None:
         """Which operations are ill is known anew."""
         self.model.look_ill(event.ill)
+        shown, seqs = self.model.shown, event.ill.seqs
+        if shown is not None and len(seqs) and seqs[-1] >= shown.timeline.end:
+            self._look()  # what is told of can be gone to
         self.graph.changed()
+        now = len(event.ill.seqs), self.model.live
+        wanted = bool(len(event.ill.seqs)) or self.mode is Mode.HEALTH
+        if now != self._judged_for and wanted:
+            self._judged_for = now
+            self.judge.ask()
         self._show_bars()
+
+    def on_judged(self, event: Judged) -> None:
+        """There is a verdict, or a reason why there is none."""
+        self.health.found(event.findings, event.trouble)
+        self._show_bars()
+
+    def on_chosen(self, event: Chosen) -> None:
+        """Show an operation that the verdict names in the graph."""
+        who = self.model.who()
+        if who is not None and who.number == event.process:
+            self.go_to(event.seq)
+        else:
+            self.say(f"op {event.process}:{event.seq} is of another process than the graph: graphlens show")
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """Another operation is selected."""
@@ -222,7 +259,7 @@ class GraphlensApp(Commands):
     def _show_selection(self) -> None:
         self._settling = None
         for pane in self.panes:
-            if pane is not self.graph:
+            if pane is not self.graph and pane is not self.health:
                 pane.show(self.at, self._call)
 
     def on_said(self, event: Said) -> None:
@@ -232,7 +269,7 @@ class GraphlensApp(Commands):
     def on_pane_left(self) -> None:
         """The script does not get the keys any more."""
         self._zoomed = None
-        self.graph.focus()
+        self.home.focus()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Another pane has the keys."""
@@ -246,7 +283,12 @@ class GraphlensApp(Commands):
 
     def pane(self) -> Pane:
         """The pane that has the keys."""
-        return next((pane for pane in self.panes if pane.has_focus), self.graph)
+        return next((pane for pane in self.panes if pane.has_focus), self.home)
+
+    @property
+    def home(self) -> Pane:
+        """The pane that has the keys when no other one is asked for."""
+        return self.health if self.mode is Mode.HEALTH else self.graph
 
     def on_key(self, event: Key) -> None:
         """Add a press to the sequence, and do what it means."""
@@ -288,14 +330,16 @@ class GraphlensApp(Commands):
         self._show_bars()
 
     def _act(self, action: str) -> None:
-        if action.startswith("fold_to_"):
+        if self.mode is not Mode.GRAPH and action in keys.GRAPH_ONLY:
+            self.say(f"that is for the graph: {self.keymap_.shown('graph_mode')} goes there")
+        elif action.startswith("fold_to_"):
             self.fold_to(int(action.removeprefix("fold_to_")))
         else:
             getattr(self, f"do_{action}")()
 
     def _escape(self) -> None:
         self._note = None
-        if self._zoomed is not None or self.pane() is not self.graph:
+        if self._zoomed is not None or self.pane() is not self.home:
             self.on_pane_left()
             self._arrange()
 
@@ -303,6 +347,7 @@ class GraphlensApp(Commands):
 
     def _cycle(self, by: int) -> None:
         there = [pane for pane in self.panes if pane is not self.output or self.output.used]
+        there = [pane for pane in there if (pane is self.health) is (self.mode is Mode.HEALTH)]
         at = there.index(self.pane()) if self.pane() in there else 0
         self._zoomed = None
         there[(at + by) % len(there)].focus()
@@ -315,6 +360,11 @@ class GraphlensApp(Commands):
         self._cycle(-1)
 
     def do_detail(self) -> None:
+        if self.mode is Mode.HEALTH:
+            stop = self.health.selected()
+            if stop is not None:
+                self.on_chosen(Chosen(stop.target[0], Seq(stop.target[1])))
+            return
         line = self.graph.line()
         if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
             self.graph.toggle()
@@ -336,6 +386,16 @@ class GraphlensApp(Commands):
         node = shown.timeline.node(line)
         seen = None if node is None else shown.process.nodes.get(node)
         return None if seen is None or seen.calls is None else shown.timeline.inside(line.seq)
+
+    def show_mode(self, mode: Mode) -> None:
+        """Give the whole screen to a mode; what its panes show is kept."""
+        self.mode, self._zoomed = mode, None
+        self._arrange()
+        self.home.focus()
+        if mode is Mode.HEALTH:
+            self.call_after_refresh(self.health.changed)
+            if self.health.findings is None:
+                self.judge.ask()
 
     def do_zoom(self) -> None:
         self._zoomed = None if self._zoomed is not None else self.pane()

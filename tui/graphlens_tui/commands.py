@@ -9,13 +9,15 @@ from textual.app import App
 from graphlens.session import Call, Session
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import Seq
-from graphlens_tui import details, saying
+from graphlens_tui import details, rules, saying
 from graphlens_tui.glyphs import Glyphs
+from graphlens_tui.judging import Judge
 from graphlens_tui.keys import Keymap
-from graphlens_tui.model import Model
+from graphlens_tui.model import Mode, Model
 from graphlens_tui.palette import DARK_THEME, LIGHT_THEME, Palette
 from graphlens_tui.panes import Pane
 from graphlens_tui.panes.graph import GraphPane
+from graphlens_tui.panes.health import HealthPane
 from graphlens_tui.search import Query, Search
 from graphlens_tui.widgets.dialogs import Ask, Choice, Reading
 
@@ -40,7 +42,10 @@ class Commands(App[None], inherit_bindings=False):
     output: OutputPane
     panes: list[Pane]
     at: Seq | None
-    trail: list[Seq]
+    trail: list[Seq | Mode]
+    health: HealthPane
+    judge: Judge
+    mode: Mode
     finding: Search | None = None
     _asked: str = ""
 
@@ -52,8 +57,18 @@ class Commands(App[None], inherit_bindings=False):
         """The pane that has the keys."""
         raise AssertionError("the app knows")
 
+    def show_mode(self, mode: Mode) -> None:
+        """Give the whole screen to a mode."""
+        raise AssertionError("the app shows it")
+
     def go_to(self, seq: Seq, *, jump: bool = True) -> None:
-        """Select an operation; a jump can be taken back."""
+        """Select an operation in the graph; a jump can be taken back."""
+        if self.mode is not Mode.GRAPH:
+            self.trail.append(self.mode)
+            self.show_mode(Mode.GRAPH)
+            self.call_after_refresh(self.graph.show, seq)  # there is room for it only then
+            self.say(f"{self.keymap_.shown('back')} goes back")
+            return
         if jump and self.at is not None and self.at != seq:
             self.trail.append(self.at)
             del self.trail[:-200]
@@ -115,7 +130,24 @@ class Commands(App[None], inherit_bindings=False):
         self._go_to_ill(self.model.ill.before(self.at or 0), "no NaN or infinity before this")
 
     def do_first_ill(self) -> None:
-        self._go_to_ill(self.model.ill.after(-1), "no NaN and no infinity in what was looked at")
+        findings, who = self.health.findings, self.model.who()
+        origin = None if findings is None else findings.answer["origin"]
+        if origin is not None and who is not None and origin["process"] == who.number:
+            self.go_to(Seq(origin["seq"]))
+            return
+        first = self.model.ill.after(-1)
+        self._go_to_ill(first, "no NaN and no infinity in what was looked at")
+        if first is None:
+            return
+        if findings is None:
+            self.judge.ask()
+            self.say("the first that is not finite: the verdict is still being worked out")
+        elif origin is None:
+            self.say("the first that is not finite: nothing harmful was found")
+        else:
+            self.say(
+                f"the first that is not finite here: the verdict's is op {origin['process']}:{origin['seq']}"
+            )
 
     def _last_seq(self) -> int:
         """The last operation that the cursor is past: on a headline that before its step."""
@@ -204,10 +236,43 @@ class Commands(App[None], inherit_bindings=False):
             )
 
     def do_back(self) -> None:
-        if self.trail:
-            self.go_to(self.trail.pop(), jump=False)
+        if self.mode is not Mode.GRAPH:
+            self.show_mode(Mode.GRAPH)
+        elif self.trail:
+            before = self.trail.pop()
+            if isinstance(before, Mode):
+                self.show_mode(before)
+            else:
+                self.go_to(before, jump=False)
         else:
             self.say("there is no jump to take back")
+
+    # ── modes ────────────────────────────────────────────────────────────────────────────────
+
+    def do_graph_mode(self) -> None:
+        self.show_mode(Mode.GRAPH)
+
+    def do_health_mode(self) -> None:
+        self.show_mode(Mode.HEALTH)
+
+    def do_judge(self) -> None:
+        self.judge.ask()
+        self.say("judging again")
+
+    def do_rules(self) -> None:
+        text = " ".join(rule.text for rule in self.judge.rules)
+        self.push_screen(Ask(f"rules, for example: {rules.STANDARD}", text), self._rule)
+
+    def _rule(self, text: str | None) -> None:
+        if text is None:
+            return
+        try:
+            self.judge.rules = rules.parsed(text)
+        except ValueError as error:
+            self.say(str(error), wrong=True)
+            return
+        self.judge.ask()
+        self.say("holding the run against these rules")
 
     # ── folding ──────────────────────────────────────────────────────────────────────────────
 

@@ -23,6 +23,9 @@ class Glyphs:
             a NaN, no number looked at, it raised, a folded module.
         joints: For each combination of UP, DOWN, LEFT and RIGHT a character.
         first, middle, last, single: The bracket of a module call.
+        cells: Of a strip of operations: no number, all finite, large, an infinity, a NaN.
+        bars: From nothing to full.
+        frame: Corners from the upper left on, clockwise, then the lines, across and down.
         classes: −, 0, +, ∞, NaN: there is such an element; `absent`: there is none; `unknown`.
     """
 
@@ -63,6 +66,9 @@ class Glyphs:
     minus: str
     micro: str
     arrow: str
+    cells: str
+    bars: str
+    frame: str
 
     def text(self, text: str) -> str:
         """`text` in characters that this terminal has."""
@@ -85,6 +91,8 @@ _PLAIN = {
     "µ": "u",
     "∇": "~",
     "→": "->",
+    "⇒": "=>",
+    "≥": ">=",
 }
 
 UNICODE = Glyphs(
@@ -94,7 +102,7 @@ UNICODE = Glyphs(
     first="┌", middle="│", last="└", single="╶", classes="▄▄▄▄▄", absent=" ", unknown="·", backward="∇ ",
     to_producer="⇡", to_consumer="⇣", cursor="▶", here="▶", folded="▸", open="▾", rule="─", infinity="∞",
     times="×", dots="…", path=" › ", running="▶", stopped="■", lost="◌", full="█", part="░", window="┃",
-    block="▀", minus="−", micro="µ", arrow="→",
+    block="▀", minus="−", micro="µ", arrow="→", cells="▁▄▆▲✖", bars=" ▁▂▃▄▅▆▇█", frame="╭╮╯╰─│",
 )  # fmt: skip
 ASCII = Glyphs(
     ascii=True, fine="o", inf="!", nan="X", none=".", raised="E", module="#",
@@ -102,7 +110,7 @@ ASCII = Glyphs(
     first="/", middle="|", last="\\", single="-", classes="-0+iN", absent=".", unknown="?", backward="~",
     to_producer="^", to_consumer="v", cursor=">", here=">", folded="+", open="-", rule="-", infinity="inf",
     times="x", dots="..", path=" > ", running=">", stopped="#", lost="?", full="#", part=".", window="|",
-    block="-", minus="-", micro="u", arrow="->",
+    block="-", minus="-", micro="u", arrow="->", cells=".o+!X", bars=" .:-=+*%@", frame="++++-|",
 )  # fmt: skip
 
 

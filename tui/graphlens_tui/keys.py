@@ -46,6 +46,8 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
+    Action("graph_mode", ("1",), "the graph", "Modes", "Graph"),
+    Action("health_mode", ("4",), "health: the verdict, and where it comes from", "Modes", "Health"),
     Action("down", ("j", "down"), "one line down", "Move"),
     Action("up", ("k", "up"), "one line up", "Move"),
     Action("half_down", ("ctrl+d",), "half a screen down", "Move"),
@@ -58,24 +60,26 @@ ACTIONS: tuple[Action, ...] = (
     Action("previous_step", ("{",), "to the beginning of this step, or of the one before", "Move"),
     Action("next_ill", ("]n",), "to the next NaN or infinity", "Find", "Next NaN"),
     Action("previous_ill", ("[n",), "to the previous NaN or infinity", "Find"),
-    Action("first_ill", ("!",), "to the first NaN or infinity of the run", "Find"),
+    Action("first_ill", ("!",), "to the verdict's operation, else to the first NaN or infinity", "Find"),
     Action("search", ("/",), "search: words, op: mod: dtype: shape: line:, nan, inf", "Find", "Search"),
     Action("next_match", ("n",), "to the next match", "Find"),
     Action("previous_match", ("N",), "to the previous match", "Find"),
     Action("producer", ("gd",), "to the operation that made an input", "Follow values", "Producer"),
     Action("consumer", ("gr",), "to an operation that reads the result", "Follow values"),
     Action("twin", ("gt",), "to its other half: forward or backward", "Follow values"),
-    Action("back", ("backspace",), "back to where you jumped from", "Follow values"),
+    Action("back", ("backspace",), "back to where you jumped from", "Follow values", "Back"),
     Action("fold", ("space",), "fold or unfold the module call, or the step", "Fold", "Fold"),
     *(
         Action(f"fold_to_{depth}", (f"z{depth}",), "", "Fold")
         for depth in range(1, 10)
     ),
     Action("fold_steps", ("z0",), "fold every step to its headline", "Fold"),
+    Action("judge", ("r",), "judge again what has run so far", "Health", "Judge again"),
+    Action("rules", ("e",), "edit the rules that the whole run is held against", "Health", "Rules"),
     Action("follow", ("f",), "follow the end of a run that grows, or stop following", "View", "Follow"),
     Action("next_pane", ("tab",), "to the next pane", "View"),
     Action("previous_pane", ("shift+tab",), "to the previous pane", "View"),
-    Action("detail", ("enter",), "unfold, into the function it calls, or to the details", "View"),
+    Action("detail", ("enter",), "unfold, into the function it calls, or to the details", "View", "Go there"),
     Action("zoom", ("z", "zz"), "give the pane the whole screen, or take it back", "View"),
     Action("output", ("o",), "the script's output, whole screen; typing goes to it", "View", "Output"),
     Action("theme", ("T",), "light or dark", "View"),
@@ -85,6 +89,11 @@ ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 """Everything that has a key, in the order of the help."""
 
+GRAPH_ONLY = frozenset(
+    "next_step previous_step next_match previous_match producer consumer twin fold fold_steps follow".split()
+    + [f"fold_to_{depth}" for depth in range(1, 10)]
+)
+"""What is about the lines of the graph, and does nothing elsewhere."""
 BY_ID = {action.id: action for action in ACTIONS}
 LEAVE_OUTPUT = ("escape", "ctrl+o")
 """While keys go to the script, these two come back to us; all others are the script's."""

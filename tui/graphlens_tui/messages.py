@@ -8,6 +8,7 @@ from textual.message import Message
 
 from graphlens_tracers.events import CallId, Seq
 from graphlens_tui.decoded import Ill
+from graphlens_tui.findings import Findings
 
 
 class RunChanged(Message):
@@ -44,3 +45,19 @@ class Said(Message):
 
     text: str
     wrong: bool = False
+
+
+@dataclass
+class Judged(Message):
+    """The run was judged; or it could not be, and `trouble` says why."""
+
+    findings: Findings | None
+    trouble: str = ""
+
+
+@dataclass
+class Chosen(Message):
+    """A person wants to see an operation of a process in the graph."""
+
+    process: int
+    seq: Seq

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from graphlens.live import Live
 from graphlens.processes import Who, gaps, who_is
@@ -11,6 +12,13 @@ from graphlens.session import Process, Running, RunState, Session
 from graphlens_tracers.events import Gap
 from graphlens_tui.decoded import Decoded, Ill
 from graphlens_tui.timeline import Timeline
+
+
+class Mode(StrEnum):
+    """What the whole screen is for."""
+
+    GRAPH = "graph"
+    HEALTH = "health"
 
 
 @dataclass

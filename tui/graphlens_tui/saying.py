@@ -11,9 +11,10 @@ from graphlens.scopes import Span
 from graphlens.session import RunState
 from graphlens.text import clean
 from graphlens_tui import words
+from graphlens_tui.findings import Findings
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.keys import ACTIONS, Keymap, help_rows
-from graphlens_tui.model import Model
+from graphlens_tui.model import Mode, Model
 from graphlens_tui.paint import ops_text
 from graphlens_tui.palette import Palette
 from graphlens_tui.panes import Pane
@@ -34,14 +35,17 @@ def state(model: Model, glyphs: Glyphs, palette: Palette) -> Part:
     return Part(f" {glyphs.stopped} {text} ", colour, True, need=8)
 
 
-def top(model: Model, glyphs: Glyphs, palette: Palette) -> Parts:
+def top(model: Model, mode: Mode, keymap: Keymap, glyphs: Glyphs, palette: Palette) -> Parts:
     """Name, modes, and what is open."""
     info = model.session.run.info
-    left = [
-        Part(" graphlens ", palette.on_accent, True, palette.accent, need=4),
-        Part(" 1", palette.warn, True, palette.cursor_away, need=2),
-        Part(" Graph ", palette.bright, True, palette.cursor_away, need=3),
-    ]
+    left = [Part(" graphlens ", palette.on_accent, True, palette.accent, need=8)]
+    for one in Mode:
+        key, name = keymap.shown(f"{one}_mode"), _LABELS[f"{one}_mode"]
+        if one is mode:
+            left.append(Part(f" {key}", palette.warn, True, palette.cursor_away, need=6))
+            left.append(Part(f" {name} ", palette.bright, True, palette.cursor_away, need=6))
+        else:
+            left.append(Part(f" {key} {name} ", palette.mute, need=6))
     script = clean(PurePath(info.argv[0]).name if info.argv else info.name, 40)
     right = [
         Part(f" {script} ", palette.bright, need=7),
@@ -50,11 +54,11 @@ def top(model: Model, glyphs: Glyphs, palette: Palette) -> Parts:
     if model.shown is not None:
         step = model.shown.timeline.last_step
         if step is not None:
-            right += [Part(" step ", palette.mute, need=5), Part(f"{step} ", palette.bright, need=5)]
+            right.append(Part(f" step {step} ", palette.text, need=4))
     right.append(state(model, glyphs, palette))
     processes = len(model.session.run.processes())
     if model.shown is not None:
-        right.append(Part(f" {words.count(model.shown.process.op_count)} ops ", palette.text, need=6))
+        right.append(Part(f" {words.count(model.shown.process.op_count)} ops ", palette.text, need=5))
         who = model.who() if processes > 1 else None
         if who is not None:
             right.append(Part(f" {clean(who.name, 40)}, 1 of {processes} processes ", palette.warn, need=6))
@@ -130,12 +134,39 @@ def _what(model: Model, line: Line) -> str:
     return "?" if seen is None else clean(seen.op)
 
 
+def health_status(findings: Findings | None, note: Part | None, glyphs: Glyphs, palette: Palette) -> Parts:
+    """The verdict in one line."""
+    right = [] if note is None else [note, Part(" ")]
+    if findings is None:
+        return Parts([Part(" looking…", palette.warn, need=9)], right)
+    answer = findings.answer
+    origin = answer["origin"]
+    if origin is None:
+        fine = answer["status"] == "clean"
+        left = [Part(f" {answer['status']} ", palette.good if fine else palette.warn, True, need=9)]
+    else:
+        ill = palette.nan if origin["kind"] == "nan" else palette.inf
+        step = "before the first step" if origin["step"] is None else f"step {origin['step']}"
+        where = clean(f"{PurePath(origin['file']).name}:{origin['line']}") if origin["file"] else ""
+        left = [
+            Part(" first harm: ", palette.mute, need=4),
+            Part(f"{step} op #{origin['seq']} {clean(origin['op'], 60)} {where}", ill, True, need=9),
+        ]
+        many, later = findings.later
+        if later:
+            left.append(Part(f"   {many:,} of {later:,} later ops not finite", palette.text, need=6))
+    if findings.took >= 1:
+        right.insert(0, Part(f"  judged in {findings.took:.1f} s", palette.faint, need=1))
+    return Parts(left, right)
+
+
 FOOTER = ("fold", "next_ill", "search", "producer", "output", "help", "leave")
+HEALTH_FOOTER = ("detail", "judge", "rules", "graph_mode", "help", "leave")
 """At most seven; what else there is, `?` says."""
 _LABELS = {action.id: action.label or action.id for action in ACTIONS}
 
 
-def footer(keymap: Keymap, model: Model, typing: bool, palette: Palette) -> Parts:
+def footer(keymap: Keymap, model: Model, mode: Mode, typing: bool, palette: Palette) -> Parts:
     """The keys that matter most."""
     if typing:
         return Parts(
@@ -147,7 +178,8 @@ def footer(keymap: Keymap, model: Model, typing: bool, palette: Palette) -> Part
             [],
         )
     parts: list[Part] = [Part(" ", need=9)]
-    for k, action in enumerate(("follow", *FOOTER[:3], *FOOTER[4:]) if model.live else FOOTER):
+    graph = ("follow", *FOOTER[:3], *FOOTER[4:]) if model.live else FOOTER
+    for k, action in enumerate(graph if mode is Mode.GRAPH else HEALTH_FOOTER):
         key = keymap.shown(action)
         if key:
             need = 8 if action in ("help", "leave") else 7 - k // 2
