@@ -9,27 +9,38 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from graphlens.elements import Array
 from graphlens.statistics import Statistics
+from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.palette import Palette
 
 FORMATS = ("%.3g", "%.6g", "%.3e", "exact", "hex", "bits")
 """How numbers are written, in the order in which a key goes round."""
 LEVELS = 12
 """Shades of each sign."""
+TINT = 0.6
+"""How much of a shade's colour is behind a number."""
+INF, NAN = 1, 2
+"""What an element is that is not finite."""
 Number = Any
-"""A number of NumPy's, of any kind."""
+"""A number of NumPy's or Python's, of any kind."""
 
 
 def cell_text(value: Number, how: str, dtype: str) -> str:
-    """A number in a format; whole numbers and truth values as they are. `dtype`: the tensor's own."""
+    """A number in a format; whole numbers and truth values as they are.
+
+    Args:
+        value: NumPy's for "exact", "hex" and "bits".
+        dtype: The tensor's own.
+    """
     if how in ("hex", "bits"):
         return _bits(value, how, dtype)
-    kind = value.dtype.kind
-    if kind == "c":
+    if isinstance(value, (complex, np.complexfloating)):
         real, imaginary = _real(value.real, how), _real(value.imag, how)
         return f"{real}{'' if imaginary.startswith(('-', '−')) else '+'}{imaginary}j"
-    return _real(value, how) if kind == "f" else str(value)
+    return _real(value, how) if isinstance(value, (float, np.floating)) else str(value)
 
 
 def _real(value: Number, how: str) -> str:
@@ -42,10 +53,9 @@ def _real(value: Number, how: str) -> str:
     if "e" in text:
         digits, _, power = text.partition("e")
         return f"{digits}e{int(power)}"
-    if text.startswith(("0.000", "-0.000")):  # shorter with a power
-        digits, _, power = f"{number:.{how[2]}e}".partition("e")
-        digits = digits.rstrip("0").rstrip(".") if len(digits) > len(how) else digits
-        short = f"{float(digits):.{int(how[2])}g}e{int(power)}"
+    if -0.001 < number < 0.001 and number:  # shorter with a power
+        digits, _, power = f"{number:.{int(how[2]) - 1}e}".partition("e")
+        short = f"{float(digits):g}e{int(power)}"
         return short if len(short) < len(text) else text
     return "0" if text == "-0" else text
 
@@ -106,23 +116,21 @@ class Scale:
         limit = max(abs(found.percentiles[0]), abs(found.percentiles[2]))
         return cls(limit or max(abs(found.low), abs(found.high)))
 
-    def level(self, value: Number) -> int:
-        """From -LEVELS to LEVELS."""
-        number = abs(complex(value)) if value.dtype.kind == "c" else float(value)
-        if not self.limit or number != number:
-            return 0
-        return round(max(-1.0, min(number / self.limit, 1.0)) * LEVELS)
+    def levels(self, array: Array) -> npt.NDArray[np.int64]:
+        """For each element from -LEVELS to LEVELS; 0 for NaN."""
+        sizes = np.abs(array) if array.dtype.kind == "c" else array.astype(np.float64)
+        if not self.limit:
+            return np.zeros(array.shape, np.int64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            part = np.clip(np.nan_to_num(sizes / self.limit, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+        return np.rint(part * LEVELS).astype(np.int64)
 
 
-def is_bad(value: Number) -> str:
-    """ "nan" or "inf" for what is not finite, else ""."""
-    if value.dtype.kind not in "fc":
-        return ""
-    number = value.item()
-    parts = (number.real, number.imag) if isinstance(number, complex) else (number,)
-    if any(math.isnan(part) for part in parts):
-        return "nan"
-    return "inf" if any(math.isinf(part) for part in parts) else ""
+def bads(array: Array) -> npt.NDArray[np.int64]:
+    """For each element 0 when it is finite, INF, or NAN."""
+    if array.dtype.kind not in "fc":
+        return np.zeros(array.shape, np.int64)
+    return np.where(np.isnan(array), NAN, np.where(np.isfinite(array), 0, INF))
 
 
 @lru_cache(maxsize=512)
@@ -138,9 +146,22 @@ def _channels(colour: str) -> Sequence[int]:
     return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
 
 
-def ground_of(level: int, palette: Palette, most: float) -> str:
-    """The ground of a cell whose number is of that level."""
+def ground_of(level: int, palette: Palette) -> str:
+    """The ground behind a number of that level."""
     if not level:
         return palette.ground
-    full = palette.signs[0] if level < 0 else palette.signs[2]
-    return shade(palette.ground, full, abs(level), most)
+    return shade(palette.ground, palette.signs[0] if level < 0 else palette.signs[2], abs(level), TINT)
+
+
+def map_colour(level: int, palette: Palette) -> str:
+    """The colour of an element of that level on the map."""
+    if not level:
+        return palette.ground
+    return shade(palette.ground, palette.accent if level < 0 else palette.lanes[6], abs(level), 1.0)
+
+
+def map_text(level: int, glyphs: Glyphs) -> str:
+    """The two characters of an element of that level on a map without colours."""
+    steps = glyphs.shades
+    step = steps[round(abs(level) / LEVELS * (len(steps) - 1))]
+    return (glyphs.minus if level < 0 else step) + step

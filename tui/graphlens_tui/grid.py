@@ -6,20 +6,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rich.segment import Segment
+from rich.style import Style
 
 from graphlens.statistics import Statistics
 from graphlens_tui.boxes import Box
-from graphlens_tui.cells import FORMATS, LEVELS, Number, Scale, cell_text, cell_width, ground_of, is_bad
+from graphlens_tui.cells import (
+    FORMATS,
+    NAN,
+    Number,
+    Scale,
+    bads,
+    cell_text,
+    cell_width,
+    ground_of,
+    map_colour,
+    map_text,
+)
 from graphlens_tui.paint import elided, sized
 from graphlens_tui.palette import style
 from graphlens_tui.sheet import Sheet
 
 HEAT = 2
 """Cells of an element on the map."""
+Spot = tuple[str, Style]
+"""An element on the map."""
 COMFORT = 9
 """Cells that a number has where there is room."""
-TINT, FULL = 0.6, 1.0
-"""How much of a shade's colour is behind a number, and on the map."""
 
 
 @dataclass
@@ -82,9 +94,26 @@ class Grid:
         rows = max(1, min(rows, sheet.rows))
         self._reveal(rows, columns)
         self._head(box, columns, wide, look)
-        for row, values in enumerate(sheet.window(self.top, self.left, rows, columns), self.top):
-            box.lines.append(list(self._row(row, values, wide, look, box)))
+        self._rows(rows, columns, wide, look, box)
         return rows, columns
+
+    def _rows(self, rows: int, columns: int, wide: int, look: Look, box: Box) -> None:
+        """Only what is seen is looked at."""
+        sheet = self.sheet
+        window = sheet.window(self.top, self.left, rows, columns)
+        levels, bad = self.scale.levels(window).tolist(), bads(window).tolist()
+        plain = look.heat or look.how.startswith("%")
+        values = window.tolist() if plain else [list(row) for row in window]
+        known: dict[tuple[int, int], Spot] = {}
+        for k, row in enumerate(range(self.top, self.top + len(values))):
+            many = max(0, min(columns, sheet.in_row(row) - self.left))
+            cursor = sheet.column - self.left if self.linked and row == sheet.row else -1
+            line = [self._label(row, cursor >= 0, box)]
+            if look.heat:
+                line += _spots(levels[k][:many], bad[k][:many], cursor, known, look, box)
+            else:
+                line += self._numbers(values[k][:many], levels[k], bad[k], cursor, wide, look, box)
+            box.lines.append(line)
 
     def _reveal(self, rows: int, columns: int) -> None:
         sheet = self.sheet
@@ -114,53 +143,60 @@ class Grid:
                 )
         box.lines.append(segments)
 
-    def _row(self, row: int, values: list[Number], wide: int, look: Look, box: Box) -> Iterator[Segment]:
-        palette, sheet = box.palette, self.sheet
-        here = self.linked and row == sheet.row
-        label = f"{sheet.label(row):>{self.labels() - 1}} "
-        yield Segment(label, style(palette.warn if here else palette.mute, palette.bar, here))
-        for column, value in enumerate(values, self.left):
-            if value is None:
-                yield Segment(" " * wide, style(palette.text, palette.ground))
-            elif look.heat:
-                yield self._spot(value, here and column == sheet.column, look, box)
-            else:
-                yield self._number(value, here and column == sheet.column, wide, look, box)
+    def _label(self, row: int, here: bool, box: Box) -> Segment:
+        palette = box.palette
+        label = f"{self.sheet.label(row):>{self.labels() - 1}} "
+        return Segment(label, style(palette.warn if here else palette.mute, palette.bar, here))
 
-    def _number(self, value: Number, cursor: bool, wide: int, look: Look, box: Box) -> Segment:
-        palette, glyphs = box.palette, box.glyphs
-        text = glyphs.text(cell_text(value, look.how, self.sheet.elements.spec.dtype))
-        mark = glyphs.cursor if cursor else ""
-        shown = (mark + elided(text, wide - 2, glyphs.text("…"))).rjust(wide - 1) + " "
-        bad = is_bad(value)
-        level = 0 if bad else self.scale.level(value)
-        colour = palette.bright if level else palette.mute
-        ground = ground_of(level, palette, TINT)
-        if bad:
-            colour, ground = palette.on_ill, palette.nan if bad == "nan" else palette.inf
-        if cursor:
-            colour = ground if bad else palette.bright
-            ground = palette.ground if bad else palette.cell
-        return Segment(shown, style(colour, ground, bool(bad) or cursor))
+    def _numbers(
+        self, values: list[Number], levels: list[int], bad: list[int], cursor: int, wide: int, look: Look,
+        box: Box,
+    ) -> Iterator[Segment]:  # fmt: skip
+        palette, glyphs, dtype = box.palette, box.glyphs, self.sheet.elements.spec.dtype
+        dots = glyphs.text("…")
+        for column, value in enumerate(values):
+            text, ill, here = glyphs.text(cell_text(value, look.how, dtype)), bad[column], column == cursor
+            if len(text) > wide - 2:
+                text = elided(text, wide - 2, dots)
+            if here:
+                text = glyphs.cursor + text
+            colour = palette.bright if levels[column] else palette.mute
+            ground = ground_of(levels[column], palette)
+            if ill:
+                colour, ground = palette.on_ill, palette.nan if ill == NAN else palette.inf
+            if here:
+                colour, ground = (ground, palette.ground) if ill else (palette.bright, palette.cell)
+            yield Segment(text.rjust(wide - 1) + " ", style(colour, ground, bool(ill) or here))
 
-    def _spot(self, value: Number, cursor: bool, look: Look, box: Box) -> Segment:
-        palette, glyphs = box.palette, box.glyphs
-        bad = is_bad(value)
-        level = self.scale.level(value)
-        text = " " * HEAT
-        if bad:
-            text = sized(glyphs.nan if bad == "nan" else glyphs.inf, HEAT)
-        elif look.shades:
-            steps = glyphs.shades
-            step = steps[round(abs(level) / LEVELS * (len(steps) - 1))]
-            text = (glyphs.text("−") if level < 0 else step) + step
-        colour, ground = palette.text, palette.ground if look.shades else ground_of(level, palette, FULL)
-        if bad:
-            colour, ground = palette.on_ill, palette.nan if bad == "nan" else palette.inf
-        if cursor:
-            text = "[]" if not bad else f"[{text[0]}"
-            colour, ground = palette.on_accent, palette.warn
-        return Segment(text, style(colour, ground, bool(bad) or cursor))
+
+def _spots(
+    levels: list[int], bad: list[int], cursor: int, known: dict[tuple[int, int], Spot], look: Look, box: Box
+) -> Iterator[Segment]:
+    """A row of the map, in pieces of one colour. `known`: how elements look, as far as it was asked for."""
+    run, before = "", None
+    for column, key in enumerate(zip(levels, bad, strict=True)):
+        if key not in known:
+            known[key] = _spot(*key, look, box)
+        text, now = known[key]
+        if column == cursor:
+            text = f"[{text[0]}" if key[1] else "[]"
+            now = style(box.palette.on_accent, box.palette.warn, True)
+        if before is not None and now is not before:
+            yield Segment(run, before)
+            run = ""
+        run, before = run + text, now
+    if before is not None:
+        yield Segment(run, before)
+
+
+def _spot(level: int, bad: int, look: Look, box: Box) -> Spot:
+    palette, glyphs = box.palette, box.glyphs
+    if bad:
+        glyph, ground = (glyphs.nan, palette.nan) if bad == NAN else (glyphs.inf, palette.inf)
+        return sized(glyph, HEAT), style(palette.on_ill, ground, True)
+    if look.shades:
+        return map_text(level, glyphs), style(palette.text, palette.ground)
+    return " " * HEAT, style(palette.text, map_colour(level, palette))
 
 
 def _scrolled(first: int, at: int, seen: int, many: int) -> int:

@@ -97,7 +97,7 @@ class Inspecting(App[None], inherit_bindings=False):
 
         def search() -> None:
             for other, name in same_ops(process, seq, forward=forward):
-                if find(process, process.op(other), key) is not None:
+                if find(process, process.op(other), key, far=False) is not None:
                     self.call_from_thread(self.tensor.open, other, key)
                     self.post_message(Said(name))
                     return
@@ -249,7 +249,7 @@ class Inspecting(App[None], inherit_bindings=False):
                 self._save(path, array, "wb")
 
         answers = [("o", "overwrite it"), ("c", "cancel")]
-        self.push_screen(Choice(f"{path} is there already", "", answers), answered)
+        self.push_screen(Choice("overwrite?", f"{path} is there already", answers), answered)
 
     def _save(self, path: Path, array: Array, mode: str) -> None:
         """Write away from this thread."""

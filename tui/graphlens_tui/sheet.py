@@ -78,22 +78,22 @@ class Sheet:
         """Of a part: the row of the tensor, counted in order, that its first one is."""
         return self.elements.start // max(1, int(self.array.shape[-1]))
 
-    def window(self, top: int, left: int, rows: int, columns: int) -> list[list[Any]]:
-        """Elements by rows; None where there is none. Any: numbers of the array's type."""
+    def window(self, top: int, left: int, rows: int, columns: int) -> Array:
+        """Elements by rows and columns; of one axis the last row may be filled up with zeros."""
         if len(self.axes) < 2:
-            flat = self.array.reshape(-1)
-            return [
-                [
-                    flat[at] if column < FOLD and (at := row * FOLD + column) < flat.size else None
-                    for column in range(left, left + columns)
-                ]
-                for row in range(top, min(top + rows, self.rows))
-            ]
+            flat = self.array.reshape(-1)[top * FOLD : (top + rows) * FOLD]
+            full = np.zeros(-(-flat.size // FOLD) * FOLD, flat.dtype)
+            full[: flat.size] = flat
+            return full.reshape(-1, FOLD)[:, left : left + columns]
         index: list[Any] = list(self.place)
         for axis, first, many in zip(self.axes, (top, left), (rows, columns), strict=True):
             index[axis] = slice(first, first + many)
         found = self.array[tuple(index)]
-        return [list(row) for row in (found if self.axes[0] < self.axes[1] else found.T)]
+        return found if self.axes[0] < self.axes[1] else found.T
+
+    def in_row(self, row: int) -> int:
+        """Columns of a row that have an element."""
+        return self.columns if len(self.axes) == 2 else min(FOLD, self.array.size - row * FOLD)
 
     # ── the cursor ───────────────────────────────────────────────────────────────────────────
 

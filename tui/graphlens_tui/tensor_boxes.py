@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,10 @@ from graphlens_tui.cells import cell_text
 from graphlens_tui.paint import elided
 from graphlens_tui.tensors import BINS, Tensor, sizes, value_at
 
+DISTRIBUTION = "distribution of finite values (log count)"
+"""The title of its frame."""
+WIDE = 11
+"""Cells of a column of statistics."""
 SIDE = 8
 """Cells beside the bars."""
 WIDEST = 2
@@ -74,37 +79,54 @@ def statistics_box(tensor: Tensor, name: str, box: Box) -> None:
         box.line(("measuring…", palette.warn))
         return
     both = [tensor.statistics] + ([tensor.other] if tensor.other is not None else [])
-    wide = 11
-    head = f"{elided(name, wide - 1):>{wide}}"
-    if tensor.other is not None:
-        head += f"{elided(tensor.other_name, wide - 1):>{wide}}"
-    box.line((f"{'':<10}", palette.mute), (head, palette.mute))
+    names = [name, tensor.other_name][: len(both)]
+    head = [(f"{'':<10}{''.join(f'{elided(one, WIDE - 1):>{WIDE}}' for one in names)}", palette.mute, "")]
+    rows = _statistics_rows(both, box)
+    if box.width < 2 * (10 + 2 * WIDE):
+        for row in [head, *rows]:
+            box.line(*row)
+        return
+    half = -(-len(rows) // 2)
+    between = [(" " * (box.width // 2 - 10 - WIDE * len(both)), palette.mute, "")]
+    box.line(*head, *between, *head)
+    for one, other in itertools.zip_longest(rows[:half], rows[half:], fillvalue=[]):
+        box.line(*one, *between, *other)
+
+
+def statistics_lines(found: Statistics | None, width: int) -> int:
+    """How high its box is in so many cells."""
+    counts = 0 if found is None else sum(map(bool, (found.nan, found.pos_inf, found.neg_inf)))
+    rows = len(_ROWS) + 1 + counts
+    return 1 + (rows if width < 2 * (10 + 2 * WIDE) else -(-rows // 2))
+
+
+def _statistics_rows(both: Sequence[Statistics], box: Box) -> list[list[tuple[str, str, str]]]:
+    palette = box.palette
+    rows = []
     for label, get in _ROWS:
-        parts = [(f"{label:<10}", palette.mute, "")]
-        for k, found in enumerate(both):
-            parts.append(_cell(get(found), wide, k == 0, box))
-        box.line(*parts)
+        rows.append([(f"{label:<10}", palette.mute, "")])
+        rows[-1] += [_cell(get(found), k == 0, box) for k, found in enumerate(both)]
     for label, get in _COUNTS:
         counts = [int(get(found) or 0) for found in both]
         if label != "zeros" and not any(counts):
             continue
-        parts = [(f"{box.glyphs.text(label):<10}", palette.mute, "")]
+        rows.append([(f"{box.glyphs.text(label):<10}", palette.mute, "")])
         for k, many in enumerate(counts):
             ill = label != "zeros" and many
             hue = palette.nan if ill and label == "NaN" else palette.inf if ill else palette.text
             colour = hue if k == 0 or ill else palette.mute
-            parts.append((f"{many:>{wide},}", colour, "bold" if ill else ""))
-        box.line(*parts)
+            rows[-1].append((f"{many:>{WIDE},}", colour, "bold" if ill else ""))
+    return rows
 
 
-def _cell(value: float | None, wide: int, first: bool, box: Box) -> tuple[str, str, str]:
+def _cell(value: float | None, first: bool, box: Box) -> tuple[str, str, str]:
     palette = box.palette
     if value is None:
-        return f"{box.glyphs.text('—'):>{wide}}", palette.faint, ""
+        return f"{box.glyphs.text('—'):>{WIDE}}", palette.faint, ""
     text = box.glyphs.text(short_number(value))
     if not math.isfinite(value):
-        return f"{text:>{wide}}", palette.inf, "bold"
-    return f"{text:>{wide}}", palette.bright if first else palette.mute, ""
+        return f"{text:>{WIDE}}", palette.inf, "bold"
+    return f"{text:>{WIDE}}", palette.bright if first else palette.mute, ""
 
 
 def short_number(value: float) -> str:
@@ -124,7 +146,7 @@ def short_number(value: float) -> str:
 def histogram_box(tensor: Tensor, name: str, box: Box, height: int) -> None:
     """How many finite elements lie where, as bars on a scale of powers; of both below each other."""
     palette = box.palette
-    box.title = "distribution of finite values (log count)"
+    box.title = DISTRIBUTION
     if tensor.statistics is None:
         box.line(("measuring…", palette.warn))
         return

@@ -9,12 +9,12 @@ from graphlens.letters import spec_text
 from graphlens.session import Op
 from graphlens.text import clean
 from graphlens_tracers.events import Spec
-from graphlens_tui.cells import is_bad
+from graphlens_tui.cells import LEVELS, NAN, bads, map_colour, map_text
 from graphlens_tui.glyphs import Glyphs
-from graphlens_tui.grid import Look
+from graphlens_tui.grid import Grid, Look
 from graphlens_tui.palette import Palette
 from graphlens_tui.sheet import Sheet, size_text
-from graphlens_tui.tensor_boxes import linked_text, place_text, value_text
+from graphlens_tui.tensor_boxes import linked_text, place_text, short_number, value_text
 from graphlens_tui.tensors import Key, Tensor
 from graphlens_tui.widgets.bars import Part, Parts
 
@@ -32,14 +32,16 @@ class Head:
     palette: Palette
 
     def lines(
-        self, tensor: Tensor | None, spec: Spec | None, sheet: Sheet | None, look: Look, width: int
+        self, tensor: Tensor | None, spec: Spec | None, grid: Grid | None, look: Look, width: int
     ) -> list[Parts]:
         """One line, or two in a narrow terminal."""
+        palette = self.palette
         first = [*self._who(), *self._what(tensor, spec)]
-        if sheet is None or tensor is None:
+        if grid is None or tensor is None:
             return [Parts(first, [])]
-        second = self._cell(tensor, sheet, look)
-        first += self._slice(sheet, look)
+        second = self._cell(tensor, grid.sheet, look)
+        first += self._slice(grid.sheet)
+        first += self._scale(grid, look) if look.heat else [Part(f"  fmt {look.how}", palette.mute, need=4)]
         if width >= ONE_LINE:
             return [Parts(first + second, [])]
         return [Parts(first, []), Parts(second, [])]
@@ -66,8 +68,9 @@ class Head:
             return [] if spec is None else [Part(f"  {clean(spec_text(spec))}", palette.text, need=8)]
         view = tensor.view
         width = 2 if view.spec.dtype == "bfloat16" else view.array.dtype.itemsize
+        seen = f" → {clean(spec_text(view.spec))}" if tensor.wanted.expression else ""
         parts = [
-            Part(f"  {clean(spec_text(view.spec))}", palette.text, need=8),
+            Part(f"  {clean(spec_text(tensor.spec))}{seen}", palette.text, need=8),
             Part(f"  {size_text(view.size, width)}", palette.mute, need=4),
         ]
         if not view.whole:
@@ -75,7 +78,7 @@ class Head:
             parts.append(Part(f"  {share}", palette.warn, True, need=8))
         return parts
 
-    def _slice(self, sheet: Sheet, look: Look) -> list[Part]:
+    def _slice(self, sheet: Sheet) -> list[Part]:
         """ "[ 0 , : , : , 3 ]" with the axes that are seen marked."""
         palette = self.palette
         parts = [Part("  slice", palette.mute, need=2), Part("  [", palette.text, need=7)]
@@ -93,16 +96,27 @@ class Head:
         parts.append(Part("]", palette.text, need=7))
         if len(sheet.axes) == 2:
             parts.append(Part(f"  y=dim{sheet.axes[0]} x=dim{sheet.axes[1]}", palette.mute, need=5))
-        parts.append(Part("  map" if look.heat else f"  fmt {look.how}", palette.mute, need=4))
         return parts
+
+    def _scale(self, grid: Grid, look: Look) -> list[Part]:
+        """The shades of the map, from the largest negative to the largest positive size."""
+        palette, limit = self.palette, grid.scale.limit
+        end = short_number(limit)
+        parts = [Part(f"  −{end} " if limit else "  map ", palette.mute, need=4)]
+        for level in range(-LEVELS, LEVELS + 1, 3):
+            if look.shades:
+                parts.append(Part(map_text(level, self.glyphs), palette.text, need=3))
+            else:
+                parts.append(Part("  ", ground=map_colour(level, palette), need=3))
+        return [*parts, Part(f" {end}", palette.mute, need=4)]
 
     def _cell(self, tensor: Tensor, sheet: Sheet, look: Look) -> list[Part]:
         palette = self.palette
         if not sheet.there:
             return [Part("  no elements", palette.mute, need=9)]
         value, place = sheet.value(), sheet.named()
-        bad = is_bad(value)
-        colour = palette.nan if bad == "nan" else palette.inf if bad else palette.bright
+        bad = bads(value.reshape(1))[0]
+        colour = palette.nan if bad == NAN else palette.inf if bad else palette.bright
         dtype = tensor.view.spec.dtype
         how = look.how if look.how in ("hex", "bits") else "exact"
         parts = [
@@ -113,7 +127,4 @@ class Head:
         if linked:
             parts.append(Part("  ← ", palette.mute, need=6))
             parts.append(Part(linked, palette.warn, True, need=6))
-        if tensor.wanted.expression:
-            parts.append(Part("   x seen as ", palette.mute, need=5))
-            parts.append(Part(clean(tensor.wanted.expression, 80), palette.bright, True, need=7))
         return parts

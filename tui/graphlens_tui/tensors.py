@@ -25,7 +25,7 @@ from graphlens.statistics import (
     statistics,
 )
 from graphlens_tracers.errors import GraphlensError
-from graphlens_tracers.events import Kept, Seq, Spec
+from graphlens_tracers.events import Kept, Seq, Spec, ValueId
 from graphlens_tui.elsewhere import same_ops
 
 Key = tuple[int | None, int | None]
@@ -105,6 +105,8 @@ class Tensor:
 
     Attributes:
         view: Those that are seen: the tensor's own, or what the expression makes of them.
+        spec: Of the tensor itself.
+        kept_with: The operation that read or made it, with which it was kept; None: its own.
         statistics, histogram, bad: None until they are known; a histogram also where nothing is finite.
         other_name: What it is held against; "" when that was not kept anywhere.
         other: The statistics of that; `other_histogram`: over the same range as `histogram` then.
@@ -114,6 +116,8 @@ class Tensor:
 
     wanted: Wanted
     view: Elements
+    spec: Spec
+    kept_with: Seq | None = None
     reads: tuple[Read, ...] = ()
     statistics: Statistics | None = None
     histogram: Histogram | None = None
@@ -152,27 +156,42 @@ def value_at(elements: Elements, place: Sequence[int]) -> Any:  # Any: a number 
     return flat[at] if 0 <= at < flat.size else None
 
 
-def find(process: Process, op: Op, key: Key) -> Found | None:
-    """Where the elements of an output or input are: an input's with itself, or what made or first read it."""
+def find(process: Process, op: Op, key: Key, *, far: bool = True) -> Found | None:
+    """Where the elements of an output or input are: an input's with itself, or what made or first read it.
+
+    Args:
+        far: Look among all that its call has kept, too: for who read it.
+    """
     direct = process.kept(op.seq).get(key)
     if direct is not None:
         return Found(direct)
-    position = key[0]
-    if position is None or not 0 <= position < len(op.inputs):
-        return None
-    if position in process.through(op.graph, op.node.node):
-        return None  # what it reads was written through a view, and not kept as a whole
+    position, slot = key
+    if position is None:
+        value = op.outputs[slot].value if slot is not None and slot < len(op.outputs) else None
+        last = op.call.last + 1 if op.call is not None else op.seq
+        return _read_by(process, value, op.seq + 1, last) if far and value is not None else None
+    if position >= len(op.inputs) or position in process.through(op.graph, op.node.node):
+        return None  # what was written through a view is not kept as a whole
     value, made = op.inputs[position]
     maker = None if value is None else process.maker(value)
     if made is not None and maker is not None:
         kept = process.kept(made).get((None, maker[1]))
         if kept is not None:
             return Found(kept, made)
-    if value is None or op.call is None:
+    if value is None or op.call is None or not far:
         return None
-    for fact in process.unusual(op.call.first, op.seq)[:MOST_FACTS]:
+    return _read_by(process, value, op.call.first, op.call.last + 1)
+
+
+def _read_by(process: Process, value: ValueId, first: int, stop: int) -> Found | None:
+    """A value as an operation of a call has read it."""
+    for fact in process.unusual(first, stop)[:MOST_FACTS]:
         for kept in fact.kept:
-            if kept.input is not None and process.op(fact.seq).inputs[kept.input][0] == value:
+            if kept.input is None:
+                continue
+            reader = process.op(fact.seq)
+            whole = kept.input not in process.through(reader.graph, reader.node.node)
+            if whole and reader.inputs[kept.input][0] == value:
                 return Found(kept, fact.seq)
     return None
 
@@ -205,7 +224,7 @@ def look(process: Process, wanted: Wanted) -> Iterator[Tensor | Absent]:
     whole = process.elements(found.kept)
     view = seen(whole, wanted.expression)
     reads = tuple(_reads(process, op, whole, wanted)) if wanted.key[0] is None else ()
-    tensor = Tensor(wanted, view, reads)
+    tensor = Tensor(wanted, view, whole.spec, found.maker, reads)
     yield tensor
     measured = (
         one if one.elements is None else replace(one, statistics=statistics(one.elements.array))
@@ -232,7 +251,7 @@ def kept_elsewhere(process: Process, wanted: Wanted) -> tuple[Seq, str] | None:
         return wanted.other
     for forward in (False, True):
         for seq, name in same_ops(process, wanted.seq, forward=forward):
-            if find(process, process.op(seq), wanted.key) is not None:
+            if find(process, process.op(seq), wanted.key, far=False) is not None:
                 return seq, name
     return None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual.events import Click, Resize
+from textual.geometry import Region
 from textual.strip import Strip
 
 from graphlens.categories import short
@@ -24,10 +26,12 @@ from graphlens_tui.panes import Pane, Slot
 from graphlens_tui.sheet import Sheet
 from graphlens_tui.stacking import Panel, stacked
 from graphlens_tui.tensor_boxes import (
+    DISTRIBUTION,
     bad_box,
     difference_box,
     histogram_box,
     statistics_box,
+    statistics_lines,
     unkept_box,
 )
 from graphlens_tui.tensor_head import Head
@@ -69,6 +73,8 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
         self._seen = (0, 0)
         self._cell_width = 1
         self._strips: list[Strip] | None = None
+        self._moved = False
+        self._drawn: dict[tuple[int, int], list[list[Segment]]] = {}
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────
 
@@ -156,6 +162,7 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
 
     def _take(self, tensor: Tensor) -> None:
         self.absent, self.expression = None, tensor.wanted.expression
+        self._drawn.clear()
         known = self.tensor is not None and self.tensor.view is tensor.view
         self.tensor = tensor
         if known and self.grid is not None:
@@ -181,6 +188,7 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
     def recolour(self, palette: Palette) -> None:
         """Use these colours."""
         super().recolour(palette)
+        self._drawn.clear()
         self._repaint()
 
     # ── the cursor ───────────────────────────────────────────────────────────────────────────
@@ -208,7 +216,9 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
         """By rows and columns."""
         if self.sheet is not None:
             self.sheet.move(rows, columns)
-            self._repaint()
+            if not self._moved:
+                self._moved = True
+                self.call_next(self._show_moved)
 
     def go_to_bad(self, *, forward: bool) -> str:
         """To the next element that is not finite; says why not."""
@@ -249,6 +259,17 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
         self.look.heat = not self.look.heat
         self._repaint()
 
+    def _show_moved(self) -> None:
+        """Draw the lines that look otherwise now."""
+        self._moved = False
+        before, self._strips = self._strips, self._made()
+        if before is None or len(before) != len(self._strips):
+            self.refresh()
+            return
+        changed = [k for k, (old, new) in enumerate(zip(before, self._strips, strict=True)) if old != new]
+        if changed:
+            self.refresh(*(Region(0, line, self.size.width, 1) for line in changed))
+
     def _repaint(self) -> None:
         self._strips = None
         self.refresh()
@@ -271,7 +292,7 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
         head = Head(self.op, self.key, self.glyphs, self.palette)
         shown = self.model.shown
         spec = None if shown is None else spec_of(shown.process, self.op, self.key)
-        return head.lines(self.tensor, spec, self.sheet, self.look, self.size.width)
+        return head.lines(self.tensor, spec, self.grid, self.look, self.size.width)
 
     def _heads(self) -> int:
         return len(self._head_lines())
@@ -288,11 +309,12 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
         elif width >= WIDE:
             side = 40 if width < 150 else 48 if width < 190 else 60
             left = stacked(self._cells(room, True), room, lambda: self._box(width - side), width - side)
-            right = stacked(self._facts(True), room, lambda: self._box(side), side)
+            right = stacked(self._facts(side), room, lambda: self._box(side), side)
             lines = [a + b for a, b in zip(left.lines, right.lines, strict=True)]
         else:
             first, *rest = self._cells(room, False)
-            rest = self._rotated([*rest, *self._facts(False)])
+            facts = self._facts(width)
+            rest = self._rotated([*rest, facts[1], facts[0], facts[2], self._distribution()])
             lines = stacked([first, *rest], room, lambda: self._box(width), width).lines
         return heads + [Strip(line) for line in lines]
 
@@ -327,35 +349,38 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
     def _distribution(self) -> Panel:
         def fill(box: Box, height: int) -> None:
             assert self.tensor is not None, "there is a tensor"
-            histogram_box(self.tensor, self._step_name(), box, height)
+            size = box.width, height
+            if size not in self._drawn:
+                histogram_box(self.tensor, self._step_name(), box, height)
+                self._drawn[size] = box.lines
+            box.title, box.lines = DISTRIBUTION, list(self._drawn[size])
 
         return Panel(fill, 7, 10, 10_000)
 
-    def _facts(self, beside: bool) -> list[Panel]:
-        """Statistics, what is not finite, and the difference."""
+    def _facts(self, width: int) -> list[Panel]:
+        """Statistics, what is not finite, and the difference, in frames of so many cells."""
         tensor, sheet = self.tensor, self.sheet
         assert tensor is not None and sheet is not None, "there is a tensor"
         here = sheet.named() if sheet.there else ()
-        found = tensor.statistics
-        counts = 0 if found is None else sum(map(bool, (found.nan, found.pos_inf, found.neg_inf)))
         many = 1 if tensor.bad is None else min(tensor.bad.count, 1000) + 3
         name = self._step_name()
-        panels = [
-            Panel(
-                lambda box, _: statistics_box(tensor, name, box),
-                12 if beside else 8,
-                12 + counts,
-                12 + counts,
-            ),
-            Panel(
-                lambda box, high: bad_box(tensor, here, box, high),
-                min(5, many + 2),
-                min(10, many + 2),
-                many + 2,
-            ),
-            Panel(lambda box, _: difference_box(tensor, self.difference_key, box), 5, 6, 9),
+        high = 2 + statistics_lines(tensor.statistics, width - 4)
+        difference = 6 + sum(read.scale is not None for read in tensor.reads)
+
+        def measures(box: Box, height: int) -> None:
+            statistics_box(tensor, name, box)
+
+        def bad(box: Box, height: int) -> None:
+            bad_box(tensor, here, box, height)
+
+        def apart(box: Box, height: int) -> None:
+            difference_box(tensor, self.difference_key, box)
+
+        return [
+            Panel(measures, high, high, high),
+            Panel(bad, min(5, many + 2), min(10, many + 2), many + 2),
+            Panel(apart, 5, difference, difference),
         ]
-        return panels if beside else [panels[1], panels[0], panels[2], self._distribution()]
 
     def _step_name(self) -> str:
         call = None if self.op is None else self.op.call
@@ -394,7 +419,9 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
         view, expression = self.tensor.view, self.tensor.wanted.expression
         box.title = "values"
         if expression:
-            box.title = f"{clean(expression, 100)} is {clean(spec_text(view.spec))}"
+            box.title = f"x → {clean(expression, 100)}"
+        if self.tensor.kept_with is not None:
+            box.title += f", kept with #{self.tensor.kept_with}"
         if not view.whole:
             first, last = view.place(0), view.place(max(0, view.array.size - 1))
             box.title += f": a part, {list(first)} to {list(last)}"
