@@ -19,6 +19,7 @@ from graphlens_tracers.events import Seq
 from graphlens_tui import grid
 from graphlens_tui.model import Mode
 from graphlens_tui.tensors import Tensor
+from graphlens_tui.widgets.dialogs import Choice
 from recorded import ops, recording, tensorflow
 from screens import Screen, same_as_golden, showing
 
@@ -257,7 +258,8 @@ async def test_saving_never_overwrites_silently(trained: tuple[Path, Truth], tmp
         await ask(screen, "e", "x.sum(1)")
         await screen.wait(lambda: "x.sum(1)" in screen.text())
         await ask(screen, "w", str(file))
-        await screen.wait(lambda: "is there already" in screen.text().replace("\n", ""))
+        await screen.wait(lambda: isinstance(screen.app.screen, Choice))
+        assert "overwrite?" in screen.text()
         await screen.press("c")
         np.testing.assert_array_equal(np.load(file), made["p"][0])
         await ask(screen, "w", str(file))
