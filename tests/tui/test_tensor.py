@@ -523,7 +523,7 @@ async def test_what_was_written_through_a_view_is_not_taken_for_the_whole(tmp_pa
     with recording(tmp_path / "run.glens", keep=Keep.of("all")):
         made = tensor_ + 1
         made[1, 2] = float("nan")
-        made * 2
+        made.mul(2)
     async with tensor(tmp_path / "run.glens", "aten.mul.Tensor") as screen:
         assert "written through a view" in screen.text()
         assert "cursor linked" not in screen.text()

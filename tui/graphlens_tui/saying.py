@@ -174,8 +174,10 @@ def tensor_status(
     who = model.who()
     if answer is not None and origin and who and (origin["process"], origin["seq"]) == (who.number, op.seq):
         left.append(Part("provenance: ", palette.mute, need=5))
-        for one in answer["before"][-6:]:
-            left.append(Part(f"{short(clean(one['op'], 40))} → ", palette.text, need=4))
+        if len(answer["before"]) > 6:
+            left.append(Part("… → ", palette.mute, need=1))
+        for k, one in enumerate(answer["before"][-6:]):  # the nearest stay the longest
+            left.append(Part(f"{short(clean(one['op'], 40))} → ", palette.text, need=2 + k))
         ill = palette.nan if origin["kind"] == "nan" else palette.inf
         left.append(Part(short(clean(op.node.op, 60)), ill, True, need=9))
     else:

@@ -101,8 +101,10 @@ class Head:
     def _scale(self, grid: Grid, look: Look) -> list[Part]:
         """The shades of the map, from the largest negative to the largest positive size."""
         palette, limit = self.palette, grid.scale.limit
+        if not limit:
+            return [Part("  map", palette.mute, need=4)]
         end = short_number(limit)
-        parts = [Part(f"  −{end} " if limit else "  map ", palette.mute, need=4)]
+        parts = [Part(f"  −{end} ", palette.mute, need=4)]
         for level in range(-LEVELS, LEVELS + 1, 3):
             if look.shades:
                 parts.append(Part(map_text(level, self.glyphs), palette.text, need=3))
