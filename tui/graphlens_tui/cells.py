@@ -86,6 +86,7 @@ def cell_width(how: str, dtype: np.dtype[Any], name: str, found: Statistics | No
     return 2 * longest + 3 if dtype.kind == "c" else longest + 2
 
 
+@lru_cache(maxsize=64)
 def _longest(how: str, found: Statistics | None) -> int:
     """Characters of the longest number of a tensor in a format."""
     if found is None:

@@ -88,7 +88,7 @@ class Sheet:
         index: list[Any] = list(self.place)
         for axis, first, many in zip(self.axes, (top, left), (rows, columns), strict=True):
             index[axis] = slice(first, first + many)
-        found = self.array[tuple(index)]
+        found: Array = self.array[tuple(index)]
         return found if self.axes[0] < self.axes[1] else found.T
 
     def in_row(self, row: int) -> int:

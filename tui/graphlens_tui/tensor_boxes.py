@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -89,8 +88,9 @@ def statistics_box(tensor: Tensor, name: str, box: Box) -> None:
     half = -(-len(rows) // 2)
     between = [(" " * (box.width // 2 - 10 - WIDE * len(both)), palette.mute, "")]
     box.line(*head, *between, *head)
-    for one, other in itertools.zip_longest(rows[:half], rows[half:], fillvalue=[]):
-        box.line(*one, *between, *other)
+    for k, row in enumerate(rows[:half]):
+        beside = rows[half + k] if half + k < len(rows) else []
+        box.line(*row, *between, *beside)
 
 
 def statistics_lines(found: Statistics | None, width: int) -> int:

@@ -48,12 +48,13 @@ class TensorPane(Pane):
     TITLE: ClassVar[str] = "tensor"
     SLOT: ClassVar[Slot] = "tensor"
     HELP: ClassVar[str | None] = """\
-The elements that were kept of an operation's output: record with --keep all, or --keep step:A:B.
-The line above says what it is, which slice is seen ([0, :, :, 3]) and what is under the cursor.
-Inputs stand below with a cursor at the elements that belong to it, where shapes broadcast and
-the operation works element by element. Grounds are shades of the size: blue negative, green
-positive; on the map each element is a square. In a small terminal tab goes round the rest.
-An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
+The elements that were kept of an operation's output: record with --keep all, or
+--keep step:A:B. The line above says what it is, which slice is seen, [<0>, :, :], and
+what is under the cursor. Inputs stand below, with a cursor at the elements that belong
+to it where shapes broadcast and the operation works element by element. Grounds are
+shades of the size: blue negative, green positive; on the map each element is a square.
+In a small terminal tab goes round the other frames. An expression is over x:
+x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
 
     def __init__(self, model: Model, glyphs: Glyphs, palette: Palette) -> None:
         super().__init__(model, glyphs, palette)
@@ -70,6 +71,7 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
         self._grids: dict[int, Grid] = {}
         self._wanted: Wanted | None = None
         self._turned = 0
+        self._stood: Sheet | None = None
         self._seen = (0, 0)
         self._cell_width = 1
         self._strips: list[Strip] | None = None
@@ -89,7 +91,7 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
             raise UnknownOp("nothing was recorded")
         op = shown.process.op(seq)
         if self.op is not None and op.node.node != self.op.node.node:
-            self.against, self._turned = None, 0
+            self.against, self._turned, self._stood = None, 0, None
         self.op, self.expression = op, ""
         keys = self.keys()
         self.key = key if key in keys else keys[0] if keys else (None, 0)
@@ -137,6 +139,8 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
                     self.post_message(Looked(wanted, found))
             except GraphlensError as error:
                 self.post_message(Looked(wanted, None, str(error)))
+            except Exception as error:  # whatever it is, the person has to read it, and the mode goes on
+                self.post_message(Looked(wanted, None, clean(f"{type(error).__name__}: {error}", 300)))
 
         self.run_worker(read, thread=True, group="tensor", exclusive=True)
 
@@ -168,10 +172,10 @@ An expression is over x: x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(
         if known and self.grid is not None:
             self.grid.measured(tensor.statistics)
         else:
-            before = self.grid
             self.grid = Grid(Sheet(tensor.view), tensor.statistics)
-            if before is not None:
-                self.grid.sheet.keep_place(before.sheet)
+            if self._stood is not None:
+                self.grid.sheet.keep_place(self._stood)
+            self._stood = self.grid.sheet
         self._grids = {
             one.position: Grid(Sheet(one.elements), one.statistics, not one.why)
             for one in tensor.reads
