@@ -39,9 +39,8 @@ MOST_FACTS = 4000
 AT_ONCE = 1 << 20
 """Elements that are searched together."""
 ALIKE = frozenset(
-    (Category.ELEMENTWISE, Category.ACTIVATION, Category.NORM, Category.CAST, Category.RANDOM,
-     Category.OPTIMIZER)
-)  # fmt: skip
+    (Category.ELEMENTWISE, Category.ACTIVATION, Category.NORM, Category.CAST, Category.OPTIMIZER)
+)
 """Families in which an element of the output belongs to the inputs' elements at its place."""
 
 
