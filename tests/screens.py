@@ -20,6 +20,7 @@ UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 NAMES = {
     "/": "slash", "?": "question_mark", "!": "exclamation_mark", "]": "right_square_bracket",
     "[": "left_square_bracket", "{": "left_curly_bracket", "}": "right_curly_bracket", ":": "colon",
+    "$": "dollar_sign", "%": "percent_sign", "@": "at",
 }  # fmt: skip
 
 

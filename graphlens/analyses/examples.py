@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,23 +65,35 @@ def examples(bad: Bad, tensors: Tensors) -> list[Example]:
     flat = made.array.reshape(-1)
     born = np.isnan(flat) if bad.kind == "nan" else ~np.isfinite(flat)
     found = []
+    over = tuple(n or 0 for n in made.spec.shape or ())
     for element in np.flatnonzero(born)[:MOST].tolist():
         place = made.place(element)
-        read = {k: number for k, one in tensors.read.items() if (number := _at(one, place)) is not None}
+        read = {k: number for k, one in tensors.read.items() if (number := _at(one, over, place)) is not None}
         found.append(Example(place, flat[element].item(), read))
     return found
 
 
-def _at(elements: Elements, place: tuple[int, ...]) -> Any:  # Any: a number, or None
+def aligned(shape: Sequence[int], whole: Sequence[int], place: Sequence[int]) -> tuple[int, ...] | None:
+    """The place in an input that belongs to a place of an output, as NumPy broadcasts.
+
+    Args:
+        shape: Of the input; `whole`: of the output.
+
+    Returns:
+        None where the input's shape does not reach over the output's.
+    """
+    first = len(whole) - len(shape)
+    if first < 0 or any(n not in (1, over) for n, over in zip(shape, whole[first:], strict=True)):
+        return None
+    return tuple(0 if n == 1 else at for n, at in zip(shape, place[first:], strict=True))
+
+
+def _at(elements: Elements, whole: Sequence[int], place: tuple[int, ...]) -> Any:  # Any: a number, or None
     """The element that belongs to a place of an output; None where that is not plain, or not kept."""
-    shape = elements.spec.shape or ()
-    if len(shape) > len(place):
+    shape = tuple(n or 0 for n in elements.spec.shape or ())
+    index = aligned(shape, whole, place)
+    if index is None:
         return None
-    aligned = place[len(place) - len(shape) :]
-    if any(n not in (1, None) and at >= n for n, at in zip(shape, aligned, strict=True)):
-        return None
-    sizes = tuple(n or 0 for n in shape)
-    index = tuple(0 if n == 1 else at for n, at in zip(sizes, aligned, strict=True))
-    element = int(np.ravel_multi_index(index, sizes)) - elements.start if sizes else 0
+    element = int(np.ravel_multi_index(index, shape)) - elements.start if shape else 0
     flat = elements.array.reshape(-1)
     return flat[element].item() if 0 <= element < len(flat) else None

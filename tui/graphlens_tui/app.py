@@ -28,6 +28,7 @@ from graphlens_tui.panes import Pane, panes
 from graphlens_tui.panes.graph import GraphPane
 from graphlens_tui.panes.health import HealthPane
 from graphlens_tui.panes.output import OutputPane
+from graphlens_tui.panes.tensor import TensorPane
 from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.bars import Bar, Part
 from graphlens_tui.widgets.dialogs import Choice
@@ -70,6 +71,8 @@ class GraphlensApp(Commands):
         self.graph = next(pane for pane in self.panes if isinstance(pane, GraphPane))
         self.output = next(pane for pane in self.panes if isinstance(pane, OutputPane))
         self.health = next(pane for pane in self.panes if isinstance(pane, HealthPane))
+        self.tensor = next(pane for pane in self.panes if isinstance(pane, TensorPane))
+        self.tensor.difference_key = self.keymap_.shown("difference")
         self.health.rules_key = self.keymap_.shown("rules")
         self.mode = Mode.GRAPH
         self.at: Seq | None = None
@@ -93,13 +96,14 @@ class GraphlensApp(Commands):
         """Bars around the panes, each in its slot."""
         by_slot = {
             slot: [pane for pane in self.panes if pane.SLOT == slot]
-            for slot in ("main", "side", "bottom", "health")
+            for slot in ("main", "side", "bottom", "tensor", "health")
         }
         yield self._bars["top"]
         with Horizontal(id="body"):
             yield Vertical(*by_slot["main"], id="main")
             yield Vertical(*by_slot["side"], id="side")
         yield Vertical(*by_slot["bottom"], id="bottom")
+        yield Vertical(*by_slot["tensor"], id="tensor-mode", classes="hidden")
         yield Vertical(*by_slot["health"], id="health-mode", classes="hidden")
         yield self._bars["status"]
         yield self._bars["foot"]
@@ -139,7 +143,7 @@ class GraphlensApp(Commands):
         width, height = self.size
         has_keys = self.pane()
         alone = self._zoomed is not None or (has_keys is not self.graph and (width < MEDIUM or height < 12))
-        alone = alone or self.mode is Mode.HEALTH
+        alone = alone or self.mode is not Mode.GRAPH
         if has_keys is self.output and (width < MEDIUM or height < TALL):
             alone = True
         shown = {
@@ -148,6 +152,7 @@ class GraphlensApp(Commands):
             "bottom": has_keys.SLOT == "bottom" if alone else self.output.used and height >= TALL,
         }
         self.query_one("#health-mode").set_class(has_keys is not self.health, "hidden")
+        self.query_one("#tensor-mode").set_class(has_keys is not self.tensor, "hidden")
         for slot, visible in shown.items():
             self.query_one(f"#{slot}").set_class(not visible, "hidden")
         self.query_one("#body").set_class(not (shown["main"] or shown["side"]), "hidden")
@@ -177,6 +182,9 @@ class GraphlensApp(Commands):
             note = Part(f"  {''.join(self._presses)}…", self.palette.warn, True, need=9)
         if self.mode is Mode.HEALTH:
             status = saying.health_status(self.health.findings, self.model.live, note, self.palette)
+        elif self.mode is Mode.TENSOR:
+            op, findings = self.tensor.op, self.health.findings
+            status = saying.tensor_status(self.model, op, findings, note, self.palette)
         else:
             status = saying.status(self.model, line, self.graph.following, note, self.glyphs, self.palette)
         self._bars["status"].set_parts(status.left, status.right)
@@ -259,7 +267,7 @@ class GraphlensApp(Commands):
     def _show_selection(self) -> None:
         self._settling = None
         for pane in self.panes:
-            if pane is not self.graph and pane is not self.health:
+            if pane.SLOT in ("side", "bottom"):
                 pane.show(self.at, self._call)
 
     def on_said(self, event: Said) -> None:
@@ -288,7 +296,7 @@ class GraphlensApp(Commands):
     @property
     def home(self) -> Pane:
         """The pane that has the keys when no other one is asked for."""
-        return self.health if self.mode is Mode.HEALTH else self.graph
+        return {Mode.GRAPH: self.graph, Mode.TENSOR: self.tensor, Mode.HEALTH: self.health}[self.mode]
 
     def on_key(self, event: Key) -> None:
         """Add a press to the sequence, and do what it means."""
@@ -303,7 +311,7 @@ class GraphlensApp(Commands):
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
-        action, begins = self.keymap_.action(presses), self.keymap_.begins(presses)
+        action, begins = self.keymap_.action(presses, self.mode), self.keymap_.begins(presses, self.mode)
         if begins:
             self._presses = presses
             if action is not None:
@@ -312,10 +320,10 @@ class GraphlensApp(Commands):
             return
         before, self._presses = self._presses, ()
         if action is None and before:  # it is no longer sequence: do the short one, then this key
-            short = self.keymap_.action(before)
+            short = self.keymap_.action(before, self.mode)
             if short is not None:
                 self._act(short)
-            action = self.keymap_.action((press,)) if press != "escape" else None
+            action = self.keymap_.action((press,), self.mode) if press != "escape" else None
         if action is not None:
             self._act(action)
         elif press == "escape":
@@ -324,7 +332,7 @@ class GraphlensApp(Commands):
 
     def _act_on_what_there_is(self) -> None:
         presses, self._presses = self._presses, ()
-        action = self.keymap_.action(presses)
+        action = self.keymap_.action(presses, self.mode)
         if action is not None:
             self._act(action)
         self._show_bars()
@@ -346,8 +354,12 @@ class GraphlensApp(Commands):
     # ── panes ────────────────────────────────────────────────────────────────────────────────
 
     def _cycle(self, by: int) -> None:
+        if self.mode is Mode.TENSOR:
+            self.tensor.turn(by)
+            return
         there = [pane for pane in self.panes if pane is not self.output or self.output.used]
-        there = [pane for pane in there if (pane is self.health) is (self.mode is Mode.HEALTH)]
+        modes = {self.health, self.tensor}
+        there = [pane for pane in there if pane is self.home or not {pane, self.home} & modes]
         at = there.index(self.pane()) if self.pane() in there else 0
         self._zoomed = None
         there[(at + by) % len(there)].focus()
@@ -364,6 +376,9 @@ class GraphlensApp(Commands):
             stop = self.health.selected()
             if stop is not None:
                 self.on_chosen(Chosen(stop.target[0], Seq(stop.target[1])))
+            return
+        if self.mode is Mode.TENSOR:
+            self.do_graph_of_tensor()
             return
         line = self.graph.line()
         if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):

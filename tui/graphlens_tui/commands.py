@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from textual.app import App
-
-from graphlens.session import Call, Session
+from graphlens.session import Call
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import Seq
 from graphlens_tui import details, rules, saying
 from graphlens_tui.glyphs import Glyphs
+from graphlens_tui.inspecting import Inspecting
 from graphlens_tui.judging import Judge
-from graphlens_tui.keys import Keymap
-from graphlens_tui.model import Mode, Model
+from graphlens_tui.model import Mode
 from graphlens_tui.palette import DARK_THEME, LIGHT_THEME, Palette
 from graphlens_tui.panes import Pane
-from graphlens_tui.panes.graph import GraphPane
-from graphlens_tui.panes.health import HealthPane
 from graphlens_tui.search import Query, Search
 from graphlens_tui.widgets.dialogs import Ask, Choice, Reading
 
@@ -30,36 +26,21 @@ LETTERS = "123456789abcdefhilmnoprstuvwxyz"
 """What they are chosen by; without j, k, q and g, which move."""
 
 
-class Commands(App[None], inherit_bindings=False):
+class Commands(Inspecting, inherit_bindings=False):
     """The app as its keys see it."""
 
-    session: Session
-    model: Model
     glyphs: Glyphs
     palette: Palette
-    keymap_: Keymap
-    graph: GraphPane
     output: OutputPane
     panes: list[Pane]
-    at: Seq | None
     trail: list[Seq | Mode]
-    health: HealthPane
     judge: Judge
-    mode: Mode
     finding: Search | None = None
     _asked: str = ""
-
-    def say(self, text: str, *, wrong: bool = False) -> None:
-        """Say something in the status line until the next key."""
-        raise AssertionError("the app says it")
 
     def pane(self) -> Pane:
         """The pane that has the keys."""
         raise AssertionError("the app knows")
-
-    def show_mode(self, mode: Mode) -> None:
-        """Give the whole screen to a mode."""
-        raise AssertionError("the app shows it")
 
     def go_to(self, seq: Seq, *, jump: bool = True) -> None:
         """Select an operation in the graph; a jump can be taken back."""
@@ -236,7 +217,9 @@ class Commands(App[None], inherit_bindings=False):
             )
 
     def do_back(self) -> None:
-        if self.mode is not Mode.GRAPH:
+        if self.mode is Mode.TENSOR:
+            self.show_mode(self.came_from)
+        elif self.mode is not Mode.GRAPH:
             self.show_mode(Mode.GRAPH)
         elif self.trail:
             before = self.trail.pop()

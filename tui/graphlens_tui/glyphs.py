@@ -25,6 +25,7 @@ class Glyphs:
         first, middle, last, single: The bracket of a module call.
         cells: Of a strip of operations: no number, all finite, large, an infinity, a NaN.
         bars: From nothing to full.
+        shades: From light to dark, for terminals without colours.
         frame: Corners from the upper left on, clockwise, then the lines, across and down.
         classes: −, 0, +, ∞, NaN: there is such an element; `absent`: there is none; `unknown`.
     """
@@ -68,6 +69,7 @@ class Glyphs:
     arrow: str
     cells: str
     bars: str
+    shades: str
     frame: str
 
     def text(self, text: str) -> str:
@@ -93,6 +95,9 @@ _PLAIN = {
     "→": "->",
     "⇒": "=>",
     "≥": ">=",
+    "Δ": "D",
+    "▸": ">",
+    "←": "<-",
 }
 
 UNICODE = Glyphs(
@@ -102,7 +107,8 @@ UNICODE = Glyphs(
     first="┌", middle="│", last="└", single="╶", classes="▄▄▄▄▄", absent=" ", unknown="·", backward="∇ ",
     to_producer="⇡", to_consumer="⇣", cursor="▶", here="▶", folded="▸", open="▾", rule="─", infinity="∞",
     times="×", dots="…", path=" › ", running="▶", stopped="■", lost="◌", full="█", part="░", window="┃",
-    block="▀", minus="−", micro="µ", arrow="→", cells="▁▄▆▲✖", bars=" ▁▂▃▄▅▆▇█", frame="╭╮╯╰─│",
+    block="▀", minus="−", micro="µ", arrow="→", cells="▁▄▆▲✖", bars=" ▁▂▃▄▅▆▇█", shades=" ░▒▓█",
+    frame="╭╮╯╰─│",
 )  # fmt: skip
 ASCII = Glyphs(
     ascii=True, fine="o", inf="!", nan="X", none=".", raised="E", module="#",
@@ -110,7 +116,8 @@ ASCII = Glyphs(
     first="/", middle="|", last="\\", single="-", classes="-0+iN", absent=".", unknown="?", backward="~",
     to_producer="^", to_consumer="v", cursor=">", here=">", folded="+", open="-", rule="-", infinity="inf",
     times="x", dots="..", path=" > ", running=">", stopped="#", lost="?", full="#", part=".", window="|",
-    block="-", minus="-", micro="u", arrow="->", cells=".o+!X", bars=" .:-=+*%@", frame="++++-|",
+    block="-", minus="-", micro="u", arrow="->", cells=".o+!X", bars=" .:-=+*%@", shades=" .:-=+*%@",
+    frame="++++-|",
 )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ class Action:
         help: For the table that `?` shows.
         label: For the footer; "" when it is not there.
         group: Under which heading the help has it.
+        only: The mode in which alone it has these keys, and before others; "" for everywhere.
     """
 
     id: str
@@ -43,10 +44,12 @@ class Action:
     help: str
     group: str
     label: str = ""
+    only: str = ""
 
 
 ACTIONS: tuple[Action, ...] = (
     Action("graph_mode", ("1",), "the graph", "Modes", "Graph"),
+    Action("tensor_mode", ("3",), "the elements that were kept of the operation's output", "Modes", "Tensor"),
     Action("health_mode", ("4",), "health: the verdict, and where it comes from", "Modes", "Health"),
     Action("down", ("j", "down"), "one line down", "Move"),
     Action("up", ("k", "up"), "one line up", "Move"),
@@ -76,6 +79,29 @@ ACTIONS: tuple[Action, ...] = (
     Action("fold_steps", ("z0",), "fold every step to its headline", "Fold"),
     Action("judge", ("r",), "judge again what has run so far", "Health", "Judge again"),
     Action("rules", ("e",), "edit the rules that the whole run is held against", "Health", "Rules"),
+    Action("left", ("h", "left"), "one column to the left", "Tensor", only="tensor"),
+    Action("right", ("l", "right"), "one column to the right", "Tensor", only="tensor"),
+    Action("first_column", ("0",), "to the first column", "Tensor", only="tensor"),
+    Action("last_column", ("$",), "to the last column", "Tensor", only="tensor"),
+    Action("next_index", ("]",), "the next index of the chosen dimension", "Tensor", only="tensor"),
+    Action("previous_index", ("[",), "the index before", "Tensor", only="tensor"),
+    Action("dimension", ("d",), "choose the next dimension", "Tensor", only="tensor"),
+    Action("along_x", ("x",), "show the chosen dimension across; it changes places", "Tensor", only="tensor"),
+    Action("along_y", ("y",), "show the chosen dimension down; it changes places", "Tensor", only="tensor"),
+    Action("element", ("@",), "go to an element: 3,7", "Tensor", only="tensor"),
+    Action("next_bad", ("n", "]n"), "to the next element that is not finite", "Tensor", "Next ∞/NaN",
+           "tensor"),
+    Action("previous_bad", ("N", "[n"), "to the previous one", "Tensor", only="tensor"),
+    Action("next_part", ("i",), "the next of its outputs and inputs", "Tensor", only="tensor"),
+    Action("previous_part", ("I",), "the one before", "Tensor", only="tensor"),
+    Action("step_after", ("}",), "the same in the next step in which it was kept", "Tensor", only="tensor"),
+    Action("step_before", ("{",), "the same in the step before", "Tensor", only="tensor"),
+    Action("heat", ("v",), "numbers, or a map of their sizes", "Tensor", "Map", "tensor"),
+    Action("number_format", ("%",), "the next format of numbers", "Tensor", only="tensor"),
+    Action("expression", ("e",), "see an expression over x; an empty line goes back", "Tensor",
+           "Expression", "tensor"),
+    Action("difference", ("D",), "hold it against another step or operation", "Tensor", "Diff", "tensor"),
+    Action("save", ("w",), "save what is seen as .npy", "Tensor", "Save .npy", "tensor"),
     Action("follow", ("f",), "follow the end of a run that grows, or stop following", "View", "Follow"),
     Action("next_pane", ("tab",), "to the next pane", "View"),
     Action("previous_pane", ("shift+tab",), "to the previous pane", "View"),
@@ -115,28 +141,29 @@ class Keymap:
 
     keys: dict[str, tuple[str, ...]] = field(default_factory=lambda: {one.id: one.keys for one in ACTIONS})
     wrong: list[str] = field(default_factory=list)
-    _table: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
-    _begin: set[tuple[str, ...]] = field(default_factory=set, repr=False)
+    _table: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict, repr=False)
+    _begin: set[tuple[str, tuple[str, ...]]] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
         for action, keys in self.keys.items():
+            only = BY_ID[action].only
             for key in keys:
                 presses = tokens(key)
-                if presses in self._table:
+                if (only, presses) in self._table:
                     self.wrong.append(
-                        f"{key!r} is both {self._table[presses]} and {action}; it stays the first"
+                        f"{key!r} is both {self._table[only, presses]} and {action}; it stays the first"
                     )
                     continue
-                self._table[presses] = action
-                self._begin.update(presses[:cut] for cut in range(1, len(presses)))
+                self._table[only, presses] = action
+                self._begin.update((only, presses[:cut]) for cut in range(1, len(presses)))
 
-    def action(self, presses: tuple[str, ...]) -> str | None:
-        """What a whole sequence does."""
-        return self._table.get(presses)
+    def action(self, presses: tuple[str, ...], mode: str = "") -> str | None:
+        """What a whole sequence does in a mode."""
+        return self._table.get((mode, presses)) or self._table.get(("", presses))
 
-    def begins(self, presses: tuple[str, ...]) -> bool:
+    def begins(self, presses: tuple[str, ...], mode: str = "") -> bool:
         """Whether a longer sequence begins like this."""
-        return presses in self._begin
+        return (mode, presses) in self._begin or ("", presses) in self._begin
 
     def shown(self, action: str) -> str:
         """The first key of an action, for the footer; "" when it has none."""

@@ -9,6 +9,7 @@ from textual.message import Message
 from graphlens_tracers.events import CallId, Seq
 from graphlens_tui.decoded import Ill
 from graphlens_tui.findings import Findings
+from graphlens_tui.tensors import Absent, Tensor, Wanted
 
 
 class RunChanged(Message):
@@ -61,3 +62,12 @@ class Chosen(Message):
 
     process: int
     seq: Seq
+
+
+@dataclass
+class Looked(Message):
+    """A tensor was read, or measured; or it cannot be, and `trouble` says why."""
+
+    wanted: Wanted
+    found: Tensor | Absent | None
+    trouble: str = ""

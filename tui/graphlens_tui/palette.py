@@ -33,6 +33,7 @@ class Palette:
         lanes: Values take them in turn.
         signs: Negative, zero and positive elements.
         cells: Of strips of operations: without a number, all finite, with large ones.
+        cell: Behind the number under the cursor.
     """
 
     ground: str
@@ -54,6 +55,7 @@ class Palette:
     signs: tuple[str, str, str]
     track: str
     cells: tuple[str, str, str]
+    cell: str
     category: dict[Category, str]
     syntax: str
 
@@ -72,7 +74,7 @@ DARK = Palette(
     warn="#e0af68", inf="#ff9e64", nan="#ff3d6e", on_ill="#16161e", good="#9ece6a",
     lanes=("#bb9af7", "#f7768e", "#c0caf5", "#7aa2f7", "#9ece6a", "#ff9e64", "#73daca", "#e0af68"),
     signs=("#4468c0", "#787c99", "#45a8a0"), track="#262a3d",
-    cells=("#2f4470", "#2c6e57", "#b08b45"),
+    cells=("#2f4470", "#2c6e57", "#b08b45"), cell="#565f89",
     category=_families(
         matmul="#7aa2f7", attention="#bb9af7", norm="#73daca", activation="#9ece6a", elementwise="#7dcfff",
         view="#757ca0", cast="#757ca0", reduction="#e0af68", gather="#e0e07a", random="#f7a072",
@@ -86,7 +88,7 @@ LIGHT = Palette(
     warn="#8f5e15", inf="#b84a00", nan="#c4003b", on_ill="#ffffff", good="#3f6f1a",
     lanes=("#7847bd", "#c4314b", "#4b5272", "#2e5fd0", "#3f7a1a", "#b15c00", "#0f7b6c", "#8f5e15"),
     signs=("#3457b8", "#8a8fa8", "#0f8a7c"), track="#e4e7f0",
-    cells=("#b9c6e8", "#7fbf9f", "#d9a441"),
+    cells=("#b9c6e8", "#7fbf9f", "#d9a441"), cell="#c3cdf2",
     category=_families(
         matmul="#2148b8", attention="#7847bd", norm="#0f7b6c", activation="#3f7a1a", elementwise="#00719e",
         view="#82889f", cast="#82889f", reduction="#9a5a00", gather="#7a6a00", random="#b1502a",

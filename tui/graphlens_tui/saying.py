@@ -6,9 +6,10 @@ import time
 from pathlib import PurePath
 
 from graphlens import runs
+from graphlens.categories import short
 from graphlens.processes import how, named
 from graphlens.scopes import Span
-from graphlens.session import RunState
+from graphlens.session import Op, RunState
 from graphlens.text import clean
 from graphlens_tui import words
 from graphlens_tui.findings import Findings
@@ -167,7 +168,36 @@ def health_status(findings: Findings | None, live: bool, note: Part | None, pale
     return Parts(left, right)
 
 
+def tensor_status(
+    model: Model, op: Op | None, findings: Findings | None, note: Part | None, palette: Palette
+) -> Parts:
+    """Where the operation is; of the verdict's own what led to it."""
+    right = [] if note is None else [note, Part(" ")]
+    if op is None:
+        return Parts([], right)
+    left: list[Part] = [Part(" ")]
+    answer = None if findings is None else findings.answer
+    origin = None if answer is None else answer["origin"]
+    who = model.who()
+    if answer is not None and origin and who and (origin["process"], origin["seq"]) == (who.number, op.seq):
+        left.append(Part("provenance: ", palette.mute, need=5))
+        if len(answer["before"]) > 6:
+            left.append(Part("… → ", palette.mute, need=1))
+        for k, one in enumerate(answer["before"][-6:]):  # the nearest stay the longest
+            left.append(Part(f"{short(clean(one['op'], 40))} → ", palette.text, need=2 + k))
+        ill = palette.nan if origin["kind"] == "nan" else palette.inf
+        left.append(Part(short(clean(op.node.op, 60)), ill, True, need=9))
+    else:
+        if op.scope_path:
+            left.append(Part(f"{clean(op.scope_path, 80)} › ", palette.mute, need=4))
+        left.append(Part(clean(op.node.op, 80), palette.bright, True, need=9))
+    if op.site is not None:
+        left.append(Part(f"   {clean(PurePath(op.site.file).name)}:{op.site.line}", palette.accent, need=6))
+    return Parts(left, right)
+
+
 FOOTER = ("fold", "next_ill", "search", "producer", "output", "help", "leave")
+TENSOR_FOOTER = ("heat", "next_bad", "expression", "difference", "save", "help", "leave")
 HEALTH_FOOTER = ("detail", "judge", "rules", "graph_mode", "help", "leave")
 """At most seven; what else there is, `?` says."""
 _LABELS = {action.id: action.label or action.id for action in ACTIONS}
@@ -186,7 +216,8 @@ def footer(keymap: Keymap, model: Model, mode: Mode, typing: bool, palette: Pale
         )
     parts: list[Part] = [Part(" ", need=9)]
     graph = ("follow", *FOOTER[:3], *FOOTER[4:]) if model.live else FOOTER
-    for k, action in enumerate(graph if mode is Mode.GRAPH else HEALTH_FOOTER):
+    actions = {Mode.GRAPH: graph, Mode.TENSOR: TENSOR_FOOTER, Mode.HEALTH: HEALTH_FOOTER}[mode]
+    for k, action in enumerate(actions):
         key = keymap.shown(action)
         if key:
             need = 8 if action in ("help", "leave") else 7 - k // 2

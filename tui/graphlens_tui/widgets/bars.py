@@ -49,6 +49,28 @@ class Parts:
             del (left, right)[side][-k]
         return Parts(left, right)
 
+    def strip(self, width: int, glyphs: Glyphs, palette: Palette) -> Strip:
+        """One line, with what there is room for."""
+        parts = self.fitted(width)
+        segments: list[Segment] = []
+        used = 0
+
+        def put(part: Part) -> None:
+            nonlocal used
+            text = elided(glyphs.text(part.text), max(0, width - used), glyphs.text("…"))
+            used += cell_len(text)
+            look = style(part.colour or palette.text, part.ground or palette.bar, part.bold)
+            segments.append(Segment(text, look))
+
+        for part in parts.left:
+            put(part)
+        room = width - used - sum(cell_len(glyphs.text(part.text)) for part in parts.right)
+        if room > 0:
+            put(Part(" " * room))
+        for part in parts.right:
+            put(part)
+        return Strip(segments).adjust_cell_length(width, style(palette.text, palette.bar))
+
 
 class Bar(Widget):
     """One line of parts."""
@@ -75,23 +97,4 @@ class Bar(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The bar."""
-        width, palette = self.size.width, self.palette
-        parts = self._parts.fitted(width)
-        segments: list[Segment] = []
-        used = 0
-
-        def put(part: Part) -> None:
-            nonlocal used
-            text = elided(self.glyphs.text(part.text), max(0, width - used), self.glyphs.text("…"))
-            used += cell_len(text)
-            look = style(part.colour or palette.text, part.ground or palette.bar, part.bold)
-            segments.append(Segment(text, look))
-
-        for part in parts.left:
-            put(part)
-        room = width - used - sum(cell_len(self.glyphs.text(part.text)) for part in parts.right)
-        if room > 0:
-            put(Part(" " * room))
-        for part in parts.right:
-            put(part)
-        return Strip(segments).adjust_cell_length(width, style(palette.text, palette.bar))
+        return self._parts.strip(self.size.width, self.glyphs, self.palette)
