@@ -19,16 +19,6 @@ from libraries.families import FAMILIES
 from libraries.family import Family
 from verdict.healthy import check, trained
 
-APPLICATIONS = (
-    "MobileNetV3Small",
-    "MobileNetV2",
-    "EfficientNetB0",
-    "NASNetMobile",
-    "ResNet50V2",
-    "DenseNet121",
-    "ConvNeXtTiny",
-)
-
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
@@ -48,13 +38,13 @@ def test_no_harm_is_said_of_a_healthy_family(family: Family, tmp_path: Path) -> 
     check(lambda: trained(family.make), tmp_path / "run.glens")
 
 
-@pytest.mark.parametrize("name", APPLICATIONS)
-def test_no_harm_is_said_of_a_healthy_application_of_keras(name: str, tmp_path: Path) -> None:
+def test_no_harm_is_said_of_an_application_of_keras(tmp_path: Path) -> None:
+    """One of the smallest: recording it takes minutes."""
     pytest.importorskip("tensorflow")
     from verdict.healthy_keras import application
     from verdict.healthy_keras import check as check_keras
 
-    check_keras(application(name), tmp_path / "run.glens")
+    check_keras(application("MobileNetV3Small"), tmp_path / "run.glens")
 
 
 def test_no_harm_is_said_of_masked_recurrence_in_keras(tmp_path: Path) -> None:
