@@ -317,6 +317,13 @@ def _nll(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     return "no target counts (all are ignored): the mean of nothing is 0/0"
 
 
+def _normalised(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
+    one, arguments = inputs[0] if inputs else None, json.loads(bad.node.form or "[[]]")[0]
+    if one is None or one.nan or one.infinite or not arguments or arguments[-1] != 0:
+        return ""
+    return f"where {_called(one)} has no spread along the axes that are normalised it is 0/0: eps is 0"
+
+
 def _ctc(bad: Bad, inputs: Sequence[Input], dtype: str) -> str:
     if any(one.nan or one.infinite for one in inputs):
         return ""
@@ -377,6 +384,7 @@ _RULES: dict[str, _Rule] = {
     "mean": _mean,
     "nll_loss": _nll,
     "ctc_loss": _ctc,
+    "native_layer_norm": _normalised,
 }
 
 
@@ -415,6 +423,7 @@ _FORWARD = (
     (("exp", "expm1"), "clamp what goes in, or stay in log space (logsumexp)"),
     (("softmax", "log_softmax"), "leave one place of each row unmasked, or mask with a large finite number"),
     (("std", "var"), "unbiased=False, or leave out batches of one"),
+    (("native_layer_norm",), "an eps above 0"),
     (("ctc_loss",), "zero_infinity=True, or leave out what is too short for its target"),
     (("mean", "nll_loss"), "skip batches in which nothing counts"),
     (("addcdiv",), "a larger eps: in half precision a small one is 0"),

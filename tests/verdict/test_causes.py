@@ -27,3 +27,17 @@ def test_a_target_that_is_too_long_for_its_input_is_no_overflow(tmp_path: Path) 
     assert answer["origin"]["op"].startswith("aten._ctc_loss")
     assert "longer than its input" in answer["origin"]["cause"]
     assert answer["advice"] == ["zero_infinity=True, or leave out what is too short for its target"]
+
+
+def test_a_row_without_spread_is_named(tmp_path: Path) -> None:
+    """Where the layer adds nothing to it."""
+
+    def program() -> None:
+        given = torch.tensor([[1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 2.0, 2.0]])
+        torch.nn.LayerNorm(4, eps=0.0)(given).sum().backward()
+
+    origin = judged(program, tmp_path / "run.glens", pytorch)["origin"]
+
+    assert origin["op"] == "aten.native_layer_norm.default"
+    assert "no spread" in origin["cause"] and "eps is 0" in origin["cause"]
+    assert [one["at"] for one in origin["examples"]] == [[1, k] for k in range(4)]
