@@ -12,25 +12,26 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantBlur, DescendantFocus, Key, Resize
 from textual.timer import Timer
 
-from graphlens.live import Live
 from graphlens.session import Call, Session
-from graphlens_tracers.errors import NotLive
 from graphlens_tracers.events import CallId, Seq
 from graphlens_tui import glyphs as characters
-from graphlens_tui import keys, leaving, saying
+from graphlens_tui import keys, saying
 from graphlens_tui.bridge import Bridge
-from graphlens_tui.commands import Commands
 from graphlens_tui.judging import Judge
+from graphlens_tui.listing import Listing, Opened
 from graphlens_tui.messages import Chosen, CursorMoved, IllKnown, Judged, Said
 from graphlens_tui.model import Mode, Model
 from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
 from graphlens_tui.panes import Pane, panes
+from graphlens_tui.panes.compare import ComparePane
 from graphlens_tui.panes.graph import GraphPane
 from graphlens_tui.panes.health import HealthPane
 from graphlens_tui.panes.output import OutputPane
+from graphlens_tui.panes.preview import PreviewPane
+from graphlens_tui.panes.runs import RunsPane
+from graphlens_tui.run_commands import RunCommands
 from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.bars import Bar, Part
-from graphlens_tui.widgets.dialogs import Choice
 
 WIDEST, WIDE, MEDIUM = 190, 140, 110
 """Columns from which the details stand beside the graph: with much, enough, and little room."""
@@ -51,7 +52,7 @@ def light_terminal(environment: Mapping[str, str] = os.environ) -> bool:
     return ground in ("7", "15")
 
 
-class GraphlensApp(Commands):
+class GraphlensApp(RunCommands):
     """The terminal UI on one session."""
 
     CSS_PATH = "app.tcss"
@@ -59,21 +60,33 @@ class GraphlensApp(Commands):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[str]] = []  # type: ignore[assignment]  # all keys are in `keys`
 
-    def __init__(self, session: Session, keymap: keys.Keymap | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        keymap: keys.Keymap | None = None,
+        opened: Opened | None = None,
+        started: Session | None = None,
+    ) -> None:
+        """Args: opened: What the app before this one ended with; started: as in `RunCommands`."""
         super().__init__()
         self.session = session
+        self.started = started or session
         self.model = Model(session)
         self.glyphs = characters.chosen()
-        self.palette = LIGHT if light_terminal() else DARK
+        self.palette = LIGHT if (light_terminal() if opened is None else opened.light) else DARK
         self.keymap_ = keymap or keys.load()
         self.panes = [pane(self.model, self.glyphs, self.palette) for pane in panes()]
         self.graph = next(pane for pane in self.panes if isinstance(pane, GraphPane))
         self.output = next(pane for pane in self.panes if isinstance(pane, OutputPane))
         self.health = next(pane for pane in self.panes if isinstance(pane, HealthPane))
         self.health.rules_key = self.keymap_.shown("rules")
+        self.runs = next(pane for pane in self.panes if isinstance(pane, RunsPane))
+        self.preview = next(pane for pane in self.panes if isinstance(pane, PreviewPane))
+        self.compare = next(pane for pane in self.panes if isinstance(pane, ComparePane))
+        self.listing_begins(Listing() if opened is None else opened.listing)
         self.mode = Mode.GRAPH
         self.at: Seq | None = None
-        self.trail: list[Seq | Mode] = []
+        self.trail: list[Seq | Mode] = [] if opened is None else [Mode.RUNS]
         self._call: CallId | None = None
         self._bridge = Bridge(session, self.model.process, self.post_message)
         self.judge = Judge(session, self.model.process, self.post_message)
@@ -93,7 +106,7 @@ class GraphlensApp(Commands):
         """Bars around the panes, each in its slot."""
         by_slot = {
             slot: [pane for pane in self.panes if pane.SLOT == slot]
-            for slot in ("main", "side", "bottom", "health")
+            for slot in ("main", "side", "bottom", "health", "runs")
         }
         yield self._bars["top"]
         with Horizontal(id="body"):
@@ -101,6 +114,7 @@ class GraphlensApp(Commands):
             yield Vertical(*by_slot["side"], id="side")
         yield Vertical(*by_slot["bottom"], id="bottom")
         yield Vertical(*by_slot["health"], id="health-mode", classes="hidden")
+        yield Vertical(*by_slot["runs"], id="runs-mode", classes="hidden")
         yield self._bars["status"]
         yield self._bars["foot"]
 
@@ -112,13 +126,14 @@ class GraphlensApp(Commands):
         self.set_class(self.glyphs.ascii, "ascii")
         for pane in self.panes:
             pane.border_title = pane.TITLE
-            pane.set_class(pane.SLOT in ("side", "bottom"), "framed")
+            pane.set_class(pane.SLOT in ("side", "bottom") or pane in (self.runs, self.preview), "framed")
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
         self.graph.focus()
         self.model.update()
         self._arrange()
         self._bridge.start()
         self.judge.start()
+        self.reader.start()
         for wrong in self.keymap_.wrong[:1]:
             self.say(f"keys: {wrong}", wrong=True)
         if self.model.live:
@@ -129,6 +144,7 @@ class GraphlensApp(Commands):
         """End what follows the run."""
         self._bridge.close()
         self.judge.close()
+        self.reader.close()
 
     def on_resize(self, event: Resize) -> None:
         """Room for other panes."""
@@ -139,7 +155,7 @@ class GraphlensApp(Commands):
         width, height = self.size
         has_keys = self.pane()
         alone = self._zoomed is not None or (has_keys is not self.graph and (width < MEDIUM or height < 12))
-        alone = alone or self.mode is Mode.HEALTH
+        alone = alone or self.mode is not Mode.GRAPH
         if has_keys is self.output and (width < MEDIUM or height < TALL):
             alone = True
         shown = {
@@ -147,7 +163,9 @@ class GraphlensApp(Commands):
             "side": has_keys.SLOT == "side" if alone else width >= MEDIUM,
             "bottom": has_keys.SLOT == "bottom" if alone else self.output.used and height >= TALL,
         }
-        self.query_one("#health-mode").set_class(has_keys is not self.health, "hidden")
+        for mode in ("health", "runs"):
+            self.query_one(f"#{mode}-mode").set_class(has_keys.SLOT != mode, "hidden")
+        self.arrange_runs(has_keys, height)
         for slot, visible in shown.items():
             self.query_one(f"#{slot}").set_class(not visible, "hidden")
         self.query_one("#body").set_class(not (shown["main"] or shown["side"]), "hidden")
@@ -177,10 +195,15 @@ class GraphlensApp(Commands):
             note = Part(f"  {''.join(self._presses)}…", self.palette.warn, True, need=9)
         if self.mode is Mode.HEALTH:
             status = saying.health_status(self.health.findings, self.model.live, note, self.palette)
+        elif self.mode is Mode.RUNS:
+            compared = self.compare.compared
+            status = saying.runs_status(self.listing, compared, note, self.keymap_, self.palette)
         else:
             status = saying.status(self.model, line, self.graph.following, note, self.glyphs, self.palette)
         self._bars["status"].set_parts(status.left, status.right)
-        foot = saying.footer(self.keymap_, self.model, self.mode, self.pane().keys_wanted(), self.palette)
+        comparing = self.mode is Mode.RUNS and self.comparing
+        typing = self.pane().keys_wanted()
+        foot = saying.footer(self.keymap_, self.model, self.mode, typing, self.palette, comparing=comparing)
         self._bars["foot"].set_parts(foot.left, foot.right)
 
     def say(self, text: str, *, wrong: bool = False) -> None:
@@ -288,6 +311,8 @@ class GraphlensApp(Commands):
     @property
     def home(self) -> Pane:
         """The pane that has the keys when no other one is asked for."""
+        if self.mode is Mode.RUNS:
+            return self.compare if self.comparing else self.runs
         return self.health if self.mode is Mode.HEALTH else self.graph
 
     def on_key(self, event: Key) -> None:
@@ -332,6 +357,8 @@ class GraphlensApp(Commands):
     def _act(self, action: str) -> None:
         if self.mode is not Mode.GRAPH and action in keys.GRAPH_ONLY:
             self.say(f"that is for the graph: {self.keymap_.shown('graph_mode')} goes there")
+        elif self.mode is not Mode.RUNS and action in keys.RUNS_ONLY:
+            self.say(f"that is for the runs: {self.keymap_.shown('runs_mode')} goes there")
         elif action.startswith("fold_to_"):
             self.fold_to(int(action.removeprefix("fold_to_")))
         else:
@@ -347,7 +374,10 @@ class GraphlensApp(Commands):
 
     def _cycle(self, by: int) -> None:
         there = [pane for pane in self.panes if pane is not self.output or self.output.used]
-        there = [pane for pane in there if (pane is self.health) is (self.mode is Mode.HEALTH)]
+        if self.mode is not Mode.GRAPH:
+            there = [self.runs, self.preview] if self.home is self.runs else [self.home]
+        else:
+            there = [pane for pane in there if pane.SLOT in ("main", "side", "bottom")]
         at = there.index(self.pane()) if self.pane() in there else 0
         self._zoomed = None
         there[(at + by) % len(there)].focus()
@@ -364,6 +394,9 @@ class GraphlensApp(Commands):
             stop = self.health.selected()
             if stop is not None:
                 self.on_chosen(Chosen(stop.target[0], Seq(stop.target[1])))
+            return
+        if self.mode is Mode.RUNS:
+            self.choose()
             return
         line = self.graph.line()
         if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
@@ -392,6 +425,10 @@ class GraphlensApp(Commands):
         self.mode, self._zoomed = mode, None
         self._arrange()
         self.home.focus()
+        self.reader.wanted = mode is Mode.RUNS
+        if mode is Mode.RUNS:
+            self.call_after_refresh(self._changed)
+            self.reader.look()
         if mode is Mode.HEALTH:
             self.call_after_refresh(self.health.changed)
             if self.health.findings is None:
@@ -412,43 +449,20 @@ class GraphlensApp(Commands):
             self.output.focus()
         self._arrange()
 
-    # ── leaving ──────────────────────────────────────────────────────────────────────────────
-
-    def do_leave(self) -> None:
-        """Leave; ask first when the script still runs."""
-        if not self.model.live:
-            self.exit()
-            return
-        answers = [
-            ("l", "leave it running"),
-            ("s", "stop it: interrupt, then terminate, then kill"),
-            ("c", "cancel"),
-        ]
-        self.push_screen(Choice("the script still runs", "", answers), self._leave)
-
-    def _leave(self, answer: str | None) -> None:
-        if answer == "l":
-            self.exit()
-        elif answer == "s":
-            session = self.session
-            if not isinstance(session, Live) or session.run.info.control is None:
-                self.say("it runs in a terminal of its own: stop it there", wrong=True)
-                return
-            self.run_worker(lambda: self._stop(session), thread=True, name="stop")
-
-    def _stop(self, session: Live) -> None:
-        """On a worker's thread: it waits for the script."""
-        try:
-            ended = leaving.stop(session, lambda text: self.post_message(Said(text)))
-        except NotLive as error:
-            self.post_message(Said(str(error), wrong=True))
-            return
-        if ended:
-            self.call_from_thread(self.exit)
-        else:
-            self.post_message(Said("it does not end: even SIGKILL did nothing yet", wrong=True))
-
 
 def run(session: Session) -> None:
-    """Show a session until the person leaves. The session stays open."""
-    GraphlensApp(session).run()
+    """Show a session until the person leaves, and the runs that they open meanwhile.
+
+    The session stays open; those of other runs are closed.
+    """
+    app, shown = GraphlensApp(session), session
+    try:
+        while (opened := app.run()) is not None:
+            gc.unfreeze()  # what was loaded of the run before may go
+            if shown is not session:
+                shown.close()
+            shown = opened.session
+            app = GraphlensApp(shown, app.keymap_, opened, session)
+    finally:
+        if shown is not session:
+            shown.close()

@@ -13,6 +13,7 @@ from graphlens_tui import details, rules, saying
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.judging import Judge
 from graphlens_tui.keys import Keymap
+from graphlens_tui.listing import Opened
 from graphlens_tui.model import Mode, Model
 from graphlens_tui.palette import DARK_THEME, LIGHT_THEME, Palette
 from graphlens_tui.panes import Pane
@@ -30,7 +31,7 @@ LETTERS = "123456789abcdefhilmnoprstuvwxyz"
 """What they are chosen by; without j, k, q and g, which move."""
 
 
-class Commands(App[None], inherit_bindings=False):
+class Commands(App[Opened], inherit_bindings=False):
     """The app as its keys see it."""
 
     session: Session

@@ -26,6 +26,7 @@ class Glyphs:
         cells: Of a strip of operations: no number, all finite, large, an infinity, a NaN.
         bars: From nothing to full.
         frame: Corners from the upper left on, clockwise, then the lines, across and down.
+        marked: Of a run that is to be compared.
         classes: −, 0, +, ∞, NaN: there is such an element; `absent`: there is none; `unknown`.
     """
 
@@ -69,6 +70,7 @@ class Glyphs:
     cells: str
     bars: str
     frame: str
+    marked: str
 
     def text(self, text: str) -> str:
         """`text` in characters that this terminal has."""
@@ -102,7 +104,7 @@ UNICODE = Glyphs(
     first="┌", middle="│", last="└", single="╶", classes="▄▄▄▄▄", absent=" ", unknown="·", backward="∇ ",
     to_producer="⇡", to_consumer="⇣", cursor="▶", here="▶", folded="▸", open="▾", rule="─", infinity="∞",
     times="×", dots="…", path=" › ", running="▶", stopped="■", lost="◌", full="█", part="░", window="┃",
-    block="▀", minus="−", micro="µ", arrow="→", cells="▁▄▆▲✖", bars=" ▁▂▃▄▅▆▇█", frame="╭╮╯╰─│",
+    block="▀", minus="−", micro="µ", arrow="→", cells="▁▄▆▲✖", bars=" ▁▂▃▄▅▆▇█", frame="╭╮╯╰─│", marked="◉",
 )  # fmt: skip
 ASCII = Glyphs(
     ascii=True, fine="o", inf="!", nan="X", none=".", raised="E", module="#",
@@ -110,7 +112,7 @@ ASCII = Glyphs(
     first="/", middle="|", last="\\", single="-", classes="-0+iN", absent=".", unknown="?", backward="~",
     to_producer="^", to_consumer="v", cursor=">", here=">", folded="+", open="-", rule="-", infinity="inf",
     times="x", dots="..", path=" > ", running=">", stopped="#", lost="?", full="#", part=".", window="|",
-    block="-", minus="-", micro="u", arrow="->", cells=".o+!X", bars=" .:-=+*%@", frame="++++-|",
+    block="-", minus="-", micro="u", arrow="->", cells=".o+!X", bars=" .:-=+*%@", frame="++++-|", marked="*",
 )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action("graph_mode", ("1",), "the graph", "Modes", "Graph"),
     Action("health_mode", ("4",), "health: the verdict, and where it comes from", "Modes", "Health"),
+    Action("runs_mode", ("5",), "the saved runs: open, compare, export, delete", "Modes", "Runs"),
     Action("down", ("j", "down"), "one line down", "Move"),
     Action("up", ("k", "up"), "one line up", "Move"),
     Action("half_down", ("ctrl+d",), "half a screen down", "Move"),
@@ -76,6 +77,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("fold_steps", ("z0",), "fold every step to its headline", "Fold"),
     Action("judge", ("r",), "judge again what has run so far", "Health", "Judge again"),
     Action("rules", ("e",), "edit the rules that the whole run is held against", "Health", "Rules"),
+    Action("mark", ("m",), "mark the run, or take its mark away; two can be compared", "Runs", "Mark"),
+    Action("compare", ("=",), "what differs between the two marked runs", "Runs", "Compare"),
+    Action("export", ("x",), "write the run's graph as a picture", "Runs", "Export"),
+    Action("delete", ("d", "delete"), "delete the run, after a question", "Runs", "Delete"),
     Action("follow", ("f",), "follow the end of a run that grows, or stop following", "View", "Follow"),
     Action("next_pane", ("tab",), "to the next pane", "View"),
     Action("previous_pane", ("shift+tab",), "to the previous pane", "View"),
@@ -94,6 +99,8 @@ GRAPH_ONLY = frozenset(
     + [f"fold_to_{depth}" for depth in range(1, 10)]
 )
 """What is about the lines of the graph, and does nothing elsewhere."""
+RUNS_ONLY = frozenset(("mark", "compare", "export", "delete"))
+"""What is about the list of saved runs."""
 BY_ID = {action.id: action for action in ACTIONS}
 LEAVE_OUTPUT = ("escape", "ctrl+o")
 """While keys go to the script, these two come back to us; all others are the script's."""

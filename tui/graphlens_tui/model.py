@@ -19,6 +19,7 @@ class Mode(StrEnum):
 
     GRAPH = "graph"
     HEALTH = "health"
+    RUNS = "runs"
 
 
 @dataclass
