@@ -197,7 +197,8 @@ class GraphlensApp(RunCommands):
             status = saying.health_status(self.health.findings, self.model.live, note, self.palette)
         elif self.mode is Mode.RUNS:
             compared = self.compare.compared
-            status = saying.runs_status(self.listing, compared, note, self.keymap_, self.palette)
+            hint = f"{self.keymap_.shown('next_pane')} preview" * (not self.preview.display)
+            status = saying.runs_status(self.listing, compared, note, self.keymap_, self.palette, hint)
         else:
             status = saying.status(self.model, line, self.graph.following, note, self.glyphs, self.palette)
         self._bars["status"].set_parts(status.left, status.right)

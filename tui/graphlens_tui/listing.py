@@ -139,6 +139,12 @@ def script_of(entry: Entry) -> str:
     return os.path.basename(words[0]) if words else ""
 
 
+def arguments_of(entry: Entry) -> str:
+    """What the script was given."""
+    words = words_of(entry)
+    return " ".join(words[2 if words[:1] == ["-m"] else 1 :])
+
+
 def ended(entry: Entry) -> str:
     """How it stands in a word: "running", "lost", "finished", "exit 1", "SIGKILL"."""
     code, number = entry.record.get("exit_code"), entry.record.get("signal")

@@ -20,8 +20,12 @@ from graphlens_tui.summaries import judged, summed, unreadable
 
 LOOK = 2.0
 """Seconds between two looks at whether there are other runs, or a run has moved on."""
-SHARE = 3
+SHARE = 2
 """After each run the thread rests so many times as long as that took, at most a second: the UI goes first."""
+SHARE_OF_LIST = 20
+"""After the list it is not read again for so many times as long as that took."""
+REST = 0.15
+"""Seconds that the cursor has to rest before a run is read."""
 
 
 class Reader:
@@ -37,6 +41,8 @@ class Reader:
         self._listing = listing
         self._post = post
         self._look = True
+        self._moved = self._next_look = 0.0
+        self._changed = 0
         self._woken = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._read, name="graphlens-runs", daemon=True)
@@ -51,7 +57,12 @@ class Reader:
         self._woken.set()
 
     def wake(self) -> None:
-        """There may be another run to read first."""
+        """There may be something to read."""
+        self._woken.set()
+
+    def moved(self) -> None:
+        """The cursor is on another run: that is read first, once the cursor rests."""
+        self._moved = time.monotonic()
         self._woken.set()
 
     def close(self) -> None:
@@ -60,21 +71,39 @@ class Reader:
         self._woken.set()
 
     def _read(self) -> None:
-        looked = 0.0
         while not self._closed.is_set():
-            now = time.monotonic()
-            if self.wanted and (self._look or now - looked > LOOK):
-                self._look, looked = False, now
-                self._post(self._list())
+            if self.wanted:
+                self._look_at_list()
             entry, judge = self._next() if self.wanted else (None, False)
-            if entry is None:
-                self._woken.wait(LOOK)
+            rest = self._moved + REST - time.monotonic()
+            if entry is None or rest > 0:
+                self._woken.wait(LOOK if entry is None else rest)
                 self._woken.clear()
                 continue
             began = time.monotonic()
             self._sum(entry, judge=judge)
             self._post(Summed(entry.path))
             self._closed.wait(min(1.0, SHARE * (time.monotonic() - began)))
+
+    def _look_at_list(self) -> None:
+        """List the runs if somebody asked, or there may be others now; a long list less often."""
+        began = time.monotonic()
+        asked, self._look = self._look, False
+        if not asked and began < self._next_look:
+            return
+        changed = self._when_changed()
+        running = any(one.state == "running" for one in self._listing.entries)
+        if asked or running or changed != self._changed:
+            self._changed = changed
+            self._post(self._list())
+        self._next_look = began + max(LOOK, SHARE_OF_LIST * (time.monotonic() - began))
+
+    def _when_changed(self) -> int:
+        """When a run was last added or deleted, in nanoseconds; 0 where there is no directory."""
+        try:
+            return runs.state_directory().stat().st_mtime_ns
+        except (CannotWrite, OSError):
+            return 0
 
     def _next(self) -> tuple[Entry | None, bool]:
         """What is to be read, or judged: the run under the cursor before all others."""

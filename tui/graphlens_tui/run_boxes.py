@@ -85,19 +85,19 @@ def _counts(summary: Summary, box: Box) -> None:
     palette = box.palette
     many = f" in {summary.processes} processes" if summary.processes > 1 else ""
     box.fact(
-        "ran      ",
-        (f"{summary.ops:,} operations in {summary.steps:,} steps{many}", palette.bright),
+        "ran",
+        (f" {summary.ops:,} operations in {summary.steps:,} steps{many}", palette.bright),
         (f"   {', '.join(summary.frameworks)}", palette.text),
     )
     phases: Mapping[str, int] = {str(one): summary.phases.get(one, 0) for one in Phase}
-    box.fact("phases   ", *_listed({name: count for name, count in phases.items() if count}, box, {}))
+    box.fact("phases", *_listed({name: count for name, count in phases.items() if count}, box, {}))
     kinds: dict[str, int] = {}
     hues: dict[str, str] = {}
     for kind, count in sorted(summary.kinds.items(), key=lambda one: -one[1]):
         name = SAID.get(kind, str(kind))
         kinds[name] = kinds.get(name, 0) + count
         hues.setdefault(name, palette.kind(kind))
-    box.fact("kinds    ", *_listed(kinds, box, hues))
+    box.fact("kinds", *_listed(kinds, box, hues))
 
 
 def _listed(counts: Mapping[str, int], box: Box, hues: Mapping[str, str]) -> list[Parts]:

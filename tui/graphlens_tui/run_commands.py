@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from textual.message import Message
+from textual.timer import Timer
 
 from graphlens import runs, tails
 from graphlens.against import against_answer
@@ -41,6 +42,8 @@ from graphlens_tui.widgets.dialogs import Ask, Choice
 
 ROOM = 30
 """Rows from which the preview stands below the list."""
+FRAME = 0.2
+"""Seconds between two looks at what has been read."""
 PATIENCE = 600
 """Seconds that a picture may take."""
 
@@ -52,6 +55,7 @@ class RunCommands(LeaveCommands):
     preview: PreviewPane
     compare: ComparePane
     reader: Reader
+    _soon: Timer | None = None
 
     def listing_begins(self, listing: Listing) -> None:
         """Show this listing, and have it read when somebody looks."""
@@ -95,14 +99,19 @@ class RunCommands(LeaveCommands):
         self._changed()
 
     def on_summed(self, event: Summed) -> None:
-        """More is known of a run."""
+        """More is known of a run: shown soon, for many may come at once."""
+        if self._soon is None:
+            self._soon = self.set_timer(FRAME, self._show_known)
+
+    def _show_known(self) -> None:
+        self._soon = None
         if self.listing.asked:
             self.listing.fit()
         self._changed()
 
     def on_listing_moved(self, event: ListingMoved) -> None:
         """The cursor is on another run."""
-        self.reader.wake()
+        self.reader.moved()
         self.preview.changed()
         self._arrange()
 

@@ -14,7 +14,7 @@ from graphlens.runs import Entry
 from graphlens.text import clean, size_text
 from graphlens_tui import words
 from graphlens_tui.glyphs import Glyphs
-from graphlens_tui.listing import Listing, ended, script_of
+from graphlens_tui.listing import Listing, arguments_of, ended, script_of
 from graphlens_tui.paint import elided, sized
 from graphlens_tui.palette import Palette, style
 from graphlens_tui.summaries import Place, Summary
@@ -41,17 +41,22 @@ class Column:
 
 
 COLUMNS = (
-    Column("name", 14, 60, 9), Column("script", 10, 40, 3), Column("framework", 13, 24, 4),
-    Column("started", 11, 11, 8), Column("steps", 5, 6, 5), Column("ops", 5, 6, 7),
-    Column("health", 16, 24, 9), Column("first not finite", 20, 44, 2), Column("state", 8, 8, 9),
-    Column("size", 8, 8, 7), Column("level", 9, 9, 1),
+    Column("name", 14, 60, 9), Column("script", 10, 40, 3), Column("arguments", 9, 60, 2),
+    Column("framework", 13, 18, 4), Column("started", 11, 11, 8), Column("steps", 5, 6, 5),
+    Column("ops", 5, 6, 7), Column("health", 16, 20, 9), Column("first not finite", 20, 44, 1),
+    Column("state", 8, 8, 9), Column("size", 8, 8, 7), Column("level", 9, 9, 0),
 )  # fmt: skip
 
 
 def widths(entries: Sequence[Entry], width: int) -> dict[str, int]:
     """Cells of the columns that there is room for, by title."""
     most = {column.title: column.most for column in COLUMNS}
-    for title, texts in (("name", [one.name for one in entries]), ("script", map(script_of, entries))):
+    written = {
+        "name": [one.name for one in entries],
+        "script": [script_of(one) for one in entries],
+        "arguments": [arguments_of(one) for one in entries],
+    }
+    for title, texts in written.items():
         longest = max(map(cell_len, texts), default=0) + (7 if title == "name" else 0)  # " (open)"
         most[title] = min(most[title], longest)
     columns = list(COLUMNS)
@@ -124,6 +129,7 @@ class RunRow:
         return {
             "name": name,
             "script": [(clean(script_of(entry)), text, False)],
+            "arguments": [(clean(arguments_of(entry)), mute, False)],
             "framework": [("…" if known is None else known.framework, mute, False)],
             "started": [(words.when(entry.started, self.now), mute, False)],
             "steps": [("…" if known is None else f"{known.steps:,}" * (not known.trouble), text, False)],

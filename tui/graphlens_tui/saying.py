@@ -170,9 +170,14 @@ def health_status(findings: Findings | None, live: bool, note: Part | None, pale
 
 
 def runs_status(
-    listing: Listing, compared: Compared | None, note: Part | None, keymap: Keymap, palette: Palette
+    listing: Listing,
+    compared: Compared | None,
+    note: Part | None,
+    keymap: Keymap,
+    palette: Palette,
+    hint: str,
 ) -> Parts:
-    """Which runs are listed; or which two stand beside each other."""
+    """Which runs are listed; or which two stand beside each other. `hint`: what else there is to see."""
     right = [] if note is None else [note, Part(" ")]
     if compared is not None:
         older, newer = clean(compared.older.name, 60), clean(compared.newer.name, 60)
@@ -188,6 +193,8 @@ def runs_status(
     unread = sum(one.path not in listing.known for one in listing.entries)
     if unread:
         left.append(Part(f"   {unread:,} not read yet", palette.warn, need=4))
+    if hint:
+        left.append(Part(f"   {hint}", palette.mute, need=3))
     if listing.marked:
         left.append(Part(f"   {len(listing.marked)} marked", palette.inf, True, need=7))
     return Parts(left, right)

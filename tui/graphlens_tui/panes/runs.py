@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -12,6 +13,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 
 from graphlens import runs
+from graphlens.runs import Entry
 from graphlens.text import clean
 from graphlens_tracers.errors import CannotWrite
 from graphlens_tui.glyphs import Glyphs
@@ -39,6 +41,7 @@ Mark two ◉ to compare them."""
         super().__init__(model, glyphs, palette)
         self.listing = Listing()
         self._widths: dict[str, int] = {}
+        self._made_for: tuple[Sequence[Entry], int] = ((), 0)
 
     def changed(self) -> None:
         """The listing has changed, or the room for it."""
@@ -48,7 +51,9 @@ Mark two ◉ to compare them."""
             home = None
         where = "" if home is None else f"  {clean(str(home), 100)}"
         self.border_title = Text(f"runs{where}")  # a string would be read as markup
-        self._widths = widths(self.listing.shown, self.scrollable_content_region.width)
+        made_for = self.listing.shown, self.scrollable_content_region.width
+        if made_for[0] is not self._made_for[0] or made_for[1] != self._made_for[1]:
+            self._made_for, self._widths = made_for, widths(*made_for)
         self.virtual_size = Size(self.size.width, len(self.listing.shown) + 1)
         self._into_view()
         self.refresh()
