@@ -149,14 +149,21 @@ class Reader:
         return load(entry.path)
 
 
-def aside(work: Callable[[], Message], post: Callable[[Message], object]) -> None:
-    """Do something that may take long on a thread of its own, and post what came of it."""
+def aside(work: Callable[[], Message], post: Callable[[Message], object], *entries: Entry) -> None:
+    """Do something that may take long on a thread of its own, and post what came of it.
+
+    Args:
+        entries: The runs that it is about: what goes wrong calls them by their names.
+    """
 
     def do() -> None:
         try:
             post(work())
         except GraphlensError as error:
-            post(Said(clean(str(error), 300), wrong=True))
+            text = str(error)
+            for entry in entries:
+                text = text.replace(str(entry.path), entry.name)
+            post(Said(clean(text, 300), wrong=True))
         except Exception as error:  # whatever it is, the person has to read it
             post(Said(clean(f"{type(error).__name__}: {error}", 300), wrong=True))
 

@@ -85,6 +85,8 @@ class RunCommands(LeaveCommands):
 
     def _changed(self) -> None:
         """The listing has changed."""
+        if not self.runs.is_attached:
+            return  # the app ends
         self.runs.changed()
         self.preview.changed()
         self.compare.changed()
@@ -189,7 +191,7 @@ class RunCommands(LeaveCommands):
             self.show_mode(Mode.GRAPH)
             return
         self.say(f"opening {clean(entry.name, 60)}")
-        aside(lambda: RunOpened(self._session_on(entry)), self.post_message)
+        aside(lambda: RunOpened(self._session_on(entry)), self.post_message, entry)
 
     def _session_on(self, entry: Entry) -> Session:
         if entry.path == self.started.run.path:
@@ -217,7 +219,7 @@ class RunCommands(LeaveCommands):
             self.say(f"mark two runs first, each with {self.keymap_.shown('mark')}")
             return
         self.say("comparing…")
-        aside(lambda: self._compared(*pair), self.post_message)
+        aside(lambda: self._compared(*pair), self.post_message, *pair)
 
     def _compared(self, older: Entry, newer: Entry) -> Compared:
         shown = self.session.run
@@ -266,7 +268,7 @@ class RunCommands(LeaveCommands):
     def _delete(self, entry: Entry, answer: str | None) -> None:
         if answer == "d":
             self.say(f"deleting {clean(entry.name, 60)}")
-            aside(lambda: self._deleted(entry), self.post_message)
+            aside(lambda: self._deleted(entry), self.post_message, entry)
 
     def _deleted(self, entry: Entry) -> Message:
         runs.delete(entry.path)
@@ -283,7 +285,7 @@ class RunCommands(LeaveCommands):
     def _export(self, entry: Entry, answer: str | None) -> None:
         if answer and answer.strip():
             self.say(f"drawing {clean(entry.name, 60)}")
-            aside(lambda: _exported(entry.path, answer.strip()), self.post_message)
+            aside(lambda: _exported(entry.path, answer.strip()), self.post_message, entry)
 
 
 def _exported(run: Path, file: str) -> Said:

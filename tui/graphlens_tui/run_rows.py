@@ -112,8 +112,10 @@ class RunRow:
         cells = self._cells(entry)
         for title, room in columns.items():
             left = room
-            for text, colour, bold in cells[title]:
-                shown = elided(glyphs.text(text), left, glyphs.text("…"), left=title == "name")
+            for k, (text, colour, bold) in enumerate(cells[title]):
+                # A long name leaves room for what is said behind it.
+                after = sum(cell_len(one) for one, *_ in cells[title][k + 1 :]) if title == "name" else 0
+                shown = elided(glyphs.text(text), left - after, glyphs.text("…"), left=title == "name")
                 left -= cell_len(shown)
                 segments.append(Segment(shown, style(colour, ground, bold or selected)))
             segments.append(Segment(" " * (left + GAP), style(palette.mute, ground)))

@@ -40,7 +40,9 @@ all that the process which trains ran, in order, as in the health timeline."""
         if entry is None:
             box.line(("no run is selected", self.palette.faint))
         else:
-            self.border_title = Text(f"preview · {clean(entry.name, 100)}")  # a string would be markup
+            self.border_title = Text(
+                self.glyphs.text(f"preview · {clean(entry.name, 100)}")
+            )  # a string would be markup
             preview(entry, self.listing.known.get(entry.path), box)
         self.set_lines(box.lines)
 

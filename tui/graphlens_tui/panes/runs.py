@@ -50,7 +50,7 @@ Mark two ◉ to compare them."""
         except CannotWrite:
             home = None
         where = "" if home is None else f"  {clean(str(home), 100)}"
-        self.border_title = Text(f"runs{where}")  # a string would be read as markup
+        self.border_title = Text(self.glyphs.text(f"runs{where}"))  # a string would be read as markup
         made_for = self.listing.shown, self.scrollable_content_region.width
         if made_for[0] is not self._made_for[0] or made_for[1] != self._made_for[1]:
             self._made_for, self._widths = made_for, widths(*made_for)
