@@ -19,6 +19,8 @@ from graphlens_tui.run_rows import health, state
 from graphlens_tui.strips import stretched, strip
 from graphlens_tui.summaries import Place, Summary
 
+WIDE = 90
+"""Cells from which an operation and its numbers are on one line."""
 MOST_GAPS = 6
 MOST_SHOWN = 500
 """Operations that differ, on the page."""
@@ -175,6 +177,12 @@ def parted_box(compared: Compared, box: Box) -> None:
     parted = answer["parted"]
     alone = f"; {answer['alone']:,} are in one alone" if answer["alone"] else ""
     steps = f"{answer['steps']:,} steps are in both{alone}"
+    if box.width < WIDE:  # the frames that say which is which are further down
+        older, newer = clean(compared.older.name, 60), clean(compared.newer.name, 60)
+        box.line(
+            ("- ", palette.nan, "bold"), (f"{older}   ", palette.text),
+            ("+ ", palette.good, "bold"), (newer, palette.text),
+        )  # fmt: skip
     if parted is None:
         box.title, box.hue = "numbers do not part", palette.good
         box.line((f"{steps}; no range that was compared is another", palette.text))
@@ -187,9 +195,12 @@ def parted_box(compared: Compared, box: Box) -> None:
         ("-", parted["mine"], parted["mine_range"]), ("+", parted["other"], parted["other_range"]),
     ):  # fmt: skip
         colour = palette.nan if sign == "-" else palette.good
-        values = f"output {parted['output']}   {_range(ends)}"
         target = (-1, 0) if sign == "+" else None
-        box.row(target, (f"{sign} ", colour, "bold"), *_columns(place, box), (values, palette.warn, "bold"))
+        values = f"output {parted['output']}   {_range(ends)}"
+        said: list[Parts] = [(values, palette.warn, "bold")] if box.width >= WIDE else []
+        box.row(target, (f"{sign} ", colour, "bold"), *_columns(place, box), *said)
+        if not said:
+            box.text(" " * 12, values, palette.warn, "bold", most=2)
 
 
 def operations_box(compared: Compared, box: Box) -> None:
@@ -218,18 +229,19 @@ def operations_box(compared: Compared, box: Box) -> None:
 
 def _columns(place: Answer, box: Box) -> list[Parts]:
     palette, dots = box.palette, box.glyphs.text("…")
-    wide = box.width >= 90
+    wide = box.width >= WIDE
     where = f"{place['file']}:{place['line']}" if place["file"] else ""
 
     def cell(text: str, width: int, *, left: bool = False) -> str:
         return sized(elided(clean(text), width - 2, dots, left=left), width)
 
+    phase = [(cell(place["phase"], 11), palette.mute)] if wide else []
     return [
         (f"{'#' + str(place['seq']):>8} ", palette.mute),
         (cell(place["op"], 34 if wide else 26), palette.bright),
-        (cell(place["phase"], 11), palette.mute),
+        *phase,
         (cell(where, 26 if wide else 18, left=True), palette.accent),
-        (clean(place["module"]) if wide else "", palette.mute),
+        (clean(place["module"]), palette.mute),
         ("  " if wide else "", palette.mute),
     ]
 

@@ -63,14 +63,13 @@ a file are the same. Enter goes to an operation in the run that is open, backspa
         board = Board(width)
         if wide:
             board.put(older, newer)
-        else:
-            board.put(older)
-            board.put(newer)
         parted, operations = self._box(width), self._box(width)
         parted_box(compared, parted)
         operations_box(compared, operations)
         board.put(parted)
-        board.put(operations, least=self.size.height - len(board.lines))
+        board.put(operations, least=self.size.height - len(board.lines) if wide else 0)
+        for box in () if wide else (older, newer):
+            board.put(box)
         self._board = board
         self.cursor = min(self.cursor, max(0, len(board.stops) - 1))
         self.set_lines(board.lines)
