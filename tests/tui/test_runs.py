@@ -135,7 +135,7 @@ async def test_each_run_is_listed_as_it_was_written(home: Path) -> None:
         assert row(screen, "newer-1")[-3:-1] == ["unreadable", "finished"]
         assert "incomplete" in " ".join(row(screen, "torn-1"))
         assert row(screen, "lost-1")[1] == "-m pkg.train" and row(screen, "lost-1")[-2] == "lost"
-        assert row(screen, "runs-1")[-2] == "running"
+        assert row(screen, "runs-1")[-3:-1] == ["● clean so far", "running"]
         assert "8 runs" in screen.status()
 
 

@@ -154,7 +154,8 @@ def health(summary: Summary | None, glyphs: Glyphs, palette: Palette) -> list[Pi
         return [("nothing recorded", palette.mute, False)]
     if not summary.ill:
         if summary.complete:
-            return [(f"{glyphs.fine} clean", palette.good, False)]
+            running = summary.info is not None and summary.info.state == "running"
+            return [(f"{glyphs.fine} clean{' so far' if running else ''}", palette.good, False)]
         level = "" if summary.info is None else summary.info.level
         return [
             (
