@@ -44,3 +44,12 @@ def clean_line(line: str, longest: int = 10_000) -> str:
 def without_surrogates(text: str) -> str:
     """`text` as it can be encoded: bytes that were no UTF-8 (in a file name) become "\\udc80"."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def size_text(size_bytes: float) -> str:
+    """ "512 B", "7 MiB", "1.2 GiB"."""
+    for unit in ("B", "KiB", "MiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.0f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.1f} GiB"

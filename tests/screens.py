@@ -14,6 +14,7 @@ from factories import write_run
 from graphlens.session import Delta, Run, RunState, Saved, Session, load
 from graphlens_tui.app import GraphlensApp
 from graphlens_tui.keys import Keymap, tokens
+from graphlens_tui.listing import Opened
 
 GOLDEN = Path(__file__).parent / "tui" / "golden"
 UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
@@ -29,7 +30,7 @@ class Screen:
     """An app that is being looked at."""
 
     app: GraphlensApp
-    pilot: Pilot[None]
+    pilot: Pilot[Opened]
 
     async def rest(self, seconds: float = 0.0) -> None:
         """Until nothing is under way any more, and the details are made."""

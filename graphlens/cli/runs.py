@@ -12,6 +12,7 @@ from graphlens import runs, tails
 from graphlens.cli import complain, visible
 from graphlens.cli._summary import how_it_ended
 from graphlens.runs import Entry
+from graphlens.text import size_text
 
 KEEP = 20
 
@@ -88,7 +89,7 @@ def _table(listed: list[Entry]) -> None:
         words = " ".join(str(word) for word in entry.record.get("argv", []))
         if entry.record.get("module"):
             words = "-m " + words
-        rows.append((entry.name, started, _ended(entry), _size(entry.size_bytes), words))
+        rows.append((entry.name, started, _ended(entry), size_text(entry.size_bytes), words))
     widths = [max(len(visible(row[k])) for row in rows) for k in range(4)]
     for row in rows:
         cells = [visible(cell).ljust(width) for cell, width in zip(row, widths, strict=False)]
@@ -99,11 +100,3 @@ def _ended(entry: Entry) -> str:
     if entry.state != "finished":
         return entry.state
     return how_it_ended(entry.record.get("exit_code"), entry.record.get("signal"))
-
-
-def _size(size_bytes: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.0f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:.1f} GiB"

@@ -250,7 +250,7 @@ async def test_theme_about_help(tmp_path: Path) -> None:
         assert "exit code" in screen.text() or "finished" in screen.text()
         assert "Everything that ran was looked at" in screen.text()
         await screen.press("x", "?")
-        assert "fold modules so that this many levels are open" in screen.text()
+        assert "to the operation that made an input" in screen.text()
         await screen.press("escape")
         assert len(screen.app.screen_stack) == 1
 

@@ -12,26 +12,27 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantBlur, DescendantFocus, Key, Resize
 from textual.timer import Timer
 
-from graphlens.live import Live
 from graphlens.session import Call, Session
-from graphlens_tracers.errors import NotLive
 from graphlens_tracers.events import CallId, Seq
 from graphlens_tui import glyphs as characters
-from graphlens_tui import keys, leaving, saying
+from graphlens_tui import keys, saying
 from graphlens_tui.bridge import Bridge
-from graphlens_tui.commands import Commands
 from graphlens_tui.judging import Judge
+from graphlens_tui.listing import Listing, Opened
 from graphlens_tui.messages import Chosen, CursorMoved, IllKnown, Judged, Said
 from graphlens_tui.model import Mode, Model
 from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
 from graphlens_tui.panes import Pane, panes
+from graphlens_tui.panes.compare import ComparePane
 from graphlens_tui.panes.graph import GraphPane
 from graphlens_tui.panes.health import HealthPane
 from graphlens_tui.panes.output import OutputPane
+from graphlens_tui.panes.preview import PreviewPane
+from graphlens_tui.panes.runs import RunsPane
 from graphlens_tui.panes.tensor import TensorPane
+from graphlens_tui.run_commands import RunCommands
 from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.bars import Bar, Part
-from graphlens_tui.widgets.dialogs import Choice
 
 WIDEST, WIDE, MEDIUM = 190, 140, 110
 """Columns from which the details stand beside the graph: with much, enough, and little room."""
@@ -52,7 +53,7 @@ def light_terminal(environment: Mapping[str, str] = os.environ) -> bool:
     return ground in ("7", "15")
 
 
-class GraphlensApp(Commands):
+class GraphlensApp(RunCommands):
     """The terminal UI on one session."""
 
     CSS_PATH = "app.tcss"
@@ -60,12 +61,20 @@ class GraphlensApp(Commands):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[str]] = []  # type: ignore[assignment]  # all keys are in `keys`
 
-    def __init__(self, session: Session, keymap: keys.Keymap | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        keymap: keys.Keymap | None = None,
+        opened: Opened | None = None,
+        started: Session | None = None,
+    ) -> None:
+        """Args: opened: What the app before this one ended with; started: as in `RunCommands`."""
         super().__init__()
         self.session = session
+        self.started = started or session
         self.model = Model(session)
         self.glyphs = characters.chosen()
-        self.palette = LIGHT if light_terminal() else DARK
+        self.palette = LIGHT if (light_terminal() if opened is None else opened.light) else DARK
         self.keymap_ = keymap or keys.load()
         self.panes = [pane(self.model, self.glyphs, self.palette) for pane in panes()]
         self.graph = next(pane for pane in self.panes if isinstance(pane, GraphPane))
@@ -74,9 +83,13 @@ class GraphlensApp(Commands):
         self.tensor = next(pane for pane in self.panes if isinstance(pane, TensorPane))
         self.tensor.difference_key = self.keymap_.shown("difference")
         self.health.rules_key = self.keymap_.shown("rules")
+        self.runs = next(pane for pane in self.panes if isinstance(pane, RunsPane))
+        self.preview = next(pane for pane in self.panes if isinstance(pane, PreviewPane))
+        self.compare = next(pane for pane in self.panes if isinstance(pane, ComparePane))
+        self.listing_begins(Listing() if opened is None else opened.listing)
         self.mode = Mode.GRAPH
         self.at: Seq | None = None
-        self.trail: list[Seq | Mode] = []
+        self.trail: list[Seq | Mode] = [] if opened is None else [Mode.RUNS]
         self._call: CallId | None = None
         self._bridge = Bridge(session, self.model.process, self.post_message)
         self.judge = Judge(session, self.model.process, self.post_message)
@@ -96,7 +109,7 @@ class GraphlensApp(Commands):
         """Bars around the panes, each in its slot."""
         by_slot = {
             slot: [pane for pane in self.panes if pane.SLOT == slot]
-            for slot in ("main", "side", "bottom", "tensor", "health")
+            for slot in ("main", "side", "bottom", "tensor", "health", "runs")
         }
         yield self._bars["top"]
         with Horizontal(id="body"):
@@ -105,6 +118,7 @@ class GraphlensApp(Commands):
         yield Vertical(*by_slot["bottom"], id="bottom")
         yield Vertical(*by_slot["tensor"], id="tensor-mode", classes="hidden")
         yield Vertical(*by_slot["health"], id="health-mode", classes="hidden")
+        yield Vertical(*by_slot["runs"], id="runs-mode", classes="hidden")
         yield self._bars["status"]
         yield self._bars["foot"]
 
@@ -116,13 +130,14 @@ class GraphlensApp(Commands):
         self.set_class(self.glyphs.ascii, "ascii")
         for pane in self.panes:
             pane.border_title = pane.TITLE
-            pane.set_class(pane.SLOT in ("side", "bottom"), "framed")
+            pane.set_class(pane.SLOT in ("side", "bottom") or pane in (self.runs, self.preview), "framed")
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
         self.graph.focus()
         self.model.update()
         self._arrange()
         self._bridge.start()
         self.judge.start()
+        self.reader.start()
         for wrong in self.keymap_.wrong[:1]:
             self.say(f"keys: {wrong}", wrong=True)
         if self.model.live:
@@ -133,6 +148,7 @@ class GraphlensApp(Commands):
         """End what follows the run."""
         self._bridge.close()
         self.judge.close()
+        self.reader.close()
 
     def on_resize(self, event: Resize) -> None:
         """Room for other panes."""
@@ -151,8 +167,9 @@ class GraphlensApp(Commands):
             "side": has_keys.SLOT == "side" if alone else width >= MEDIUM,
             "bottom": has_keys.SLOT == "bottom" if alone else self.output.used and height >= TALL,
         }
-        self.query_one("#health-mode").set_class(has_keys is not self.health, "hidden")
-        self.query_one("#tensor-mode").set_class(has_keys is not self.tensor, "hidden")
+        for mode in ("tensor", "health", "runs"):
+            self.query_one(f"#{mode}-mode").set_class(has_keys.SLOT != mode, "hidden")
+        self.arrange_runs(has_keys, height)
         for slot, visible in shown.items():
             self.query_one(f"#{slot}").set_class(not visible, "hidden")
         self.query_one("#body").set_class(not (shown["main"] or shown["side"]), "hidden")
@@ -185,10 +202,16 @@ class GraphlensApp(Commands):
         elif self.mode is Mode.TENSOR:
             op, findings = self.tensor.op, self.health.findings
             status = saying.tensor_status(self.model, op, findings, note, self.palette)
+        elif self.mode is Mode.RUNS:
+            compared = self.compare.compared
+            hint = f"{self.keymap_.shown('next_pane')} preview" * (not self.preview.display)
+            status = saying.runs_status(self.listing, compared, note, self.keymap_, self.palette, hint)
         else:
             status = saying.status(self.model, line, self.graph.following, note, self.glyphs, self.palette)
         self._bars["status"].set_parts(status.left, status.right)
-        foot = saying.footer(self.keymap_, self.model, self.mode, self.pane().keys_wanted(), self.palette)
+        comparing = self.mode is Mode.RUNS and self.comparing
+        typing = self.pane().keys_wanted()
+        foot = saying.footer(self.keymap_, self.model, self.mode, typing, self.palette, comparing=comparing)
         self._bars["foot"].set_parts(foot.left, foot.right)
 
     def say(self, text: str, *, wrong: bool = False) -> None:
@@ -296,6 +319,8 @@ class GraphlensApp(Commands):
     @property
     def home(self) -> Pane:
         """The pane that has the keys when no other one is asked for."""
+        if self.mode is Mode.RUNS:
+            return self.compare if self.comparing else self.runs
         return {Mode.GRAPH: self.graph, Mode.TENSOR: self.tensor, Mode.HEALTH: self.health}[self.mode]
 
     def on_key(self, event: Key) -> None:
@@ -340,6 +365,8 @@ class GraphlensApp(Commands):
     def _act(self, action: str) -> None:
         if self.mode is not Mode.GRAPH and action in keys.GRAPH_ONLY:
             self.say(f"that is for the graph: {self.keymap_.shown('graph_mode')} goes there")
+        elif self.mode is not Mode.RUNS and action in keys.RUNS_ONLY:
+            self.say(f"that is for the runs: {self.keymap_.shown('runs_mode')} goes there")
         elif action.startswith("fold_to_"):
             self.fold_to(int(action.removeprefix("fold_to_")))
         else:
@@ -358,8 +385,10 @@ class GraphlensApp(Commands):
             self.tensor.turn(by)
             return
         there = [pane for pane in self.panes if pane is not self.output or self.output.used]
-        modes = {self.health, self.tensor}
-        there = [pane for pane in there if pane is self.home or not {pane, self.home} & modes]
+        if self.mode is not Mode.GRAPH:
+            there = [self.runs, self.preview] if self.home is self.runs else [self.home]
+        else:
+            there = [pane for pane in there if pane.SLOT in ("main", "side", "bottom")]
         at = there.index(self.pane()) if self.pane() in there else 0
         self._zoomed = None
         there[(at + by) % len(there)].focus()
@@ -379,6 +408,9 @@ class GraphlensApp(Commands):
             return
         if self.mode is Mode.TENSOR:
             self.do_graph_of_tensor()
+            return
+        if self.mode is Mode.RUNS:
+            self.choose()
             return
         line = self.graph.line()
         if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
@@ -407,6 +439,10 @@ class GraphlensApp(Commands):
         self.mode, self._zoomed = mode, None
         self._arrange()
         self.home.focus()
+        self.reader.wanted = mode is Mode.RUNS
+        if mode is Mode.RUNS:
+            self.call_after_refresh(self._changed)
+            self.reader.look()
         if mode is Mode.HEALTH:
             self.call_after_refresh(self.health.changed)
             if self.health.findings is None:
@@ -427,43 +463,20 @@ class GraphlensApp(Commands):
             self.output.focus()
         self._arrange()
 
-    # ── leaving ──────────────────────────────────────────────────────────────────────────────
-
-    def do_leave(self) -> None:
-        """Leave; ask first when the script still runs."""
-        if not self.model.live:
-            self.exit()
-            return
-        answers = [
-            ("l", "leave it running"),
-            ("s", "stop it: interrupt, then terminate, then kill"),
-            ("c", "cancel"),
-        ]
-        self.push_screen(Choice("the script still runs", "", answers), self._leave)
-
-    def _leave(self, answer: str | None) -> None:
-        if answer == "l":
-            self.exit()
-        elif answer == "s":
-            session = self.session
-            if not isinstance(session, Live) or session.run.info.control is None:
-                self.say("it runs in a terminal of its own: stop it there", wrong=True)
-                return
-            self.run_worker(lambda: self._stop(session), thread=True, name="stop")
-
-    def _stop(self, session: Live) -> None:
-        """On a worker's thread: it waits for the script."""
-        try:
-            ended = leaving.stop(session, lambda text: self.post_message(Said(text)))
-        except NotLive as error:
-            self.post_message(Said(str(error), wrong=True))
-            return
-        if ended:
-            self.call_from_thread(self.exit)
-        else:
-            self.post_message(Said("it does not end: even SIGKILL did nothing yet", wrong=True))
-
 
 def run(session: Session) -> None:
-    """Show a session until the person leaves. The session stays open."""
-    GraphlensApp(session).run()
+    """Show a session until the person leaves, and the runs that they open meanwhile.
+
+    The session stays open; those of other runs are closed.
+    """
+    app, shown = GraphlensApp(session), session
+    try:
+        while (opened := app.run()) is not None:
+            gc.unfreeze()  # what was loaded of the run before may go
+            if shown is not session:
+                shown.close()
+            shown = opened.session
+            app = GraphlensApp(shown, app.keymap_, opened, session)
+    finally:
+        if shown is not session:
+            shown.close()

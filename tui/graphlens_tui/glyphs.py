@@ -27,6 +27,7 @@ class Glyphs:
         bars: From nothing to full.
         shades: From light to dark, for terminals without colours.
         frame: Corners from the upper left on, clockwise, then the lines, across and down.
+        marked: Of a run that is to be compared.
         classes: −, 0, +, ∞, NaN: there is such an element; `absent`: there is none; `unknown`.
     """
 
@@ -71,6 +72,7 @@ class Glyphs:
     bars: str
     shades: str
     frame: str
+    marked: str
 
     def text(self, text: str) -> str:
         """`text` in characters that this terminal has."""
@@ -108,7 +110,7 @@ UNICODE = Glyphs(
     to_producer="⇡", to_consumer="⇣", cursor="▶", here="▶", folded="▸", open="▾", rule="─", infinity="∞",
     times="×", dots="…", path=" › ", running="▶", stopped="■", lost="◌", full="█", part="░", window="┃",
     block="▀", minus="−", micro="µ", arrow="→", cells="▁▄▆▲✖", bars=" ▁▂▃▄▅▆▇█", shades=" ░▒▓█",
-    frame="╭╮╯╰─│",
+    frame="╭╮╯╰─│", marked="◉",
 )  # fmt: skip
 ASCII = Glyphs(
     ascii=True, fine="o", inf="!", nan="X", none=".", raised="E", module="#",
@@ -117,7 +119,7 @@ ASCII = Glyphs(
     to_producer="^", to_consumer="v", cursor=">", here=">", folded="+", open="-", rule="-", infinity="inf",
     times="x", dots="..", path=" > ", running=">", stopped="#", lost="?", full="#", part=".", window="|",
     block="-", minus="-", micro="u", arrow="->", cells=".o+!X", bars=" .:-=+*%@", shades=" .:-=+*%@",
-    frame="++++-|",
+    frame="++++-|", marked="*",
 )  # fmt: skip
 
 

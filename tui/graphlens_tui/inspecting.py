@@ -14,6 +14,7 @@ from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import Seq
 from graphlens_tui.elsewhere import op_in_step, same_ops
 from graphlens_tui.keys import Keymap
+from graphlens_tui.listing import Opened
 from graphlens_tui.messages import Said
 from graphlens_tui.model import Mode, Model
 from graphlens_tui.panes.graph import GraphPane
@@ -23,7 +24,7 @@ from graphlens_tui.tensors import find
 from graphlens_tui.widgets.dialogs import Ask, Choice
 
 
-class Inspecting(App[None], inherit_bindings=False):
+class Inspecting(App[Opened], inherit_bindings=False):
     """The app as the keys of the Tensor mode see it."""
 
     session: Session

@@ -51,6 +51,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("graph_mode", ("1",), "the graph", "Modes", "Graph"),
     Action("tensor_mode", ("3",), "the elements that were kept of the operation's output", "Modes", "Tensor"),
     Action("health_mode", ("4",), "health: the verdict, and where it comes from", "Modes", "Health"),
+    Action("runs_mode", ("5",), "the saved runs: open, compare, export, delete", "Modes", "Runs"),
     Action("down", ("j", "down"), "one line down", "Move"),
     Action("up", ("k", "up"), "one line up", "Move"),
     Action("half_down", ("ctrl+d",), "half a screen down", "Move"),
@@ -102,12 +103,16 @@ ACTIONS: tuple[Action, ...] = (
            "Expression", "tensor"),
     Action("difference", ("D",), "hold it against another step or operation", "Tensor", "Diff", "tensor"),
     Action("save", ("w",), "save what is seen as .npy", "Tensor", "Save .npy", "tensor"),
+    Action("mark", ("m",), "mark the run, or take its mark away; two can be compared", "Runs", "Mark"),
+    Action("compare", ("=",), "what differs between the two marked runs", "Runs", "Compare"),
+    Action("delete", ("d", "delete"), "delete the run, after a question", "Runs", "Delete"),
     Action("follow", ("f",), "follow the end of a run that grows, or stop following", "View", "Follow"),
     Action("next_pane", ("tab",), "to the next pane", "View"),
     Action("previous_pane", ("shift+tab",), "to the previous pane", "View"),
     Action("detail", ("enter",), "unfold, into the function it calls, or to the details", "View", "Go there"),
     Action("zoom", ("z", "zz"), "give the pane the whole screen, or take it back", "View"),
     Action("output", ("o",), "the script's output, whole screen; typing goes to it", "View", "Output"),
+    Action("export", ("x",), "write a picture of the step under the cursor, or of the run", "View", "Export"),
     Action("theme", ("T",), "light or dark", "View"),
     Action("about", ("a",), "about this run: how it ended, what was not seen", "View"),
     Action("help", ("?", "f1"), "this table", "View", "Help"),
@@ -120,6 +125,8 @@ GRAPH_ONLY = frozenset(
     + [f"fold_to_{depth}" for depth in range(1, 10)]
 )
 """What is about the lines of the graph, and does nothing elsewhere."""
+RUNS_ONLY = frozenset(("mark", "compare", "delete"))
+"""What is about the list of saved runs."""
 BY_ID = {action.id: action for action in ACTIONS}
 LEAVE_OUTPUT = ("escape", "ctrl+o")
 """While keys go to the script, these two come back to us; all others are the script's."""

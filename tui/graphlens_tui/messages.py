@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual.message import Message
 
+from graphlens.plain import Answer
+from graphlens.runs import Entry
+from graphlens.session import Session
 from graphlens_tracers.events import CallId, Seq
 from graphlens_tui.decoded import Ill
 from graphlens_tui.findings import Findings
@@ -71,3 +76,56 @@ class Looked(Message):
     wanted: Wanted
     found: Tensor | Absent | None
     trouble: str = ""
+
+
+@dataclass
+class Listed(Message):
+    """These are the runs there are; or they cannot be listed, and `trouble` says why."""
+
+    entries: Sequence[Entry]
+    trouble: str = ""
+
+
+@dataclass
+class Summed(Message):
+    """The listing knows more of a run."""
+
+    path: Path
+
+
+class ListingMoved(Message):
+    """The cursor is on another run."""
+
+
+@dataclass
+class RunChosen(Message):
+    """A person wants to see another run."""
+
+    entry: Entry
+
+
+@dataclass
+class RunOpened(Message):
+    """A session on the run that was chosen."""
+
+    session: Session
+
+
+@dataclass
+class Compared(Message):
+    """Two runs, the older one first, and what `graphlens show OLDER against NEWER --json` prints."""
+
+    older: Entry
+    newer: Entry
+    answer: Answer
+
+
+@dataclass
+class DifferenceChosen(Message):
+    """A person wants to see what differs there: a place in the list; -1 is where numbers part."""
+
+    number: int
+
+
+class Deleted(Message):
+    """A run is gone."""

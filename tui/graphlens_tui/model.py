@@ -20,6 +20,7 @@ class Mode(StrEnum):
     GRAPH = "graph"
     TENSOR = "tensor"
     HEALTH = "health"
+    RUNS = "runs"
 
 
 @dataclass

@@ -15,6 +15,8 @@ from graphlens_tui import words
 from graphlens_tui.findings import Findings
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.keys import ACTIONS, Keymap, help_rows
+from graphlens_tui.listing import Listing
+from graphlens_tui.messages import Compared
 from graphlens_tui.model import Mode, Model
 from graphlens_tui.paint import ops_text
 from graphlens_tui.palette import Palette
@@ -196,15 +198,51 @@ def tensor_status(
     return Parts(left, right)
 
 
+def runs_status(
+    listing: Listing,
+    compared: Compared | None,
+    note: Part | None,
+    keymap: Keymap,
+    palette: Palette,
+    hint: str,
+) -> Parts:
+    """Which runs are listed; or which two stand beside each other. `hint`: what else there is to see."""
+    right = [] if note is None else [note, Part(" ")]
+    if compared is not None:
+        older, newer = clean(compared.older.name, 60), clean(compared.newer.name, 60)
+        return Parts([Part(f" {older} against {newer}", palette.bright, True, need=9)], right)
+    many, shown = len(listing.entries), len(listing.shown)
+    left = [Part(f" {keymap.shown('search')} ", palette.warn, True, need=5)]
+    if listing.asked:
+        left.append(Part(f"{clean(listing.asked, 60)}   ", palette.bright, True, need=8))
+        left.append(Part(f"{shown:,} of {many:,} runs", palette.text, need=9))
+    else:
+        left.append(Part("filter   ", palette.mute, need=5))
+        left.append(Part(f"{many:,} run{'s' * (many != 1)}", palette.text, need=9))
+    unread = sum(one.path not in listing.known for one in listing.entries)
+    if unread:
+        left.append(Part(f"   {unread:,} not read yet", palette.warn, need=4))
+    if hint:
+        left.append(Part(f"   {hint}", palette.mute, need=3))
+    if listing.marked:
+        left.append(Part(f"   {len(listing.marked)} marked", palette.inf, True, need=7))
+    return Parts(left, right)
+
+
 FOOTER = ("fold", "next_ill", "search", "producer", "output", "help", "leave")
 TENSOR_FOOTER = ("heat", "next_bad", "expression", "difference", "save", "help", "leave")
 HEALTH_FOOTER = ("detail", "judge", "rules", "graph_mode", "help", "leave")
+COMPARED_FOOTER = ("detail", "back", "graph_mode", "health_mode", "help", "leave")
+RUNS_FOOTER = ("detail", "mark", "compare", "export", "delete", "help", "leave")
 """At most seven; what else there is, `?` says."""
+_FOOTERS = {Mode.TENSOR: TENSOR_FOOTER, Mode.HEALTH: HEALTH_FOOTER, Mode.RUNS: RUNS_FOOTER}
 _LABELS = {action.id: action.label or action.id for action in ACTIONS}
 
 
-def footer(keymap: Keymap, model: Model, mode: Mode, typing: bool, palette: Palette) -> Parts:
-    """The keys that matter most."""
+def footer(
+    keymap: Keymap, model: Model, mode: Mode, typing: bool, palette: Palette, *, comparing: bool = False
+) -> Parts:
+    """The keys that matter most; `comparing`: two runs are shown instead of the list of runs."""
     if typing:
         return Parts(
             [
@@ -216,13 +254,14 @@ def footer(keymap: Keymap, model: Model, mode: Mode, typing: bool, palette: Pale
         )
     parts: list[Part] = [Part(" ", need=9)]
     graph = ("follow", *FOOTER[:3], *FOOTER[4:]) if model.live else FOOTER
-    actions = {Mode.GRAPH: graph, Mode.TENSOR: TENSOR_FOOTER, Mode.HEALTH: HEALTH_FOOTER}[mode]
+    actions = COMPARED_FOOTER if comparing else _FOOTERS.get(mode, graph)
     for k, action in enumerate(actions):
         key = keymap.shown(action)
         if key:
             need = 8 if action in ("help", "leave") else 7 - k // 2
             parts.append(Part(f"{key} ", palette.warn, True, need=need))
-            parts.append(Part(f"{_LABELS[action]}  ", palette.text, need=need))
+            label = "Open" if actions is RUNS_FOOTER and action == "detail" else _LABELS[action]
+            parts.append(Part(f"{label}  ", palette.text, need=need))
     return Parts(parts, [])
 
 

@@ -58,15 +58,13 @@ def timeline_box(findings: Findings, box: Box, most: int) -> None:
     longest = max(step.ops for step in steps)
     start = max(0, min(findings.focus - most // 3, len(steps) - most))
     if len(findings.whole) > min(most, len(steps)):
-        box.lines.append(
-            [_label("the run", palette.mute, box), *strip(_stretched(findings.whole, room), box)]
-        )
+        box.lines.append([_label("the run", palette.mute, box), *strip(stretched(findings.whole, room), box)])
         box.blank()
     for k, step in list(enumerate(steps))[start : start + most]:
         width = _width(step.ops, longest, room)
         hue = palette.bright if k == findings.focus else palette.mute
         box.lines.append(
-            [_label(step.name, hue, box, k == findings.focus), *strip(_stretched(step.cells, width), box)]
+            [_label(step.name, hue, box, k == findings.focus), *strip(stretched(step.cells, width), box)]
         )
     if 0 <= findings.focus < len(steps):
         _below(findings, box, _width(steps[findings.focus].ops, longest, room))
@@ -77,7 +75,7 @@ def _width(ops: int, longest: int, room: int) -> int:
     return max(1, min(room, ops * room // longest)) if longest > room or ops < longest else room
 
 
-def _stretched(cells: Cells, width: int) -> Cells:
+def stretched(cells: Cells, width: int) -> Cells:
     """Cells in exactly so many; a short call's are repeated."""
     if len(cells) >= width:
         return worst(cells, width)

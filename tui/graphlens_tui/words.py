@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import time
 
 from graphlens.session import OutputSeen, RunInfo, RunState
 
@@ -99,3 +100,27 @@ def why_ended(state: RunState, info: RunInfo) -> str:
     if info.signal is not None:
         return f"the script was killed by {signal_name(info.signal)}"
     return f"the script ended with exit code {info.exit_code}"
+
+
+def when(at: float, now: float) -> str:
+    """A moment in the past: "12:41 today", "yesterday", "Nov 20", "2025-11-20"."""
+    try:
+        then, today = time.localtime(at), time.localtime(now)
+        before = time.localtime(now - 86_400)
+    except (OverflowError, ValueError, OSError):  # a run.json may say anything
+        return "?"
+    if then[:3] == today[:3]:
+        return time.strftime("%H:%M today", then)
+    if then[:3] == before[:3]:
+        return "yesterday"
+    if then.tm_year == today.tm_year:
+        return f"{time.strftime('%b', then)} {then.tm_mday}"
+    return time.strftime("%Y-%m-%d", then)
+
+
+def moment(at: float) -> str:
+    """ "2025-11-20 12:41:09"."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+    except (OverflowError, ValueError, OSError):
+        return "?"

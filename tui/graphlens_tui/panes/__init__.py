@@ -20,7 +20,7 @@ from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.model import Model
 from graphlens_tui.palette import Palette, style
 
-Slot = Literal["main", "side", "bottom", "tensor", "health"]
+Slot = Literal["main", "side", "bottom", "tensor", "health", "runs"]
 
 
 class Pane(ScrollView, can_focus=True, inherit_bindings=False):
@@ -28,8 +28,8 @@ class Pane(ScrollView, can_focus=True, inherit_bindings=False):
 
     Attributes:
         TITLE: On its frame.
-        SLOT: Where it stands: main on the left, side beside it, bottom below both; tensor and health
-            are modes of their own.
+        SLOT: Where it stands: main on the left, side beside it, bottom below both; tensor, health and
+            runs are modes of their own.
         ORDER: Among those of its slot.
         HELP: What it shows and how to read it, a line each; for `?`.
     """
@@ -128,7 +128,7 @@ class TextPane(Pane):
 def panes() -> list[type[Pane]]:
     """Every pane of this installation, in the order in which `tab` goes round."""
     found: list[type[Pane]] = drop_ins("graphlens_tui.panes", "PANE", type)
-    slots = ("main", "side", "bottom", "tensor", "health")
+    slots = ("main", "side", "bottom", "tensor", "health", "runs")
     return sorted(found, key=lambda pane: (slots.index(pane.SLOT), pane.ORDER))
 
 

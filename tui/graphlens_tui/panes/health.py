@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
-from textual.events import Click
-from textual.strip import Strip
-
 from graphlens_tracers.events import Seq
+from graphlens_tui.boards import BoardPane
 from graphlens_tui.boxes import Board, Box, Stop
 from graphlens_tui.findings import Findings
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.messages import Chosen
 from graphlens_tui.model import Model
-from graphlens_tui.palette import Palette, style
-from graphlens_tui.panes import Slot, TextPane
+from graphlens_tui.palette import Palette
+from graphlens_tui.panes import Slot
 from graphlens_tui.source import Sources
 from graphlens_tui.strips import alerts_box, spread_box, timeline_box
 from graphlens_tui.verdict_boxes import verdict_box
@@ -28,7 +24,7 @@ ALERTS = 44
 """Columns of the alerts beside the timeline."""
 
 
-class HealthPane(TextPane):
+class HealthPane(BoardPane):
     """Frames on one page that scrolls; the cursor goes through the rows that name an operation."""
 
     TITLE: ClassVar[str] = "health"
@@ -47,8 +43,6 @@ absmax is the largest size, on a scale of powers. Alerts count operations of the
         self.findings: Findings | None = None
         self.trouble = ""
         self.rules_key = "e"
-        self.cursor = 0
-        self._board = Board(0)
         self._made_for: object = None
         self._sources: Sources | None = None
 
@@ -139,67 +133,9 @@ absmax is the largest size, on a scale of powers. Alerts count operations of the
         first = [stop for stop in board.stops if stop.line > 1 + max(len(alerts.lines), len(timeline.lines))]
         board.stops = first + [stop for stop in board.stops if stop not in first]
 
-    # ── the cursor ───────────────────────────────────────────────────────────────────────────
-
-    def selected(self) -> Stop | None:
-        """The row that the cursor is on."""
-        return self._board.stops[self.cursor] if self.cursor < len(self._board.stops) else None
-
-    def move(self, lines: int) -> None:
-        """To the next rows that name an operation, as far as they are on the screen; else scroll."""
-        stops, first = self._board.stops, int(self.scroll_offset.y)
-        target = self.cursor + lines
-        visible = range(first, first + self.rows)
-        if 0 <= target < len(stops) and (abs(lines) > 1 or stops[target].line in visible):
-            self._select(target)
-            return
-        before = int(self.scroll_offset.y)
-        self.to_row(before + lines)
-        if int(self.scroll_offset.y) == before and 0 <= target < len(stops):
-            self._select(target)
-
-    def move_to(self, *, end: bool) -> None:
-        """To the first line, or to the last."""
-        super().move_to(end=end)
-        lines = [stop.line for stop in self._board.stops]
-        if lines:
-            self._select(lines.index(max(lines)) if end else 0, show=False)
-
-    def _select(self, number: int, *, show: bool = True) -> None:
-        self.cursor = number
-        line, first = self._board.stops[number].line, int(self.scroll_offset.y)
-        if show and not first <= line < first + self.rows:
-            self.to_row(line - self.rows // 2)
-        self.refresh()
-
-    def on_click(self, event: Click) -> None:
-        """Select a row; the second click goes there."""
-        line = event.y + int(self.scroll_offset.y)
-        for k, stop in enumerate(self._board.stops):
-            if stop.line == line and stop.x <= event.x < stop.x + stop.width:
-                self._select(k)
-                if event.chain > 1:
-                    self.post_message(Chosen(stop.target[0], Seq(stop.target[1])))
-
-    # ── drawing ──────────────────────────────────────────────────────────────────────────────
-
-    def render_line(self, y: int) -> Strip:
-        """One line of the screen, with the mark where the cursor is."""
-        strip = super().render_line(y)
-        stop = self.selected()
-        if stop is None or stop.line != y + int(self.scroll_offset.y):
-            return strip
-        end = stop.x + stop.width
-        before, row, after = strip.crop(0, stop.x), strip.crop(stop.x, end), strip.crop(end)
-        ground = self.palette.cursor if self.has_focus else self.palette.cursor_away
-        plain = style(self.palette.text, self.palette.ground).bgcolor
-        marked = [Segment(f"{self.glyphs.cursor} ", style(self.palette.warn, ground, True))]
-        for segment in row.crop(2, stop.width):
-            look = segment.style
-            if look is not None and look.bgcolor == plain:
-                look = look + Style(bgcolor=ground)
-            marked.append(Segment(segment.text, look))
-        return Strip([*before, *marked, *after])
+    def choose(self, stop: Stop) -> None:
+        """Show the operation of a row in the graph."""
+        self.post_message(Chosen(stop.target[0], Seq(stop.target[1])))
 
 
 PANE = HealthPane
