@@ -17,18 +17,19 @@ from textual.pilot import Pilot
 from factories import write_run
 from graphlens.session import Saved
 from graphlens_tui.app import GraphlensApp
+from graphlens_tui.listing import Opened
 
 FRAMES = 60
 SIZES = ((80, 24), (200, 60))
 
 
-async def quiet(pilot: Pilot[None]) -> None:
+async def quiet(pilot: Pilot[Opened]) -> None:
     """Let everything that is under way come to its end."""
     await pilot.pause(0.3)
     await pilot.pause()
 
 
-async def frames(pilot: Pilot[None], app: GraphlensApp, name: str, lines: int) -> None:
+async def frames(pilot: Pilot[Opened], app: GraphlensApp, name: str, lines: int) -> None:
     """Print what a frame costs when the cursor moves by so many lines."""
     costs = []
     for _ in range(FRAMES):

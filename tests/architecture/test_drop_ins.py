@@ -35,7 +35,7 @@ def test_every_pane_is_one() -> None:
     assert found
     for pane in found:
         assert issubclass(pane, Pane)
-        assert pane.TITLE and pane.HELP and pane.SLOT in ("main", "side", "bottom", "health")
+        assert pane.TITLE and pane.HELP and pane.SLOT in ("main", "side", "bottom", "health", "runs")
 
 
 def test_every_command_can_add_itself_and_go() -> None:
