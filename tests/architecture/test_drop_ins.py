@@ -35,7 +35,8 @@ def test_every_pane_is_one() -> None:
     assert found
     for pane in found:
         assert issubclass(pane, Pane)
-        assert pane.TITLE and pane.HELP and pane.SLOT in ("main", "side", "bottom", "tensor", "health")
+        slots = ("main", "side", "bottom", "tensor", "health", "runs")
+        assert pane.TITLE and pane.HELP and pane.SLOT in slots
 
 
 def test_every_command_can_add_itself_and_go() -> None:

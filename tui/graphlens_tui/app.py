@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantBlur, DescendantFocus, Key, Resize
 from textual.timer import Timer
+from textual.widget import Widget
 
 from graphlens.session import Call, Session
 from graphlens_tracers.events import CallId, Seq
@@ -102,6 +103,7 @@ class GraphlensApp(RunCommands):
         self._note: Part | None = None
         self._zoomed: Pane | None = None
         self._first = True
+        self._places: dict[str, Widget] = {}
 
     # ── the screen ───────────────────────────────────────────────────────────────────────────
 
@@ -168,19 +170,25 @@ class GraphlensApp(RunCommands):
             "bottom": has_keys.SLOT == "bottom" if alone else self.output.used and height >= TALL,
         }
         for mode in ("tensor", "health", "runs"):
-            self.query_one(f"#{mode}-mode").set_class(has_keys.SLOT != mode, "hidden")
+            self._place(f"{mode}-mode").set_class(has_keys.SLOT != mode, "hidden")
         self.arrange_runs(has_keys, height)
         for slot, visible in shown.items():
-            self.query_one(f"#{slot}").set_class(not visible, "hidden")
-        self.query_one("#body").set_class(not (shown["main"] or shown["side"]), "hidden")
+            self._place(slot).set_class(not visible, "hidden")
+        self._place("body").set_class(not (shown["main"] or shown["side"]), "hidden")
         self.set_class(width >= WIDEST, "wide")
         self.set_class(width < WIDE, "medium")
         fill = "1fr" if alone else None
-        self.query_one("#side").styles.width = fill
-        bottom = self.query_one("#bottom")
+        self._place("side").styles.width = fill
+        bottom = self._place("bottom")
         lines = 14 if self.model.live else len(self.output.printed) + 2  # what is over needs no more room
         bottom.styles.height = fill or max(5, min(lines, 14, height // 4))
         self._show_bars()
+
+    def _place(self, name: str) -> Widget:
+        """What holds panes; also while the app ends, and they are taken away one by one."""
+        if name not in self._places:
+            self._places[name] = self.query_one(f"#{name}", Widget)
+        return self._places[name]
 
     def _recolour(self) -> None:
         self.palette = DARK if self.current_theme.dark else LIGHT
