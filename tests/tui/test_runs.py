@@ -482,6 +482,22 @@ async def test_export_writes_a_picture(home: Path, tmp_path: Path) -> None:
     assert picture.read_text().lstrip().startswith(("<svg", "<?xml"))
 
 
+async def test_the_graph_is_exported_as_it_was_in_the_step_under_the_cursor(
+    home: Path, tmp_path: Path
+) -> None:
+    """From the graph itself: not the step that ran most, but this one."""
+    trained(home / "a-1.glens", wider=False, started=FIRST)
+    picture = tmp_path / "p.svg"
+    async with showing(Saved(home / "a-1.glens"), (120, 40)) as screen:
+        await screen.press("}", "j", "x")
+        asked = screen.app.screen.query_one("#ask", Input)
+        asked.value = str(picture)
+        await screen.press("enter")
+        await screen.wait(lambda: "drawing" not in screen.status(), 60)
+        assert "wrote" in screen.status()
+    assert "step 1" in picture.read_text()
+
+
 # ── as it looks ──────────────────────────────────────────────────────────────────────────────
 
 
