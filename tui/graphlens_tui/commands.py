@@ -8,8 +8,8 @@ from graphlens.session import Call
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import Seq
 from graphlens_tui import details, rules, saying
+from graphlens_tui.errands import Errands
 from graphlens_tui.glyphs import Glyphs
-from graphlens_tui.inspecting import Inspecting
 from graphlens_tui.judging import Judge
 from graphlens_tui.model import Mode
 from graphlens_tui.palette import DARK_THEME, LIGHT_THEME, Palette
@@ -26,7 +26,7 @@ LETTERS = "123456789abcdefhilmnoprstuvwxyz"
 """What they are chosen by; without j, k, q and g, which move."""
 
 
-class Commands(Inspecting, inherit_bindings=False):
+class Commands(Errands, inherit_bindings=False):
     """The app as its keys see it."""
 
     glyphs: Glyphs

@@ -113,6 +113,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom", ("z", "zz"), "give the pane the whole screen, or take it back", "View"),
     Action("output", ("o",), "the script's output, whole screen; typing goes to it", "View", "Output"),
     Action("export", ("x",), "write a picture of the step under the cursor, or of the run", "View", "Export"),
+    Action("copy", ("y",), "copy where the operation is, to the terminal's clipboard", "View"),
+    Action("edit", ("ctrl+e",), "its source line, in your editor (VISUAL or EDITOR)", "View"),
     Action("theme", ("T",), "light or dark", "View"),
     Action("about", ("a",), "about this run: how it ended, what was not seen", "View"),
     Action("help", ("?", "f1"), "this table", "View", "Help"),
