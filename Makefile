@@ -41,9 +41,9 @@ layers: $(VENV)/.for-test
 tests: $(VENV)/.for-test
 	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/libraries --ignore-glob='*/test_truth_*' $(PYTEST_ARGS)
 
-# The verdict on all cases, of which `make test` tries a half (PyTorch) and a third (TensorFlow).
+# The verdict on all cases, ranks and models, of which `make test` tries a quarter.
 verdict: $(VENV)/.for-test
-	GRAPHLENS_CASES=all $(BIN)/python -m pytest -n $(JOBS) tests/verdict/test_verdict_*.py $(PYTEST_ARGS)
+	GRAPHLENS_CASES=all $(BIN)/python -m pytest -n $(JOBS) tests/verdict --ignore-glob='*/test_truth_*' $(PYTEST_ARGS)
 
 # That what the verdict's cases say of themselves is what running them without graphlens shows.
 truth: $(VENV)/.for-test

@@ -13,6 +13,7 @@ import graphlens
 from graphlens.verdict import verdict_answer
 from host_processes import RECORD
 from verdict.judged import Answer
+from verdict.truth import some
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "ranks" / "shared_nan.py"
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
@@ -43,12 +44,15 @@ def alone(run: Path, rank: int) -> Answer:
 
 @pytest.mark.parametrize(
     ("way", "launcher", "brings"),
-    [
-        ("ddp", TORCHRUN, "aten.copy_.default"),
-        ("reduced", (), "aten.div_.Tensor"),
-        ("gathered", (), "aten.stack.default"),
-        ("features", (), "aten.div.Tensor"),
-    ],
+    some(
+        [
+            ("ddp", TORCHRUN, "aten.copy_.default"),
+            ("reduced", (), "aten.div_.Tensor"),
+            ("gathered", (), "aten.stack.default"),
+            ("features", (), "aten.div.Tensor"),
+        ],
+        4,
+    ),
 )
 def test_the_rank_that_made_it_is_blamed(
     way: str, launcher: tuple[str, ...], brings: str, tmp_path: Path

@@ -160,7 +160,7 @@ class Looks:
         kept = self._keep(made, None, place)
         overwritten = _overwritten(node)
         for k, tensor in enumerate(given[:MOST_INPUTS]):
-            if k not in overwritten:
+            if k not in overwritten and elements.readable(tensor):
                 kept += self._keep(tensor, k, place if tensor.shape == made.shape else ())
         return kept
 
