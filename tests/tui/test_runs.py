@@ -206,9 +206,11 @@ async def test_runs_that_come_and_go_are_seen(home: Path) -> None:
     async with listing(Saved(one)) as screen:
         small_run(home / "a-2.glens", ran(0), started=FIRST + 1)
         await screen.wait(lambda: len(screen.app.listing.shown) == 2)
+        assert [entry.name for entry in screen.app.listing.shown] == ["a-2", "a-1"]
         (home / "a-2.glens" / "pages").rmdir()
         runs.delete(home / "a-2.glens")
         await screen.wait(lambda: len(screen.app.listing.shown) == 1)
+        assert [entry.name for entry in screen.app.listing.shown] == ["a-1"]
 
 
 async def test_names_cannot_reach_the_terminal(home: Path) -> None:
