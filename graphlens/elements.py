@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,27 @@ def read(path: Path, kept: Kept) -> Elements:
         raise BadRunFile(f"{path.name} cannot be read: {error}") from error
     if len(data) != kept.size or zlib.crc32(data) != kept.crc:
         raise BadRunFile(f"{path.name}: the elements at byte {kept.at} are damaged")
-    array: Array = np.frombuffer(data, dtype)
-    if kept.spec.dtype == "bfloat16":
-        array = (array.astype("<u4") << 16).view("<f4")
+    array = _numbers(data, kept.spec.dtype)
     if count == size:
         try:
             array = array.reshape(tuple(n for n in shape if n is not None))
         except ValueError as error:  # none of no elements along an axis that is too long
             raise BadRunFile(f"{path.name}: no tensor has the shape {shape}") from error
     return Elements(kept.spec, array, kept.start)
+
+
+def array_of(dtype: str, shape: Sequence[int], data: bytes) -> Array:
+    """A tensor's elements, as a process sent them.
+
+    Raises:
+        ValueError: They are not what is said of them.
+    """
+    if dtype not in _TYPES:
+        raise ValueError(f"elements of {clean(dtype)} cannot be read")
+    return _numbers(data, dtype).reshape(tuple(shape))
+
+
+def _numbers(data: bytes, dtype: str) -> Array:
+    """Bytes as numbers in a row; bfloat16 as float32."""
+    array: Array = np.frombuffer(data, _TYPES[dtype])
+    return (array.astype("<u4") << 16).view("<f4") if dtype == "bfloat16" else array

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 import graphlens
 from graphlens import runs, tails
 from graphlens_tracers import discover
+from graphlens_tracers.api import HOLD
 from graphlens_tracers.errors import CannotStart
 
 FORMAT = 1
@@ -48,6 +49,7 @@ class Launch:
         framework: A tracer's name, or "auto".
         compiled: Compiled regions stay compiled, and are not looked into.
         keep: Whose elements are kept, as typed.
+        hold: Stop it at its first operation; a debugger has to come.
     """
 
     words: tuple[str, ...]
@@ -58,6 +60,7 @@ class Launch:
     framework: str = "auto"
     compiled: bool = False
     keep: str = "bad"
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def environment(
 ) -> dict[str, str]:
     """The script's environment: ours, and what the bootstrap reads."""
     inner = dict(outer)
-    for name in ("GRAPHLENS_STEPS", "GRAPHLENS_COMPILED", "GRAPHLENS_KEEP"):
+    for name in ("GRAPHLENS_STEPS", "GRAPHLENS_COMPILED", "GRAPHLENS_KEEP", HOLD):
         inner.pop(name, None)  # of a recording that this one is started from
     inner["GRAPHLENS_RUN"] = str(run)
     inner["GRAPHLENS_PAGES"] = str(pages)
@@ -158,6 +161,8 @@ def environment(
         inner["GRAPHLENS_STEPS"] = launch.steps
     if launch.keep != "bad":
         inner["GRAPHLENS_KEEP"] = launch.keep
+    if launch.hold:
+        inner[HOLD] = "1"
     if launch.compiled:
         inner["GRAPHLENS_COMPILED"] = "1"
     path = inner.get("PYTHONPATH")

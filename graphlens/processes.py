@@ -18,7 +18,7 @@ from graphlens_tracers.events import Gap, Seq
 
 MOST_LISTED = 24
 """Names in a message: a run of a thousand processes is not listed in one line."""
-SEEN_ALL_THE_SAME = ("unfused", "unkept")
+SEEN_ALL_THE_SAME = ("unfused", "unkept", "unheld")
 """Kinds of gaps in spite of which every number was looked at: the last digit may differ, or is not kept."""
 
 
@@ -149,7 +149,11 @@ def gaps(run: Run) -> list[tuple[Who | None, Gap]]:
 
 def how_seen(kind: str) -> str:
     """What a gap of a kind says of what is named in it."""
-    known = {"unfused": "seen, but otherwise than without graphlens", "unkept": "looked at, but not kept"}
+    known = {
+        "unfused": "seen, but otherwise than without graphlens",
+        "unkept": "looked at, but not kept",
+        "unheld": "seen, but not stopped at",
+    }
     return known.get(kind, "not looked at")
 
 

@@ -19,6 +19,7 @@ from graphlens_tracers.errors import GraphlensError, Usage
 COMMANDS = {
     "run": "run a script and watch it in the terminal",
     "record": "run a script and record it; it keeps the terminal",
+    "debug": "stop a script at its operations, by words on standard input",
     "check": "record a script, or read a run, and judge it, for pipelines",
     "why": "say which number went wrong first, where, and why",
     "show": "print what was recorded, as text or JSON",
@@ -29,7 +30,7 @@ COMMANDS = {
 }
 """In the order in which `graphlens --help` lists them."""
 
-STARTING = ("run", "record", "check")
+STARTING = ("run", "record", "debug", "check")
 """Those that start a script: everything from SCRIPT on is the script's."""
 NOT_STARTED = 125
 """Their exit code when we fail before the script has started: it can't be taken for the script's."""

@@ -22,6 +22,8 @@ TAKE_A_WORD = (
     "--framework",
     "--python",
     "--size",
+    "-c",
+    "--command",
     "--json",
     "--junit",
     "--sarif",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from graphlens_tracers.events import Event
 
@@ -73,6 +73,10 @@ class Options:
     keep: Keep = Keep()
 
 
+HOLD = "GRAPHLENS_HOLD"
+"""Set in the environment of a script that is to stop at its first operation."""
+
+
 class Sink(Protocol):
     """Where a tracer puts what it saw. Nothing here raises into the traced program."""
 
@@ -95,6 +99,9 @@ class Tracer(Protocol):
 
     def stop(self) -> None:
         """Undo everything `start` did. Safe to call twice."""
+
+    def attend(self, gate: Any) -> None:
+        """Let the gate (`gate.Gate`) stop what runs: called before it is armed for the first time."""
 
     def forked(self) -> None:
         """In a forked child: go on in logs of its own, from its first operation on.

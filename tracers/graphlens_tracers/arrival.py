@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphlens_tracers import discover
-from graphlens_tracers.api import LEVELS, SET_BY_US, Keep, Options, Tracer, TracerSpec
+from graphlens_tracers.api import HOLD, LEVELS, SET_BY_US, Keep, Options, Tracer, TracerSpec
 from graphlens_tracers.sink import LogSink, complain, ends, open_sink
 
 _tracers: dict[str, Tracer] = {}
@@ -48,6 +48,12 @@ def after(trigger: str) -> None:
         _tracers[trigger] = tracer
         _hook_processes()
         tracer.start(sink, options(os.environ))
+        if os.environ.get(HOLD) == "1":
+            from graphlens_tracers.gate import gate  # what most runs never need
+
+            tracer.attend(gate())
+            if len(_tracers) == 1:
+                gate().hold()
     except Exception as error:
         sink.gap("failed", f"the tracer of {trigger} could not start: {type(error).__name__}: {error}")
         raise

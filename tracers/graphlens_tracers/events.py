@@ -467,7 +467,7 @@ class Gap:
 
     kind: Literal[
         "compiled", "thread", "fork", "process", "dropped", "unreadable", "sampled", "untraced", "failed",
-        "unfused", "unkept",
+        "unfused", "unkept", "unheld",
     ]  # fmt: skip
     what: str
     first: Seq

@@ -24,6 +24,7 @@ import numpy
 import torch
 import torch._dynamo  # every optimizer imports it: once for all children
 from histogram import Histogram, Threads, total
+from stepper import stepped
 from torch.autograd import _get_sequence_nr  # type: ignore[attr-defined]  # private, and there
 
 from recorded import recording
@@ -110,6 +111,7 @@ def run(way: str, script: str, folder: Path) -> None:
         "plain": contextlib.nullcontext,
         "counted": functools.partial(counting, modes),
         "recorded": functools.partial(recording, folder / "run.glens"),
+        "stepped": functools.partial(stepped, folder, folder.name),
     }
     around = ways[way]()
     sys.argv = [script]

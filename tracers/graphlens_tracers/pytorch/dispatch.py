@@ -6,6 +6,7 @@ that is written. If not, the slow side (`record.py`) finds out what it is.
 
 from __future__ import annotations
 
+import os
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from functools import partial
 from threading import get_ident
 from time import perf_counter_ns
 from types import CodeType, FrameType, MethodType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -34,7 +35,13 @@ from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.wire import MAX_ROWS, MAX_SLOTS, NO_NODE
 
-_OURS = frozenset((__file__, boundary.__file__, checks.__file__, parts.__file__, quick.__file__))
+_HERE = os.path.dirname(__file__)
+_OURS = frozenset(
+    (
+        __file__, boundary.__file__, checks.__file__, parts.__file__, quick.__file__,
+        os.path.join(_HERE, "stepping.py"), os.path.join(os.path.dirname(_HERE), "gate.py"),
+    )
+)  # fmt: skip
 """Files whose frames lie between the script and what looks at its stack."""
 MOST_TRIES = 16
 """Known places that an operation which comes unexpected is compared with, before it is looked at anew."""
@@ -49,6 +56,10 @@ class Dispatch(TorchDispatchMode):
     """
 
     supports_higher_order_operators = True
+    every: ClassVar[weakref.WeakSet[Dispatch]] = weakref.WeakSet()
+    """The modes of this process."""
+    made_as: ClassVar[type[Dispatch]]
+    """What new ones are made as: `stepping.Armed` while a debugger may stop them."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -64,6 +75,7 @@ class Dispatch(TorchDispatchMode):
     def __init__(self, begin: Callable[[], bool]) -> None:
         """`begin`: asked at the first operation; calls `record`, and is True when it did."""
         super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
+        Dispatch.every.add(self)
         self.failed = False
         self.forget(begin)
 
@@ -298,6 +310,15 @@ class Dispatch(TorchDispatchMode):
                     self.could_not(func, error)
                 self.turns.done()
 
+    def asked(self) -> None:
+        """Somebody has written the control byte: a debugger wants to stop us, or stop us no more."""
+        from graphlens_tracers.pytorch import stepping  # what most runs never need
+
+        try:
+            stepping.asked(self)
+        except Exception as error:
+            self.could_not("what a debugger asked for", error)
+
     def wait_for_step(self) -> None:
         """Record nothing until the step after the one under way begins."""
         self.idle = True
@@ -441,6 +462,8 @@ class Dispatch(TorchDispatchMode):
             self.boundary.between(func)
             if self.idle:
                 return None
+        if sink.page.u64[at.CONTROL]:
+            self.asked()
         before = self._before(info, args, kwargs)
         moment = before.moment
         where = moment.stack[0] if moment.stack else None
@@ -503,3 +526,6 @@ class Dispatch(TorchDispatchMode):
             self._place(before, results_of(None, before.written), began, took, error)
         except Exception as ours:
             self.could_not(func, ours)
+
+
+Dispatch.made_as = Dispatch

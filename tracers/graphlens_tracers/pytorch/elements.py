@@ -43,10 +43,25 @@ def keep(
         shape = tuple(tensor.shape)
         spec = Spec(shape, str(tensor.dtype).removeprefix("torch."), str(tensor.device))
         indices, start = part_of(shape, tensor.element_size(), place)
-        piece = tensor[tuple(indices)] if indices else tensor
-        piece = piece.detach().resolve_conj().resolve_neg().cpu().contiguous()
-        if piece._is_zerotensor():
-            piece = piece.clone()
-        size = piece.numel() * piece.element_size()
-        elements = (ctypes.c_char * size).from_address(piece.data_ptr()) if size else b""
-        return keeping.put(memoryview(elements).cast("B"), spec, start, given)
+        piece = _plain(tensor[tuple(indices)] if indices else tensor)
+        return keeping.put(_memory(piece), spec, start, given)
+
+
+def bytes_of(tensor: torch.Tensor) -> bytes:
+    """Its elements in order. Raises RuntimeError as `keep` does."""
+    with compat.without_torch_function():
+        piece = _plain(tensor)
+        return bytes(_memory(piece))
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    """The same elements, one after the other in memory."""
+    piece = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    return piece.clone() if piece._is_zerotensor() else piece
+
+
+def _memory(piece: torch.Tensor) -> memoryview:
+    """The memory of a plain tensor, as long as that lives."""
+    size = piece.numel() * piece.element_size()
+    elements = (ctypes.c_char * size).from_address(piece.data_ptr()) if size else b""
+    return memoryview(elements).cast("B")

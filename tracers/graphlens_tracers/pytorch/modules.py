@@ -135,6 +135,11 @@ class Modules:
         count = self.again[seen[1]] = self.again.get(seen[1], 0) + 1
         return calls[-min(count, len(calls))] if calls else None
 
+    def called(self, scope: ScopeId | None, id: ModuleCallId | None) -> ModuleCall | None:
+        """A module call by what operations say of it; None when it is not remembered."""
+        calls = self._by_scope.get(scope, ()) if scope is not None else ()
+        return next((call for call in calls if call.id == id), None)
+
     def leave(self) -> None:
         """The innermost module's forward is over, by a result or an exception."""
         if self._stack:

@@ -160,6 +160,7 @@ class Compiler(Arguments):
         if self._parts is not None:
             result = f"    result, took, failure = {self.constant(self._parts.run)}({run}, args, kwargs)"
         return [
+            f"if u64[{at.CONTROL}]: self.asked()",
             "row = sink.rows",
             f"if {full}:",
             "    sink.flush()",

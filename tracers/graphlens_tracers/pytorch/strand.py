@@ -76,7 +76,7 @@ class Strand:
     def __init__(self, common: Common, name: str) -> None:
         self._common = common
         self.name = name
-        self.dispatch = Dispatch(self.begin)
+        self.dispatch = Dispatch.made_as(self.begin)
         self.regions = Regions(self.dispatch)
         self.sink: LogSink | None = None
         self.seen = False

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from functools import partial, wraps
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -25,6 +25,9 @@ from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.numerics import be_careful
 from graphlens_tracers.pytorch.strand import Common, Strand
 from graphlens_tracers.sink import LogSink
+
+if TYPE_CHECKING:
+    from graphlens_tracers.gate import Gate
 
 
 def _undo_all(steps: list[Callable[[], object]]) -> None:
@@ -89,6 +92,12 @@ class PyTorchTracer:
                 strand.sink.close()
         while self._undo:
             self._undo.pop()()
+
+    def attend(self, gate: Gate) -> None:
+        """Let the gate stop what runs."""
+        from graphlens_tracers.pytorch import stepping  # what most runs never need
+
+        stepping.attend(gate)
 
     def forked(self) -> None:
         """In a forked child: its only thread is this one, and its first operation begins another log."""

@@ -97,6 +97,10 @@ class TensorFlowTracer:
                 self._drop()
                 self._functions.declare_all()
 
+    def attend(self, gate: Any) -> None:
+        """Let the gate stop what runs."""
+        self._sink.gap("unheld", "TensorFlow's operations: nothing stops at them")
+
     def forked(self) -> None:
         """See `Tracer.forked`."""
         if not self._failed:  # TensorFlow itself does not survive a fork
