@@ -99,7 +99,7 @@ class Breakpoints:
             names = {**names_of(operation), "hits": one.hits}
             names["changed"] = lambda tensor: self._changed(operation, one.number, tensor)
             try:
-                with operation.sheltered():
+                with operation.quiet():
                     known = {**frame.f_globals, **frame.f_locals} if frame is not None else {}
                     true = bool(eval(_code(one.condition), {**known, **names}))
             except Exception as error:
@@ -164,7 +164,7 @@ def _reaches(operation: Operation, file: str, line: int, before: Sequence[tuple[
 
 def names_of(operation: Operation) -> dict[str, Any]:
     """What conditions and expressions may say about an operation."""
-    inputs, outputs = list(operation.inputs()), list(operation.outputs())
+    inputs, outputs = (list(map(operation.usable, some())) for some in (operation.inputs, operation.outputs))
     names: dict[str, Any] = {f"in{k}": tensor for k, tensor in enumerate(inputs)}
     names |= {f"out{k}": tensor for k, tensor in enumerate(outputs)}
     names |= {"ins": inputs, "outs": outputs, "op": operation.name}

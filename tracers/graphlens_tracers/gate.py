@@ -7,11 +7,12 @@ lost with the debugger: when it has gone, the script goes on, and stops no more.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -22,6 +23,8 @@ from graphlens_tracers.operation import Chain, Operation
 
 ARRIVAL = 30.0
 """Seconds that a script which is to stop at its first operation waits for the debugger."""
+OTHERS = 0.5
+"""Seconds that operations of other threads are waited for, before an expression is evaluated."""
 
 
 class Gate:
@@ -29,7 +32,8 @@ class Gate:
 
     Attributes:
         armed: Whether operations are to come by at all.
-        arm: Called with whether they are; one a tracer.
+        arms: Called with whether they are; one a tracer.
+        running: The strands whose operation runs just now, as far as they come by.
     """
 
     def __init__(self, pages: str) -> None:
@@ -49,6 +53,7 @@ class Gate:
         self._from: dict[str, Any] = {}
         """Where the thread that steps was when it went on; empty: whichever thread comes next."""
         self._evaluating = False
+        self.running: set[object] = set()
         self._replacing: dict[object, list[tuple[int, str, FrameType | None]]] = {}
         """By strand, what the operation that is about to run makes is replaced by."""
 
@@ -195,11 +200,10 @@ class Gate:
             with connection:
                 send(connection, {"stopped": self._said(operation, why, when)})
                 while True:
-                    request, data = receive(connection)
+                    request, _ = receive(connection)
                     if "go" in request:
                         break
-                    with operation.sheltered():
-                        answer, more = self._answer(operation, request, data)
+                    answer, more = self._answer(operation, request)
                     send(connection, answer, more)
             self._take(request)
             self._way = Way(request["go"])
@@ -238,9 +242,7 @@ class Gate:
             **operation.about(),
         }  # fmt: skip
 
-    def _answer(
-        self, operation: Operation, request: Mapping[str, Any], data: bytes
-    ) -> tuple[dict[str, Any], bytes]:
+    def _answer(self, operation: Operation, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         """What a request gives; what is wrong with it is in `error`."""
         try:
             frames = operation.frames()
@@ -274,11 +276,8 @@ class Gate:
     ) -> tuple[dict[str, Any], bytes]:
         if frame is None:
             raise ValueError("there is no frame of the script's here")
-        self._evaluating = True
-        try:
+        with self._apart(operation):
             answer = asking.evaluate(text, frame, names_of(operation))
-        finally:
-            self._evaluating = False
         found: dict[str, Any] = {"printed": answer.printed[-100_000:], "error": answer.error[-20_000:]}
         if answer.error:
             return found, b""
@@ -309,18 +308,31 @@ class Gate:
             return f"it has no {which}{index}"
         if frame is None:
             return "there is no frame of the script's here"
+        try:
+            with self._apart(operation):
+                names = {**names_of(operation), "x": operation.usable(tensors[index])}
+                answer = asking.evaluate(text, frame, names)
+                if not answer.error:
+                    operation.replace(which, index, answer.value)
+        except (ValueError, TypeError, RuntimeError) as error:
+            return f"{type(error).__name__}: {error}"
+        return answer.error
+
+    @contextlib.contextmanager
+    def _apart(self, operation: Operation) -> Iterator[None]:
+        """While code of a person's runs: no operation of it stops, nothing of the script's is changed.
+
+        Operations that other threads had begun are waited for: they may draw random numbers.
+        """
+        end = time.monotonic() + OTHERS
+        while self.running - {operation.strand} and time.monotonic() < end:
+            time.sleep(0.001)
         self._evaluating = True
         try:
             with operation.sheltered():
-                answer = asking.evaluate(text, frame, {**names_of(operation), "x": tensors[index]})
-                if answer.error:
-                    return answer.error
-                operation.replace(which, index, answer.value)
-        except (ValueError, TypeError, RuntimeError) as error:
-            return f"{type(error).__name__}: {error}"
+                yield
         finally:
             self._evaluating = False
-        return ""
 
 
 def _lines(operation: Operation) -> list[tuple[int, int]]:

@@ -50,6 +50,9 @@ class Operation(Protocol):
     def outputs(self) -> Sequence[Any]:
         """Its tensors out; none before it has run."""
 
+    def usable(self, tensor: Any) -> Any:
+        """One of them as expressions may use it."""
+
     def describe(self, tensor: Any) -> dict[str, Any] | None:
         """Shape, type and numbers of a tensor; None when it is none."""
 
@@ -68,6 +71,9 @@ class Operation(Protocol):
         Raises:
             ValueError, TypeError: It does not fit.
         """
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        """While a condition is asked for: nothing that it computes is recorded, or stopped at."""
 
     def sheltered(self) -> AbstractContextManager[Any]:
         """While something is evaluated: random state and modes are the script's again afterwards."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,57 @@ def _ask(stop: Stop, question: dict[str, Any]) -> None:
     ask: Callable[..., object] = stop.ask
     with contextlib.suppress(ValueError):  # what cannot be answered is said so
         ask(words.pop("question"), **words)
+
+
+Next = Callable[[], Stop | None]
+"""The next stop; None when the script has ended."""
+Obey = Callable[[Debugger, Next], None]
+
+
+def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
+    """Run a program in a forked child, stopped at its first operation; `obey` says how it goes on."""
+    pages = path.parent / f"{path.name}-pages"
+    alive, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with recording(path) as tracer:
+                os.environ["GRAPHLENS_PAGES"] = str(pages)
+                tracer.attend(gate())
+                gate().hold()
+                program()
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(end)
+    while not pages.is_dir():
+        pass
+    debugger = Debugger(pages)
+
+    def next_stop() -> Stop | None:
+        while not select.select([alive], [], [], 0)[0]:
+            stop = debugger.wait(0.05)
+            if stop is not None:
+                return stop
+        return None
+
+    try:
+        obey(debugger, next_stop)
+    finally:
+        debugger.close()
+        os.close(alive)
+        _, status = os.waitpid(child, 0)
+    assert status == 0
+
+
+def walk(way: Way, said: list[Any], prepare: Callable[[Debugger], object] = lambda _: None) -> Obey:
+    """Go on the same way at every stop until there is no more; `said`: what was said at each."""
+
+    def obey(debugger: Debugger, next_stop: Next) -> None:
+        prepare(debugger)
+        while (stop := next_stop()) is not None:
+            said.append(stop.said)
+            stop.go(way)
+
+    return obey

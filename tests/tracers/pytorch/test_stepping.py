@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,16 +12,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from staging import NAMES, SCRIPTS, Stage
-from stepper import stepped  # noqa: F401  # what the stage runs; here so that a typo is seen by mypy
+from stepper import debug, walk
 
 import graphlens
-from graphlens.debugger import Debugger, Stop
+from graphlens.debugger import Debugger
 from graphlens.ops import Op
 from graphlens.store import Process
 from graphlens_tracers.control import Way
 from graphlens_tracers.events import Seq
-from graphlens_tracers.gate import gate
-from recorded import ops, recorded, recording
+from recorded import ops, recorded
 from verdict.truth import some
 
 FORKED = [name for name in NAMES if not name.startswith("process_")]
@@ -52,60 +49,6 @@ def test_a_script_that_is_stopped_does_not_notice(name: str, stage: Stage, tmp_p
 
 
 # ── where it stops ───────────────────────────────────────────────────────────────────────────
-
-
-Next = Callable[[], Stop | None]
-"""The next stop; None when the script has ended."""
-Obey = Callable[[Debugger, Next], None]
-
-
-def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
-    """Run a program in a forked child, stopped at its first operation; `obey` says how it goes on."""
-    pages = path.parent / f"{path.name}-pages"
-    alive, end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            with recording(path) as tracer:
-                os.environ["GRAPHLENS_PAGES"] = str(pages)
-                tracer.attend(gate())
-                gate().hold()
-                program()
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(end)
-    while not pages.is_dir():
-        pass
-    debugger = Debugger(pages)
-
-    def next_stop() -> Stop | None:
-        while not select.select([alive], [], [], 0)[0]:
-            stop = debugger.wait(0.05)
-            if stop is not None:
-                return stop
-        return None
-
-    try:
-        obey(debugger, next_stop)
-    finally:
-        debugger.close()
-        os.close(alive)
-        _, status = os.waitpid(child, 0)
-    assert status == 0
-
-
-def walk(way: Way, said: list[Any], prepare: Callable[[Debugger], object] = lambda _: None) -> Obey:
-    """Go on the same way at every stop until there is no more; `said`: what was said at each."""
-
-    def obey(debugger: Debugger, next_stop: Next) -> None:
-        prepare(debugger)
-        while (stop := next_stop()) is not None:
-            said.append(stop.said)
-            stop.go(way)
-
-    return obey
 
 
 Program = Sequence[tuple[str, int]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from threading import get_ident
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from graphlens_tracers.pytorch import compat
@@ -97,9 +98,9 @@ class Boundary:
         self._calls.end(self._recorder.values.vars)
         self._dispatch.expect()
 
-    def moment(self) -> Moment:
-        """Where the script is."""
-        frame, stacks = self._dispatch.frames(), self._recorder.stacks
+    def moment(self, frame: FrameType | None = None) -> Moment:
+        """Where the script is; `frame`: the innermost one that is not ours, where that is known."""
+        frame, stacks = frame or self._dispatch.frames(), self._recorder.stacks
         moment = Moment(stacks, frame, False)
         if self._dispatch.optimizer_depth is not None:
             # Its own frames are the user's, too, where the user wrote it.

@@ -21,7 +21,7 @@ from graphlens_tracers import page as at
 from graphlens_tracers.control import LARGEST
 from graphlens_tracers.gate import Gate, gate
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.arguments import OpInfo, collect, home_of
+from graphlens_tracers.pytorch.arguments import PLAIN, OpInfo, collect, home_of
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.elements import bytes_of, readable
 from graphlens_tracers.pytorch.modules import ModuleCall
@@ -72,10 +72,14 @@ class Armed(Dispatch):
                 args, kwargs = operation.args, operation.kwargs
             # As if it came from torch, but for the number of frames that lie between.
             meets, result = self.__dict__.get("__torch_dispatch__"), OTHER
-            if meets is not None and meets is not self.otherwise and not self.idle:
-                result = meets(func, types, args, kwargs, 1)
-            if result is OTHER:
-                result = self._else(func, args, kwargs)
+            door.running.add(self)
+            try:
+                if meets is not None and meets is not self.otherwise and not self.idle:
+                    result = meets(func, types, args, kwargs, 1)
+                if result is OTHER:
+                    result = self._else(func, args, kwargs)
+            finally:
+                door.running.discard(self)
             if operation is not None and door.wants_result(operation):
                 operation.has_made(result)
                 self._at_door(door.after, operation)
@@ -129,6 +133,7 @@ class Operation:
         self.result: Any = None
         self._mode, self._func, self._info = mode, func, info
         self._seq = mode.sink.seq
+        self._frame = mode.frames()
         self._outputs: list[torch.Tensor] = []
         self._written: list[torch.Tensor] = []
 
@@ -143,7 +148,7 @@ class Operation:
     @cached_property
     def _before(self) -> Before:
         mode = self._mode
-        return mode.recorder.before(self._info, mode.boundary.moment(), self.args, self.kwargs)
+        return mode.recorder.before(self._info, mode.boundary.moment(self._frame), self.args, self.kwargs)
 
     @cached_property
     def _forward(self) -> Node | None:
@@ -211,7 +216,7 @@ class Operation:
     @cached_property
     def _frames(self) -> list[FrameType]:
         found: list[FrameType] = []
-        frame, is_user = self._mode.frames(), self._mode.recorder.stacks.is_user
+        frame, is_user = self._frame, self._mode.recorder.stacks.is_user
         while frame is not None:
             if is_user(frame.f_code):
                 found.append(frame)
@@ -243,6 +248,11 @@ class Operation:
     def outputs(self) -> Sequence[torch.Tensor]:
         """Its tensors out."""
         return self._outputs
+
+    def usable(self, tensor: Any) -> Any:
+        """The tensor as expressions may use it."""
+        with _quiet():
+            return _usable(tensor)
 
     def describe(self, tensor: Any) -> dict[str, Any] | None:
         """Shape, type, device, name and numbers."""
@@ -357,16 +367,23 @@ class Operation:
             self.result = type(self.result)(new if one is made else one for one in self.result)
         self._outputs[index] = new
 
+    def quiet(self) -> contextlib.AbstractContextManager[None]:
+        """While a condition is asked for: no modes and no gradients."""
+        return _quiet()
+
     @contextlib.contextmanager
     def sheltered(self) -> Iterator[None]:
         """What is evaluated draws no random number of the script's, and leaves its modes as they are."""
         state, pythons = torch.get_rng_state(), random.getstate()
-        grad = torch.is_grad_enabled()
+        grad, always = torch.is_grad_enabled(), torch.is_warn_always_enabled()
+        torch.set_warn_always(True)  # or what torch warns of once only would be warned of here
         numpys = sys.modules.get("numpy")
         drawn = numpys.random.get_state() if numpys is not None and hasattr(numpys, "random") else None
         try:
-            yield
+            with compat.without_modes():
+                yield
         finally:
+            torch.set_warn_always(always)
             torch.set_grad_enabled(grad)
             torch.set_rng_state(state)
             random.setstate(pythons)
@@ -394,49 +411,52 @@ def _shape(tensor: torch.Tensor) -> list[int | None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """While we compute: no gradients, no functions and modes of the script's."""
-    with torch.no_grad(), compat.without_torch_function():
+    with torch.no_grad(), compat.without_modes(), compat.without_torch_function():
         yield
 
 
-def _number(name: str) -> Callable[[Any], float]:
+def _reals(tensor: Any) -> torch.Tensor | None:
+    """Its elements as real numbers in plain memory; None where there are none to read."""
+    if not isinstance(tensor, torch.Tensor) or not ranged_as(tensor) or not tensor.numel():
+        return None
+    tensor = _usable(tensor)
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def _usable(tensor: torch.Tensor) -> torch.Tensor:
+    """The same with memory of its own, where it has none: in here torch crashes on such a one."""
+    if type(tensor) not in PLAIN:
+        return tensor
+    if tensor._is_zerotensor():
+        return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+    return tensor.resolve_conj().resolve_neg()
+
+
+def _number(measure: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], float]:
     def number(tensor: Any) -> float:
         with _quiet():
-            real = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
-            if not real.numel():
-                return float("nan")
-            if name == "norm":
-                return float(torch.linalg.vector_norm(real.float() if not real.is_floating_point() else real))
-            return float({"amin": torch.amin, "amax": torch.amax}[name](real))
+            reals = _reals(tensor)
+            return float("nan") if reals is None else float(measure(reals))
 
     return number
 
 
-_lowest, _highest = _number("amin"), _number("amax")
+def _whether(any_is: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], bool]:
+    def whether(tensor: Any) -> bool:
+        with _quiet():
+            reals = _reals(tensor)
+            return reals is not None and bool(any_is(reals).any())
 
-
-def _absmax(tensor: Any) -> float:
-    """The largest size of any element; NaN where one is NaN."""
-    low, high = abs(_lowest(tensor)), abs(_highest(tensor))
-    return low if low != low else max(low, high)
-
-
-def _any_nan(tensor: Any) -> bool:
-    with _quiet():
-        return bool(torch.isnan(tensor).any())
-
-
-def _any_inf(tensor: Any) -> bool:
-    with _quiet():
-        return bool(torch.isinf(tensor).any())
+    return whether
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "nan": _any_nan,
-    "inf": _any_inf,
-    "absmax": _absmax,
-    "amin": _lowest,
-    "amax": _highest,
-    "norm": _number("norm"),
+    "nan": _whether(torch.isnan),
+    "inf": _whether(torch.isinf),
+    "absmax": _number(lambda x: x.abs().amax()),
+    "amin": _number(torch.amin),
+    "amax": _number(torch.amax),
+    "norm": _number(torch.linalg.vector_norm),
     "shape": lambda tensor: tuple(tensor.shape),
     "dtype": lambda tensor: str(tensor.dtype).removeprefix("torch."),
 }
