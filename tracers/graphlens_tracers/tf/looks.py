@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from math import isnan
 from typing import Any
 
 from graphlens_tracers.events import Kept, NodeId, Numerics, Seq, Unusual
@@ -20,8 +21,9 @@ MOST_INPUTS = 64
 """Inputs that are looked at again at most."""
 MOST_FACTS = 8
 """Outputs of one call that get exact counts, of those that were not finite in an earlier call already."""
-MOST_NEW = 64
-"""And of those that are so for the first time; of the others only the range is kept."""
+MOST_NEW = 32
+"""And of those that are so for the first time. As many with NaN: masks of minus infinity in every layer must
+not hide what comes after them. Of the others only the range is kept."""
 
 
 class Looks:
@@ -35,14 +37,16 @@ class Looks:
         self._rows = Rows(sink)
         self._ranges: dict[int, tuple[float, float]] = {}  # by tensor, of this call
         self._facts: dict[tuple[NodeId, int], Numerics] = {}
-        self._left = {True: 0, False: 0}
+        self._left: dict[tuple[bool, bool], int] = {}  # by: with NaN, for the first time
 
     def begin(self, step: int | None) -> None:
         """A call begins; `step`: None before the first one."""
         self._ranges.clear()
         self._there.clear()
         self._keeping.begin(step)
-        self._left = {True: MOST_NEW, False: MOST_FACTS}
+        self._left = {
+            (nan, new): MOST_NEW if new else MOST_FACTS for nan in (False, True) for new in (False, True)
+        }
 
     def interrupted(self) -> None:
         """Others have written rows."""
@@ -139,9 +143,9 @@ class Looks:
             words = f"tensors that run eagerly: {words_of(error)}"[:200]
             self._rows.later.append(partial(self._sink.gap, "unreadable", words))
             return NOTHING
-        new = (node.id, output) not in self._facts
-        if not (-INF < low and high < INF) and (low, high) != NOTHING and self._left[new] > 0:
-            self._left[new] -= 1
+        kind = isnan(low) or isnan(high), (node.id, output) not in self._facts
+        if not (-INF < low and high < INF) and (low, high) != NOTHING and self._left.get(kind, 0) > 0:
+            self._left[kind] -= 1
             found = numerics(tensor)
             if self._facts.get((node.id, output)) != found:
                 self._facts[node.id, output] = found
