@@ -159,7 +159,17 @@ def started(folder: Path, *command: str) -> dict[str, Any]:
     return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
 
 
-@pytest.mark.parametrize("name", sorted(OWN_PROCESS))
+PROVEN_ELSEWHERE = {"process_compile", "process_loader_workers", "process_multiprocessing"}
+"""By test_compiled.py and test_elsewhere.py, with less beside it."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name in PROVEN_ELSEWHERE else [])
+        for name in sorted(OWN_PROCESS)
+    ],
+)
 def test_a_script_in_its_own_process(name: str, tmp_path: Path) -> None:
     script, out, run = str(SCRIPTS / f"{name}.py"), tmp_path / "counts.json", tmp_path / "run.glens"
     plain = started(tmp_path, sys.executable, script)
