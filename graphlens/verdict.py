@@ -79,7 +79,7 @@ class _Says:
         code = lines[site.line - 1].strip() if site is not None and 0 < site.line <= len(lines) else None
         forward = None if node.twin is None else process.nodes.get(node.twin)
         kept = tensors_of(process, bad)
-        inputs = inputs_of(self._flow, bad, self._expression(node, lines), kept.read)
+        inputs = [] if bad.deduced else inputs_of(self._flow, bad, self._expression(node, lines), kept.read)
         fact = next((self._flow.fact(Made(bad.seq, slot)) for slot in bad.slots), None)
         where = fact.numerics.where if fact is not None and fact.numerics is not None else ()
         specs = [output.spec for output in node.outputs]
@@ -101,7 +101,7 @@ class _Says:
             "iteration": bad.call.iteration,
             "inputs": [_input(one) for one in inputs],
             "where": [list(place) for place in where],
-            "cause": cause_of(bad, inputs, specs),
+            "cause": bad.deduced or cause_of(bad, inputs, specs),
             "expression": self._expression(node, lines),
             "birth": bad.birth,
             "growth": self._growth(bad),
@@ -109,8 +109,9 @@ class _Says:
             **made_at(process, node.scope, self._cwd),
             "reached": self._found.reached.kind if self._found.reached is not None else None,
             "process": self._who.number,
-            "examples": [_example(one) for one in examples(bad, kept)],
+            "examples": [] if bad.deduced else [_example(one) for one in examples(bad, kept)],
             "unreadable": kept.trouble or None,
+            "deduced": bool(bad.deduced),
         }
 
     def _growth(self, bad: Bad) -> Answer | None:
@@ -205,7 +206,7 @@ class _Says:
         assert bad is not None
         node = bad.node
         forward = None if node.twin is None else self._process.nodes.get(node.twin)
-        inputs = inputs_of(self._flow, bad)
+        inputs = [] if bad.deduced else inputs_of(self._flow, bad)
         found = advice_for(bad, forward, cause_of(bad, inputs, [output.spec for output in node.outputs]))
         return found + [self._unseen(one) for one in unseen_makers(self._process, bad)]
 

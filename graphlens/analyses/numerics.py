@@ -15,6 +15,7 @@ import numpy as np
 from graphlens.analyses.births import ENTRY, Bad, Births, short
 from graphlens.analyses.flow import Flow, Health, Made, Source
 from graphlens.analyses.harms import Harm, Harms
+from graphlens.analyses.pipelines import deduced
 from graphlens.store import Call, Process
 from graphlens_tracers.events import NodeId, Phase, Seq
 
@@ -144,6 +145,7 @@ class _Search:
             everything = self._slice([one.at for one in harms])
             others = self._others((origin, birth), everything)
             growth = self._growth(origin) if origin.birth == "born" else None
+            origin = deduced(self._process, origin)
             harmful = {bad.seq for bad in everything} | set(path)
             self._note_benign([bad for bad in bads if bad.birth is not None and bad.seq not in harmful])
             return Verdict(

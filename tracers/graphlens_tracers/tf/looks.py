@@ -13,7 +13,7 @@ from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.tf.elements import keep, readable
 from graphlens_tracers.tf.nodes import Node
-from graphlens_tracers.tf.numerics import INF, NOTHING, how_of, numerics, range_of
+from graphlens_tracers.tf.numerics import INF, NOTHING, glance, how_of, numerics, range_of
 from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SLOTS
 
 _FIRST_F32, _FIRST_F64 = AT_SLOTS // 4, AT_SLOTS // 8
@@ -87,6 +87,8 @@ class Looks:
         if node.writes and self._health and node.place[0].startswith("Assign"):
             for nth, (at, _) in enumerate(node.writes):
                 self._look_at_written(node, len(node.outputs) + nth, inputs, at)
+        if self._health and "Dataset" in node.place[0]:
+            self._look_at_given(inputs)
         if self._keeping.everything:
             self._keep_all(inputs, outputs)
         self._rows.write(node, began, took)
@@ -135,6 +137,18 @@ class Looks:
             if not (-INF < low and high < INF) and (low, high) != NOTHING:
                 fact = Unusual(Seq(self._sink.seq), slot, numerics(tensor), inputs=_looked_at(inputs))
                 self._rows.later.append(partial(self._sink.declare, fact))
+
+    def _look_at_given(self, inputs: Sequence[Any]) -> None:
+        """Say what a dataset is made of: what its functions make of it is seen nowhere."""
+        try:
+            given = tuple([glance(tensor) for tensor in inputs])
+        except Exception as error:
+            words = f"what datasets are made of: {words_of(error)}"[:200]
+            self._rows.later.append(partial(self._sink.gap, "unreadable", words))
+            return
+        if any(one is not None for one in given):
+            fact = Unusual(Seq(self._sink.seq), 0, inputs=given)
+            self._rows.later.append(partial(self._sink.declare, fact))
 
     def _look(self, node: Node, output: int, tensor: Any, inputs: Sequence[Any]) -> tuple[float, float]:
         try:
