@@ -37,11 +37,13 @@ class Looks:
         self._rows = Rows(sink)
         self._ranges: dict[int, tuple[float, float]] = {}  # by tensor, of this call
         self._facts: dict[tuple[NodeId, int], Numerics] = {}
+        self._bad: dict[int, tuple[int, int]] = {}  # by tensor, of this call: which output of which operation
         self._left: dict[tuple[bool, bool], int] = {}  # by: with NaN, for the first time
 
     def begin(self, step: int | None) -> None:
         """A call begins; `step`: None before the first one."""
         self._ranges.clear()
+        self._bad.clear()
         self._there.clear()
         self._keeping.begin(step)
         self._left = {
@@ -75,6 +77,8 @@ class Looks:
             found = None if alike is None else self._ranges.get(alike._id)
             low, high = self._look(node, output, tensor, inputs) if found is None else found
             self._ranges[tensor._id] = low, high
+            if not (-INF < low and high < INF):
+                self._bad[tensor._id] = sink.seq, output
             if how == "f4":
                 at = _FIRST_F32 + 2 * slot
                 page.f32[at], page.f32[at + 1] = low, high
@@ -92,6 +96,12 @@ class Looks:
         if self._keeping.everything:
             self._keep_all(inputs, outputs)
         self._rows.write(node, began, took)
+
+    def printed(self, tensor: Any) -> None:
+        """The script has written a tensor as text: say so, where it is not finite."""
+        made = self._bad.pop(tensor._id, None)
+        if made is not None:
+            self._sink.declare(Unusual(Seq(made[0]), made[1], printed=True))
 
     def _birth(
         self, node: Node, made: Any, found: Numerics, inputs: Sequence[Any], seen: Sequence[Numerics | None]
