@@ -29,6 +29,26 @@ def test_a_target_that_is_too_long_for_its_input_is_no_overflow(tmp_path: Path) 
     assert answer["advice"] == ["zero_infinity=True, or leave out what is too short for its target"]
 
 
+def test_memory_that_a_loss_leaves_unwritten_is_not_looked_at(tmp_path: Path) -> None:
+    """Of a batch with targets of several lengths CTC keeps a table that it fills in part."""
+
+    def program() -> None:
+        scores = torch.randn(12, 3, 8, requires_grad=True)
+        lengths = torch.tensor([12, 12, 9]), torch.tensor([4, 14, 6])
+        targets = torch.randint(1, 8, (3, 14))
+        for _ in range(3):
+            torch.full((3, 12, 29), float("nan"))  # memory that is free again, and NaN
+            torch.nn.functional.ctc_loss(
+                scores.log_softmax(-1), targets, *lengths, zero_infinity=True
+            ).backward()
+
+    answer = judged(program, tmp_path / "run.glens", pytorch)
+
+    assert answer["status"] == "clean"
+    ctc = [one for one in answer["benign"] if "ctc_loss" in one["op"]]
+    assert [(one["op"].split(".")[1], one["kind"]) for one in ctc] == [("_ctc_loss", "inf")]
+
+
 def test_a_row_without_spread_is_named(tmp_path: Path) -> None:
     """Where the layer adds nothing to it."""
 
