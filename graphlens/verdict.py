@@ -13,7 +13,7 @@ from graphlens.analyses.examples import Example, examples, tensors_of
 from graphlens.analyses.flow import Flow, Made
 from graphlens.analyses.numerics import Benign, Verdict, verdict
 from graphlens.analyses.pipelines import unseen_makers
-from graphlens.analyses.ranks import first_of
+from graphlens.analyses.ranks import first_of, summed
 from graphlens.plain import Answer, coverage, inside, made_at, number, shown_path
 from graphlens.processes import Who, named
 from graphlens.session import Call, Process, Run
@@ -45,9 +45,9 @@ def verdict_answer(run: Run) -> Answer:
         "before": [],
     }
     if first is not None:
-        one, ill = first
         of = {id(its): who for who, its in found}
-        says = _Says(of[id(one)], one, run.info.cwd)
+        one, ill = summed(first[0], [its for _, its in found]), first[1]
+        says = _Says(of[id(first[0])], one, run.info.cwd)
         assert one.origin is not None and one.reached is not None
         answer["origin"] = says.origin(one.origin, one.phase)
         answer["reached"] = says.reached()
@@ -79,7 +79,8 @@ class _Says:
         code = lines[site.line - 1].strip() if site is not None and 0 < site.line <= len(lines) else None
         forward = None if node.twin is None else process.nodes.get(node.twin)
         kept = tensors_of(process, bad)
-        inputs = [] if bad.deduced else inputs_of(self._flow, bad, self._expression(node, lines), kept.read)
+        unseen = self._flow.node(bad.seq).node != node.node
+        inputs = [] if unseen else inputs_of(self._flow, bad, self._expression(node, lines), kept.read)
         fact = next((self._flow.fact(Made(bad.seq, slot)) for slot in bad.slots), None)
         where = fact.numerics.where if fact is not None and fact.numerics is not None else ()
         specs = [output.spec for output in node.outputs]
@@ -206,8 +207,10 @@ class _Says:
         assert bad is not None
         node = bad.node
         forward = None if node.twin is None else self._process.nodes.get(node.twin)
-        inputs = [] if bad.deduced else inputs_of(self._flow, bad)
-        found = advice_for(bad, forward, cause_of(bad, inputs, [output.spec for output in node.outputs]))
+        inputs = inputs_of(self._flow, bad)
+        found = advice_for(
+            bad, forward, bad.deduced or cause_of(bad, inputs, [output.spec for output in node.outputs])
+        )
         return found + [self._unseen(one) for one in unseen_makers(self._process, bad)]
 
     def _unseen(self, node: NodeSeen) -> str:

@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 
 import torch  # needs PyTorch, as what follows
 
+from graphlens.cli._verdict import text_of
 from recorded import pytorch
 from verdict.judged import judged
 
@@ -61,3 +62,22 @@ def test_a_row_without_spread_is_named(tmp_path: Path) -> None:
     assert origin["op"] == "aten.native_layer_norm.default"
     assert "no spread" in origin["cause"] and "eps is 0" in origin["cause"]
     assert [one["at"] for one in origin["examples"]] == [[1, k] for k in range(4)]
+
+
+def test_the_text_says_how_large_numbers_came_into_it(tmp_path: Path) -> None:
+    """The same operations as `before` of the JSON, with what they grew by."""
+
+    def program() -> None:
+        x = torch.ones(3, requires_grad=True)
+        (x.mul(50.0).square().exp()).sum().backward()
+
+    answer = judged(program, tmp_path / "run.glens", pytorch)
+    lines = list(text_of(answer, "run"))
+    at = lines.index("  the largest numbers came into it by")
+    told = [line.split() for line in lines[at + 1 : at + 1 + len(answer["before"])]]
+
+    assert [(int(words[0]), words[1]) for words in told] == [
+        (one["seq"], one["op"]) for one in answer["before"]
+    ]
+    assert told[-2][-3:] == ["up", "to", "50"] or told[-2][-1] == "×50"
+    assert told[-1][-4:] == ["up", "to", "2500", "×50"]
