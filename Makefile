@@ -45,7 +45,7 @@ tests: $(VENV)/.for-test
 long: $(VENV)/.for-test
 	GRAPHLENS_EXAMPLES=60 $(BIN)/python -m pytest -n $(JOBS) -m 'long or hypothesis' --ignore=tests/libraries $(PYTEST_ARGS)
 
-# The verdict on all cases, ranks and models, of which `make test` tries a quarter.
+# The verdict on all cases, ranks and models, of which `make test` tries a part.
 verdict: $(VENV)/.for-test
 	GRAPHLENS_CASES=all $(BIN)/python -m pytest -n $(JOBS) tests/verdict --ignore-glob='*/test_truth_*' $(PYTEST_ARGS)
 

@@ -24,7 +24,7 @@ def said(did: Outcome) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "os_exit" else []) for name in SCRIPTS]
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name != "uncaught" else []) for name in SCRIPTS]
 )
 def test_a_script_does_the_same_recorded(name: str, checkout: Path, tmp_path: Path) -> None:
     """Standard output, errors and exit code are those of Python."""
