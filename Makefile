@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PINS := $(if $(TORCH)$(TENSORFLOW),$(VENV)/constraints.txt,constraints.txt)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
-.PHONY: run test lint types layers tests verdict truth compare tensorflow libraries bench pictures clean
+.PHONY: run test lint types layers tests long verdict truth compare tensorflow libraries bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -41,7 +41,11 @@ layers: $(VENV)/.for-test
 tests: $(VENV)/.for-test
 	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/libraries --ignore-glob='*/test_truth_*' $(PYTEST_ARGS)
 
-# The verdict on all cases, ranks and models, of which `make test` tries a quarter.
+# What takes too long for every change, and more of what is random.
+long: $(VENV)/.for-test
+	GRAPHLENS_EXAMPLES=60 $(BIN)/python -m pytest -n $(JOBS) -m 'long or hypothesis' --ignore=tests/libraries $(PYTEST_ARGS)
+
+# The verdict on all cases, ranks and models, of which `make test` tries a part.
 verdict: $(VENV)/.for-test
 	GRAPHLENS_CASES=all $(BIN)/python -m pytest -n $(JOBS) tests/verdict --ignore-glob='*/test_truth_*' $(PYTEST_ARGS)
 

@@ -279,4 +279,5 @@ def _both(first: Unusual, second: Unusual) -> Unusual:
         error=second.error or first.error,
         inputs=second.inputs or first.inputs,
         kept=tuple(dict.fromkeys((*first.kept, *second.kept))),
+        printed=first.printed or second.printed,
     )

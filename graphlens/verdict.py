@@ -13,7 +13,7 @@ from graphlens.analyses.examples import Example, examples, tensors_of
 from graphlens.analyses.flow import Flow, Made
 from graphlens.analyses.numerics import Benign, Verdict, verdict
 from graphlens.analyses.pipelines import unseen_makers
-from graphlens.analyses.ranks import first_of
+from graphlens.analyses.ranks import first_of, summed
 from graphlens.plain import Answer, coverage, inside, made_at, number, shown_path
 from graphlens.processes import Who, named
 from graphlens.session import Call, Process, Run
@@ -45,9 +45,9 @@ def verdict_answer(run: Run) -> Answer:
         "before": [],
     }
     if first is not None:
-        one, ill = first
         of = {id(its): who for who, its in found}
-        says = _Says(of[id(one)], one, run.info.cwd)
+        one, ill = summed(first[0], [its for _, its in found]), first[1]
+        says = _Says(of[id(first[0])], one, run.info.cwd)
         assert one.origin is not None and one.reached is not None
         answer["origin"] = says.origin(one.origin, one.phase)
         answer["reached"] = says.reached()
@@ -79,7 +79,8 @@ class _Says:
         code = lines[site.line - 1].strip() if site is not None and 0 < site.line <= len(lines) else None
         forward = None if node.twin is None else process.nodes.get(node.twin)
         kept = tensors_of(process, bad)
-        inputs = inputs_of(self._flow, bad, self._expression(node, lines), kept.read)
+        unseen = self._flow.node(bad.seq).node != node.node
+        inputs = [] if unseen else inputs_of(self._flow, bad, self._expression(node, lines), kept.read)
         fact = next((self._flow.fact(Made(bad.seq, slot)) for slot in bad.slots), None)
         where = fact.numerics.where if fact is not None and fact.numerics is not None else ()
         specs = [output.spec for output in node.outputs]
@@ -101,7 +102,7 @@ class _Says:
             "iteration": bad.call.iteration,
             "inputs": [_input(one) for one in inputs],
             "where": [list(place) for place in where],
-            "cause": cause_of(bad, inputs, specs),
+            "cause": bad.deduced or cause_of(bad, inputs, specs),
             "expression": self._expression(node, lines),
             "birth": bad.birth,
             "growth": self._growth(bad),
@@ -109,8 +110,9 @@ class _Says:
             **made_at(process, node.scope, self._cwd),
             "reached": self._found.reached.kind if self._found.reached is not None else None,
             "process": self._who.number,
-            "examples": [_example(one) for one in examples(bad, kept)],
+            "examples": [] if bad.deduced else [_example(one) for one in examples(bad, kept)],
             "unreadable": kept.trouble or None,
+            "deduced": bool(bad.deduced),
         }
 
     def _growth(self, bad: Bad) -> Answer | None:
@@ -206,7 +208,9 @@ class _Says:
         node = bad.node
         forward = None if node.twin is None else self._process.nodes.get(node.twin)
         inputs = inputs_of(self._flow, bad)
-        found = advice_for(bad, forward, cause_of(bad, inputs, [output.spec for output in node.outputs]))
+        found = advice_for(
+            bad, forward, bad.deduced or cause_of(bad, inputs, [output.spec for output in node.outputs])
+        )
         return found + [self._unseen(one) for one in unseen_makers(self._process, bad)]
 
     def _unseen(self, node: NodeSeen) -> str:

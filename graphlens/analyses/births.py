@@ -30,6 +30,7 @@ class Bad:
         sources: The outputs it has them from.
         leaf: With "outside": what brought them in.
         collective: With "outside": when that was by a collective, from another rank, the one it was.
+        deduced: It runs where nobody sees it, before what ran at `seq`; in words, why it must be this one.
     """
 
     seq: Seq
@@ -41,6 +42,7 @@ class Bad:
     sources: tuple[Made, ...]
     leaf: LeafSeen | None = None
     collective: Seq | None = None
+    deduced: str = ""
 
     @property
     def phase(self) -> Phase:

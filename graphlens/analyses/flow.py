@@ -225,6 +225,11 @@ class Flow:
             return Health(found.nan, found.inf)
         return self._health_by_inputs(made) if self._is_opaque(made) else FINE
 
+    def is_striking(self, made: Made) -> bool:
+        """Whether an output holds NaN, or an infinity above zero: no mask looks like that."""
+        found = self.range(made)
+        return self.health(made).nan or (found is not None and found.high == math.inf)
+
     def _is_opaque(self, made: Made) -> bool:
         found = self.at(made.seq)
         if found is None or made.slot >= len(found[0].outputs):

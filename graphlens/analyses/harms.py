@@ -18,6 +18,8 @@ SEED = "aten.ones_like.default"
 """What makes the gradient that a backward pass begins with, from the loss."""
 READS = "aten._local_scalar_dense.default"
 """What hands a number to the script."""
+PRINTS = ("StringFormat", "Print", "PrintV2")
+"""What makes text of numbers in TensorFlow, to print it."""
 KEPT = ("parameter", "buffer", "state")
 
 
@@ -28,12 +30,14 @@ class Harm:
     Attributes:
         seq: The operation that brought it there; `at`: the output that it is.
         name: Of the parameter, say; "" when it has none.
+        printed: It was only written as text. That counts where nothing else has gone wrong in the whole run.
     """
 
     kind: Kind
     seq: Seq
     at: Made
     name: str = ""
+    printed: bool = False
 
 
 class Harms:
@@ -63,7 +67,23 @@ class Harms:
         self._roots.update(roots or list(_last_differentiated([node for _, node, _ in nodes]))[-1:])
         self._passed_over = set() if last else self._left_out([node for _, node, _ in nodes], roots)
         found = [harm for seq, node, its in nodes for harm in self._of(seq, node, its)]
-        return found or list(self._shown(call, nodes))
+        return [*(found or self._shown(call, nodes)), *self._printed(call, nodes)]
+
+    def _printed(self, call: Call, nodes: Sequence[tuple[Seq, NodeSeen, Call]]) -> Iterator[Harm]:
+        """What the script has written as text, and what operations of TensorFlow write so.
+
+        Minus infinity alone is a mask, or the logarithm of nothing: people know it.
+        """
+        flow = self._flow
+        facts = flow.process.unusual(call.first, flow.stop(call))
+        shown = [(fact.seq, Made(fact.seq, fact.slot)) for fact in facts if fact.printed]
+        for seq, node, _ in nodes:
+            sources = flow.sources(seq) if node.op in PRINTS else ()
+            shown += [(seq, source) for source in sources if isinstance(source, Made)]
+        for seq, made in shown:
+            computed = flow.computed(made)
+            if isinstance(computed, Made) and flow.is_striking(computed):
+                yield Harm("output", seq, computed, printed=True)
 
     def _left_out(self, nodes: Sequence[NodeSeen], roots: Sequence[NodeId]) -> set[NodeId]:
         """What elsewhere is a loss, and here is none: the script has differentiated another one, after it."""

@@ -15,6 +15,7 @@ import numpy as np
 from graphlens.analyses.births import ENTRY, Bad, Births, short
 from graphlens.analyses.flow import Flow, Health, Made, Source
 from graphlens.analyses.harms import Harm, Harms
+from graphlens.analyses.pipelines import deduced
 from graphlens.store import Call, Process
 from graphlens_tracers.events import NodeId, Phase, Seq
 
@@ -101,6 +102,8 @@ class _Search:
         self._births = Births(self._flow)
         self._harms = Harms(self._flow)
         self._benign: dict[tuple[NodeId, str], Benign] = {}
+        self._printed: Verdict | None = None
+        """What the script has only written as text, the first of it."""
 
     def verdict(self) -> Verdict:
         seqs, flags = self._process.bad_flags()
@@ -113,18 +116,31 @@ class _Search:
                 continue
             all_seqs, nodes = self._process.nodes_of(call.first, self._flow.stop(call))
             which = nodes[np.searchsorted(all_seqs, seqs[low:high])]
-            alike = call.graph, which.tobytes(), flags[low:high].tobytes()
+            facts = self._process.unusual(call.first, self._flow.stop(call))
+            printed = tuple(fact.seq - call.first for fact in facts if fact.printed)
+            alike = call.graph, which.tobytes(), flags[low:high].tobytes(), printed
             births = harmless.get(alike) if at < len(calls) - 1 else None
             if births is None:
                 self._flow.forget()
-                harms = self._harms.of(call, at == len(calls) - 1)
+                last = at == len(calls) - 1
+                harms = self._harms.of(call, last)
                 bads = self._births.judge([Seq(seq) for seq in seqs[low:high].tolist()])
-                found = self._harmful(call, harms, bads, at == len(calls) - 1)
+                found = self._harmful(call, [one for one in harms if not one.printed], bads, last)
                 if found is not None:
                     return found
+                if self._printed is None:
+                    self._printed = self._harmful(call, [one for one in harms if one.printed], [], last)
                 births = harmless[alike] = [bad for bad in bads if bad.birth is not None]
             self._note_benign(births)
-        return Verdict(self._process, self._flow, benign=self._all_benign())
+        return self._only_printed() or Verdict(self._process, self._flow, benign=self._all_benign())
+
+    def _only_printed(self) -> Verdict | None:
+        """What was only written as text; what has made it is not harmless then."""
+        found = self._printed
+        if found is None:
+            return None
+        its = {self._flow.node(seq).node for seq in found.path} | {bad.node.node for bad in found.others}
+        return replace(found, benign=tuple(one for one in self._all_benign() if one.bad.node.node not in its))
 
     def _harmful(self, call: Call, harms: Sequence[Harm], bads: Sequence[Bad], last: bool) -> Verdict | None:
         for harm in harms:
@@ -135,6 +151,8 @@ class _Search:
             real = [bad for bad in births if bad.birth != "declared"]
             if harm.kind == "state" and call.role == "setup":
                 real = [bad for bad in real if bad.kind == "nan"]  # the logarithm of a mask is one, too
+            if harm.printed and not any(bad.birth == "born" for bad in births):
+                continue  # people look at their data, and at masks
             if not births or (harm.kind in ("parameter", "state") and not real):
                 continue  # what is kept was set so: a mask, a range that is empty yet
             birth = self._reader(min(real or births, key=lambda bad: bad.seq), slice_)
@@ -144,6 +162,7 @@ class _Search:
             everything = self._slice([one.at for one in harms])
             others = self._others((origin, birth), everything)
             growth = self._growth(origin) if origin.birth == "born" else None
+            origin = deduced(self._process, origin)
             harmful = {bad.seq for bad in everything} | set(path)
             self._note_benign([bad for bad in bads if bad.birth is not None and bad.seq not in harmful])
             return Verdict(

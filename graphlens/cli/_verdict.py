@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from graphlens.cli.show import value
 from graphlens.plain import Answer
 from graphlens.text import clean
+from graphlens.verdict import GREW
 
 MOST_SHOWN = 8
 """Operations of a path, and harmless places, that the text lists."""
@@ -73,6 +74,7 @@ def _origin_text(answer: Answer, origin: Answer) -> Iterator[str]:
         )
     for k, one in enumerate(origin["inputs"]):
         yield f"  input {k}: {_input_text(one)}"
+    yield from _before_text(answer["before"])
     if origin["where"] and not origin["examples"]:
         places = ", ".join(str(place) for place in origin["where"][:4])
         yield f"  not finite at {places}{' …' if len(origin['where']) > 4 else ''}"
@@ -88,6 +90,20 @@ def _origin_text(answer: Answer, origin: Answer) -> Iterator[str]:
         yield f"also: {other['kind']} born in {clean(other['op'])} {_at(other)}, op {other['seq']}"
     for words in answer["advice"]:
         yield f"try: {words}"
+
+
+def _before_text(before: Sequence[Answer]) -> Iterator[str]:
+    """The way of the largest numbers into the origin, with what they grew by."""
+    last: float | None = None
+    for k, one in enumerate(before):
+        if not k:
+            yield "  the largest numbers came into it by"
+        known = [abs(end) for end in (one["min"], one["max"]) if isinstance(end, (int, float))]
+        size = max(known, default=None)
+        grew = f"  ×{size / last:.3g}" if size is not None and last and size >= GREW * last else ""
+        told = "" if size is None else f"  up to {size:.4g}{grew}"
+        yield f"    {one['seq']:>7}  {clean(one['op']):<34} {_at(one)}{told}"
+        last = size
 
 
 def _example_text(one: Answer) -> str:

@@ -76,19 +76,20 @@ def test_check_judges_a_script_and_writes_reports(tmp_path: Path) -> None:
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("train.py", 7)
 
 
-def test_why_reads_what_check_has_kept(tmp_path: Path) -> None:
+def test_why_reads_what_check_has_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "train.py").write_text(ILL)
     graphlens("record", "--quiet", "--output", "run.glens", "train.py", cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
 
-    text, code = (
-        graphlens("why", "run.glens", cwd=tmp_path),
-        graphlens("why", "--exit-code", "run.glens", cwd=tmp_path),
-    )
-
-    assert text.returncode == 0 and text.stderr == "" and code.returncode == 10
-    assert text.stdout.startswith("infinity born in aten.log.default, forward, step 2: op ")
-    assert "train.py:7" in text.stdout and "x is exactly 0 at 1 of 3 places" in text.stdout
-    assert graphlens("check", "run.glens", cwd=tmp_path).returncode == 10
+    assert cli.main(["why", "run.glens"]) == 0
+    text = capsys.readouterr()
+    assert text.err == ""
+    assert text.out.startswith("infinity born in aten.log.default, forward, step 2: op ")
+    assert "train.py:7" in text.out and "x is exactly 0 at 1 of 3 places" in text.out
+    assert cli.main(["why", "--exit-code", "run.glens"]) == 10
+    assert cli.main(["check", "run.glens"]) == 10
 
 
 def test_a_mask_is_no_harm(tmp_path: Path) -> None:
@@ -103,14 +104,16 @@ def test_a_mask_is_no_harm(tmp_path: Path) -> None:
     assert (benign["op"], benign["reason"]) == ("aten.masked_fill.Scalar", "constant inf, removed by softmax")
 
 
-def test_clean_is_only_said_when_everything_was_looked_at(tmp_path: Path) -> None:
+def test_clean_is_only_said_when_everything_was_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "train.py").write_text(HEALTHY)
+    graphlens("record", "--quiet", "--level", "structure", "--output", "run.glens", "train.py", cwd=tmp_path)
+    run = str(tmp_path / "run.glens")
 
-    loose = graphlens("check", "--level", "structure", "train.py", cwd=tmp_path)
-    strict = graphlens("check", "--level", "structure", "--strict", "train.py", cwd=tmp_path)
-
-    assert (loose.returncode, strict.returncode) == (0, 11)
-    assert "not everything was looked at" in loose.stderr
+    assert cli.main(["check", run]) == 0
+    assert "not everything was looked at" in capsys.readouterr().err
+    assert cli.main(["check", "--strict", run]) == 11
 
 
 def test_a_script_that_fails_by_itself_keeps_its_code(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from libraries.families_torchvision import TORCHVISION
 from libraries.families_transformers import TRANSFORMERS
 from libraries.family import Family
 from verdict.healthy import Made
@@ -142,4 +143,4 @@ _DIFFUSERS = (
     ),
 )
 
-FAMILIES: Sequence[Family] = (*TRANSFORMERS, *_TIMM, *_GEOMETRIC, *_DIFFUSERS)
+FAMILIES: Sequence[Family] = (*TRANSFORMERS, *_TIMM, *_GEOMETRIC, *_DIFFUSERS, *TORCHVISION)

@@ -38,13 +38,14 @@ def test_no_harm_is_said_of_a_healthy_family(family: Family, tmp_path: Path) -> 
     check(lambda: trained(family.make), tmp_path / "run.glens")
 
 
-def test_no_harm_is_said_of_an_application_of_keras(tmp_path: Path) -> None:
-    """One of the smallest: recording it takes minutes."""
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetB0", "ResNet50", "NASNetMobile"])
+def test_no_harm_is_said_of_an_application_of_keras(name: str, tmp_path: Path) -> None:
+    """Recording one takes minutes."""
     pytest.importorskip("tensorflow")
     from verdict.healthy_keras import application
     from verdict.healthy_keras import check as check_keras
 
-    check_keras(application("MobileNetV3Small"), tmp_path / "run.glens")
+    check_keras(application(name), tmp_path / "run.glens")
 
 
 def test_no_harm_is_said_of_masked_recurrence_in_keras(tmp_path: Path) -> None:

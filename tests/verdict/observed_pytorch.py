@@ -36,6 +36,8 @@ UNWRITTEN = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_str
 # They hand a number on, or only ask what it is like.
 LOOKS = {"lift_fresh", "set_", "detach", "alias", "_local_scalar_dense", "is_nonzero", "isnan", "isinf"}
 LOOKS |= {"eq", "ne", "lt", "le", "gt", "ge"}
+# Their last output is memory of which they write a part: anything may be in the rest.
+SCRATCH = {"aten._ctc_loss.default", "aten._ctc_loss.Tensor"}
 FILLS = {"copy_", "fill_", "zero_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_"}
 OPTIMIZERS = ("/torch/optim/", "/torch/nn/utils/clip_grad", "/torch/amp/grad_scaler")
 
@@ -173,7 +175,8 @@ class Observer(TorchDispatchMode):
             if kind:
                 self._meet(value, replace(where, kind=kind))
         result = func(*args, **kwargs)
-        made = [t for t in [*tensors(result), *written] if kind_of(t)]
+        results = tensors(result)[:-1] if op in SCRATCH else tensors(result)
+        made = [t for t in [*results, *written] if kind_of(t)]
         if not made:
             return result
         kind = "nan" if any(kind_of(t) == "nan" for t in made) else "inf"

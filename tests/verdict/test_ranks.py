@@ -76,11 +76,18 @@ def test_the_rank_that_made_it_is_blamed(
 
 
 def test_a_sum_that_overflows_is_no_other_ranks(tmp_path: Path) -> None:
-    """Both have given finite numbers to it."""
+    """Both gave finite numbers to it, as their logs say; one log alone cannot know what the other gave."""
     answer = recorded(tmp_path / "run.glens", "summed")
     origin = answer["origin"]
 
-    assert (origin["kind"], origin["step"], origin["birth"]) == ("inf", 0, "outside")
-    assert origin["line"] == line_of("brought", "summed")
-    assert "its sum overflowed" in origin["cause"]
+    assert (origin["op"], origin["kind"], origin["step"]) == ("c10d.allreduce_.default", "inf", 0)
+    assert (origin["line"], origin["birth"]) == (line_of("summed", "summed"), "born")
+    assert "the sum over all 2 ranks is larger than float16 can hold" in origin["cause"]
+    assert "4e+04 at most" in origin["cause"] or "40000 at most" in origin["cause"]
+    assert any("float32" in words for words in answer["advice"])
+    assert answer["path"][0]["op"] == origin["op"]
     assert answer["others"] == []
+
+    brought = alone(tmp_path / "run.glens", 0)["origin"]
+    assert (brought["line"], brought["birth"]) == (line_of("brought", "summed"), "outside")
+    assert "from another rank, or its sum overflowed" in brought["cause"]

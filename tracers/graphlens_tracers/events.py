@@ -445,8 +445,10 @@ class Unusual:
     Attributes:
         slot: The output; -1 with `error`, the exception the operation raised.
         inputs: With `numerics`, how the inputs looked right after it; None for one that was not looked at,
-            or that the operation has written over. None at all: nobody looked.
+            or that the operation has written over. None at all: nobody looked. Without: what a dataset of
+            TensorFlow is made of.
         kept: The output and inputs whose elements are kept.
+        printed: The script has written the output as text. Said of what is not finite.
     """
 
     seq: Seq
@@ -456,6 +458,7 @@ class Unusual:
     error: str | None = None
     inputs: tuple[Numerics | None, ...] = ()
     kept: tuple[Kept, ...] = ()
+    printed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

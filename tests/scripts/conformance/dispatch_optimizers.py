@@ -12,7 +12,7 @@ more = [
     (optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     (optim.RMSprop, {"centered": True, "momentum": 0.5}),
     (optim.Adam, {"maximize": True, "weight_decay": 0.1, "foreach": False}),
-    (optim.LBFGS, {}),
+    (optim.LBFGS, {"max_iter": 3, "history_size": 2}),
 ]
 for kind, options in [*((kind, {}) for kind in plain), *more]:
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Tensors die and their addresses are used again, thousands of times, also in cycles."""
+"""Tensors die and their addresses are used again, a thousand times, also in cycles."""
 
 import gc
 
@@ -11,13 +11,13 @@ class Holder:
 
 torch.manual_seed(0)
 total = torch.zeros(())
-for k in range(400):
+for k in range(200):
     a = torch.full((5,), float(k))
     b = a + 1
     del a
     c = torch.arange(5.0)
     total += (b * c).sum()
-    if k % 100 == 0:
+    if k % 50 == 0:
         holder = Holder()
         holder.me, holder.tensor = holder, b
         del holder

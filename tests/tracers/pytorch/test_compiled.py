@@ -101,6 +101,14 @@ for _ in range(4):
     loss.backward()
     opt.step()
     print(loss.item())
+weights = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+opt = torch.optim.SGD(weights, lr=0.1, momentum=0.9)
+step = torch.compile(opt.step, backend=sys.argv[1])
+for _ in range(4):
+    opt.zero_grad()
+    sum((w * w).sum() for w in weights).backward()
+    step()
+    print([w.sum().item() for w in weights])
 """
 
 
@@ -176,6 +184,7 @@ print(associative_scan(lambda a, b: a + b, z, 0, combine_mode="generic"), map_ov
 """
 
 
+@pytest.mark.long
 def test_operators_that_take_functions_work(tmp_path: Path) -> None:
     """They compile what they are given, and can be differentiated only because they do."""
     script = ran(OPERATORS, tmp_path, "eager")
@@ -197,9 +206,12 @@ def test_left_compiled_the_script_runs_as_without_us(tmp_path: Path) -> None:
     assert "failed" not in {gap.kind for gap in script.process.gaps}
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.long)])
 def test_a_compiled_region_is_one_operation(backend: str, tmp_path: Path) -> None:
-    """It reads the parameters, writes the running statistics, and its backward is its twin's."""
+    """It reads the parameters, writes the running statistics, and its backward is its twin's.
+
+    Parameters and momentum are no arguments of an optimizer's graph; they are changed all the same.
+    """
     script = ran(TRAIN, tmp_path, backend, "--compiled")
     process = script.process
     forward = [node for node in nodes_run(process) if node.op == "compiled.Sequential.forward"]
@@ -221,33 +233,10 @@ def test_a_compiled_region_is_one_operation(backend: str, tmp_path: Path) -> Non
     compiled = {gap.what: gap.count for gap in process.gaps if gap.kind == "compiled"}
     assert compiled["operations inside of compiled regions"] >= 16
     assert compiled["backwards of compiled regions"] == 4
-    assert len({call.graph for call in process.calls() if call.role == "train"}) <= 2
+    steps = [node for node in nodes_run(process) if node.op == "compiled.SGD.step"]
+    assert len(steps[-1].writes) == 4
     for graph in process.graphs():
         process.graph(graph.graph).check()
-
-
-def test_a_compiled_optimizer_writes_what_it_holds(tmp_path: Path) -> None:
-    """Parameters and momentum are no arguments of its graph; they are changed all the same."""
-    script = ran(
-        """
-import sys, torch
-weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
-opt = torch.optim.SGD(weights, lr=0.1, momentum=0.9)
-step = torch.compile(opt.step, backend=sys.argv[1])
-for _ in range(4):
-    opt.zero_grad()
-    sum((w * w).sum() for w in weights).backward()
-    step()
-    print([w.sum().item() for w in weights])
-""",
-        tmp_path,
-        "aot_eager",
-        "--compiled",
-    )
-    steps = [node for node in nodes_run(script.process) if node.op == "compiled.SGD.step"]
-
-    assert script.recorded.stdout == script.plain.stdout
-    assert len(steps[-1].writes) == 4
 
 
 def test_the_option_reaches_the_tracer() -> None:

@@ -132,14 +132,28 @@ def started(folder: Path, *command: str) -> dict[str, Any]:
     return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
 
 
-@pytest.mark.parametrize("name", sorted(OWN_PROCESS))
-def test_a_script_in_its_own_process(name: str, tmp_path: Path) -> None:
+PROVEN_ELSEWHERE = {"process_compile", "process_loader_workers", "process_multiprocessing"}
+"""By test_compiled.py and test_elsewhere.py, with less beside it."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name in PROVEN_ELSEWHERE else [])
+        for name in sorted(OWN_PROCESS)
+    ],
+)
+def test_a_script_in_its_own_process(name: str, stage: Stage, tmp_path: Path) -> None:
     script, out, run = str(SCRIPTS / f"{name}.py"), tmp_path / "counts.json", tmp_path / "run.glens"
     plain = started(tmp_path, sys.executable, script)
-    counted = started(tmp_path, sys.executable, str(HERE / "histogram.py"), str(out), script)
+    if name in PROVEN_ELSEWHERE:  # it begins processes, or compiles: no fork does that
+        started(tmp_path, sys.executable, str(HERE / "histogram.py"), str(out), script)
+        counted = {"counts": json.loads(out.read_text())}
+    else:
+        counted = stage.run("counted", Path(script), tmp_path)
     recorded = started(tmp_path, *RECORD, "-q", "-o", str(run), script)
 
-    compare(name, Ran(plain, {**counted, "counts": json.loads(out.read_text())}, recorded, run))
+    compare(name, Ran(plain, counted, recorded, run))
 
 
 def test_there_is_a_script_for_everything() -> None:

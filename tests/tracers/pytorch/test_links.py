@@ -378,7 +378,7 @@ def written(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 @given(choices=st.lists(st.integers(0, 59), min_size=6, max_size=45), order=st.integers(0, 1))
 @settings(
-    max_examples=int(os.environ.get("GRAPHLENS_EXAMPLES", "20")),
+    max_examples=int(os.environ.get("GRAPHLENS_EXAMPLES", "10")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

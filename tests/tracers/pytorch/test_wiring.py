@@ -182,7 +182,7 @@ def observed(program: Callable[[], None]) -> tuple[Process, Observer]:
 
 
 @settings(
-    max_examples=int(os.environ.get("GRAPHLENS_EXAMPLES", "12")),
+    max_examples=int(os.environ.get("GRAPHLENS_EXAMPLES", "8")),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # shrinking takes minutes; a failing program is short as it is

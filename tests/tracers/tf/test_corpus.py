@@ -98,7 +98,13 @@ def printed(capfd: pytest.CaptureFixture[str]) -> tuple[str, list[str]]:
     ]
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+LONG = {"recurrent_layers", "several_steps_at_a_time"}
+"""Whose parts are in others, and in test_keras.py."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in LONG else []) for name in PROGRAMS]
+)
 def test_a_program_does_the_same_and_is_seen_whole(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

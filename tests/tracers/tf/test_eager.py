@@ -355,6 +355,22 @@ def test_exact_counts_of_what_is_not_finite(tmp_path: Path) -> None:
     assert numbers.where == ((0, 0), (1, 0), (1, 1))
 
 
+def test_many_masks_do_not_hide_what_comes_after_them(tmp_path: Path) -> None:
+    """Counts are kept of the first infinities of a step, and of the first NaN."""
+
+    def program() -> None:
+        scores = tf.ones([4, 4])
+        for _ in range(80):
+            tf.nn.softmax(tf.where(tf.eye(4) > 0, -math.inf, scores))
+        tf.math.log(scores - 2.0)
+
+    process = recorded(program, tmp_path / "run.glens", of=tensorflow)
+    facts = {process.op(fact.seq).node.op: fact for fact in process.unusual(0, process.op_count)}
+
+    assert facts["Log"].numerics is not None and facts["Log"].numerics.nan == 16
+    assert facts["Log"].inputs[0] is not None and facts["Log"].inputs[0].low == -1.0
+
+
 def test_threads_have_logs_of_their_own(tmp_path: Path) -> None:
     """Each with its steps; one that begins when another has ended goes on with its log."""
     double = tf.function(lambda x: x * 2.0)

@@ -48,7 +48,7 @@ def keras_fits(keras: Any, told: list[int], **how: Any) -> None:
 
 
 @pytest.mark.parametrize("how", [{}, {"validation_split": 0.25}, {"run_eagerly": True}], ids=str)
-@pytest.mark.parametrize("name", ["keras", "tf_keras"])
+@pytest.mark.parametrize("name", ["keras", pytest.param("tf_keras", marks=pytest.mark.long)])
 def test_keras_says_which_epoch_it_is(name: str, how: dict[str, Any], tmp_path: Path) -> None:
     """Evaluation inside of an epoch is in it, and is none of its own; outside it is in none."""
     pytest.importorskip(name)

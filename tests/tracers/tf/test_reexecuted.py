@@ -24,7 +24,7 @@ from graphlens.store import Process
 from graphlens_tracers.tf.compat import tf
 from recorded import recorded, tensorflow
 
-EXAMPLES = int(os.environ.get("GRAPHLENS_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("GRAPHLENS_EXAMPLES", "3"))
 MOST_CHOICES = 16
 
 

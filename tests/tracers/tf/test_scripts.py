@@ -23,7 +23,9 @@ def said(did: Outcome) -> list[str]:
     return [re.sub(r"(?<=_)\d+", "N", line) for line in lines]
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name != "uncaught" else []) for name in SCRIPTS]
+)
 def test_a_script_does_the_same_recorded(name: str, checkout: Path, tmp_path: Path) -> None:
     """Standard output, errors and exit code are those of Python."""
     case = Case((str(checkout / "tests" / "scripts" / "tensorflow" / f"{name}.py"),))

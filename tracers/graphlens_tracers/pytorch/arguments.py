@@ -33,6 +33,16 @@ names end in "_" write their first one."""
 _UNINITIALISED = ("aten.empty", "aten.new_empty", "aten.resize", "aten.set_", "aten.empty_")
 
 
+_SCRATCH: dict[str, tuple[int | None, int | None]] = {
+    "aten._ctc_loss.default": (1, None),
+    "aten._ctc_loss.Tensor": (1, None),
+    "aten._ctc_loss_backward.default": (None, 4),
+    "aten._ctc_loss_backward.Tensor": (None, 6),
+}
+"""Of operations the output and the input that nobody looks at: where a target is shorter than the longest of
+its batch, nothing is written, and anything may be there."""
+
+
 class OpInfo:
     """What is the same in every call of one overload.
 
@@ -45,10 +55,12 @@ class OpInfo:
         dynamic: Its output shapes depend on numbers.
         rehomes: It gives its first argument another storage.
         inside: It runs functions that it is given, and what they run is inside of it.
+        scratch: The output, and of its tensors the input, that are memory of which only a part is written.
     """
 
     __slots__ = (
-        "closes", "dynamic", "func", "inside", "looks", "name", "norm", "profiler", "rehomes", "writes",
+        "closes", "dynamic", "func", "inside", "looks", "name", "norm", "profiler", "rehomes", "scratch",
+        "writes",
     )  # fmt: skip
 
     def __init__(self, func: Any) -> None:  # Any: an OpOverload or a higher-order operator
@@ -68,6 +80,7 @@ class OpInfo:
         # What a collective returns is still being written, by another thread.
         pending = self.name.startswith(("c10d.", "_c10d_functional.")) and "wait_tensor" not in self.name
         self.looks = not (pending or self.name.startswith(_UNINITIALISED))
+        self.scratch = _SCRATCH.get(self.name, (None, None))
         self.profiler = self.name.startswith("profiler.")
         self.closes = self.name.startswith("profiler._record_function_exit")
         self.rehomes = self.name.startswith("aten.set_.")

@@ -406,6 +406,13 @@ class Calls:
         known = self._escaped.get(id(home))
         return (known[1], known[2]) if known is not None and known[0]() is home else None
 
+    def writer(self, home: Any, variables: Vars) -> tuple[int, int] | None:
+        """(sequence number, output) of the operation that last wrote this storage, in this call or before."""
+        for number, position, output in last_writers(self.places):
+            if variables[number]() is home:
+                return self.first + position, output
+        return self.producer(home)
+
     def made(self, number: int, name: str, current: Numbers) -> tuple[Place, list[Place]] | None:
         """The place that made the autograd node of this number and name, and all those of its call.
 

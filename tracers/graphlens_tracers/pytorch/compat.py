@@ -313,6 +313,16 @@ def leave_uncompiled(function: Any, callees: bool) -> None:
         frames.set_code_exec_strategy(function.__code__, strategy(action.SKIP, then))  # type: ignore[union-attr]  # is there
 
 
+_is_wrapped: Callable[[Any], bool] | None = getattr(
+    getattr(torch._C, "_functorch", None), "is_functorch_wrapped_tensor", None
+)
+
+
+def is_wrapped(tensor: torch.Tensor) -> bool:
+    """Whether a tensor stands for another one, inside of `vmap` or `grad`."""
+    return _is_wrapped is not None and _is_wrapped(tensor)
+
+
 def has_accelerator() -> bool:
     """Whether a backward may run on threads of PyTorch's own, beside the one that called it.
 

@@ -220,7 +220,7 @@ def _inputs(node: Node, given: Tensors) -> tuple[Numerics | None, ...]:
     found: list[Numerics | None] = []
     for k, tensor in enumerate(given):
         looked = None
-        if ranged_as(tensor) and k not in overwritten:
+        if ranged_as(tensor) and k not in overwritten and k != node.info.scratch[1]:
             with contextlib.suppress(Exception):  # what cannot be looked at says so itself
                 looked = numerics(tensor)
         found.append(looked)

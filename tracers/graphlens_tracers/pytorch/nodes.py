@@ -135,7 +135,8 @@ class Nodes:
         )
         node.shapes = tuple(tensor.shape for tensor in made.results) if info.dynamic else None
         node.outputs = tuple(
-            self._output(info, tensor, view) for tensor, view in zip(made.results, made.views, strict=True)
+            self._output(info, tensor, view, info.scratch[0] != at)
+            for at, (tensor, view) in enumerate(zip(made.results, made.views, strict=True))
         )
         node.lies = tuple(lies_as(output.spec) for output in node.outputs)
         for k, output in enumerate(node.outputs):
@@ -230,8 +231,8 @@ class Nodes:
             "sampled", f"{node.info.name}: only the first {MOST_RANGED} of its outputs are looked at"
         )
 
-    def _output(self, info: OpInfo, tensor: Any, view: int | None) -> Output:
+    def _output(self, info: OpInfo, tensor: Any, view: int | None, whole: bool) -> Output:
         # Where data from outside, or from other ranks, is first seen.
         own = view is None or info.name.startswith(("aten.lift_fresh", "_c10d_functional.wait_tensor"))
-        looks = self._health and info.looks and own
+        looks = self._health and info.looks and own and whole
         return Output(self.new_value(), spec_of(tensor), view, ranged_as(tensor) if looks else "")

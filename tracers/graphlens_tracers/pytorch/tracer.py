@@ -20,7 +20,7 @@ from torch.nn.modules import module as module_hooks
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from graphlens_tracers.api import Options, Sink
-from graphlens_tracers.pytorch import compat, compiled
+from graphlens_tracers.pytorch import compat, compiled, printing
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.numerics import be_careful
 from graphlens_tracers.pytorch.strand import Common, Strand
@@ -67,6 +67,7 @@ class PyTorchTracer:
         self._wrap_functions()
         self._wrap_swaps()
         self._wrap_threads()
+        self._undo.append(printing.wrap(self._dispatch_here))
         if options.compiled:
             self._stay_out_of_compilation()
         self._undo.append(partial(_undo_all, compiled.wrap(self._here, self._common.sink.gap)))
@@ -162,6 +163,11 @@ class PyTorchTracer:
             what = "modules, backwards and optimizers on threads that `threading` did not start"
             self._common.sink.gap("thread", what)
         return strand
+
+    def _dispatch_here(self) -> Dispatch | None:
+        """The mode of this thread, as long as it records."""
+        strand = self._strands.get(get_ident())
+        return strand.dispatch if strand is not None and strand.seen and strand.sink is not None else None
 
     def _hook(self, hook: Callable[..., Any]) -> Callable[..., Any]:
         return compiled.unless_compiling(hook) if self._common.options.compiled else hook

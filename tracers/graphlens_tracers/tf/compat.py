@@ -277,6 +277,36 @@ def note_variables(before: Callable[[], object]) -> Callable[[], None]:
     return functools.partial(setattr, base, "__init__", made)
 
 
+def note_text(printed: Callable[[Any], object]) -> Callable[[], None]:
+    """Call `printed` with each eager tensor that is written as text; the result undoes it."""
+    base: Any = getattr(ops, "_EagerTensorBase", None)
+    holders = [(ops, "numpy_text"), (base, "__format__")]
+    originals = [
+        (holder, name, vars(holder)[name]) for holder, name in holders if name in vars(holder or ops)
+    ]
+    for holder, name, original in originals:
+        setattr(holder, name, _noting(original, printed))
+
+    def undo() -> None:
+        for holder, name, original in originals:
+            setattr(holder, name, original)
+
+    return undo
+
+
+def _noting(original: Any, printed: Callable[[Any], object]) -> Any:
+    @functools.wraps(original)
+    def around_text(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+        printed(tensor)
+        try:
+            return original(tensor, *args, **kwargs)
+        except BaseException as error:
+            leave_out(error)
+            raise
+
+    return around_text
+
+
 def is_variable(given: Any) -> bool:
     """Whether it is a variable with a handle of its own."""
     return isinstance(given, resource_variable_ops.BaseResourceVariable)

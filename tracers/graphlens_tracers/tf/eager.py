@@ -120,6 +120,10 @@ class Eager:
         if trains:
             self.stream.anchored(stack, frame, True)
 
+    def printed(self, tensor: Any) -> None:
+        """The script has written a tensor as text."""
+        self._looks.printed(tensor)
+
     def interrupted(self) -> None:
         """Others have written rows."""
         self._looks.interrupted()

@@ -103,6 +103,14 @@ def hook(
             me.see(Operation(name, tuple(attributes or ()), tuple(inputs), outputs), began, sys._getframe())
         return outputs
 
+    def printed(tensor: Any) -> None:
+        me = main if get_ident() == here else local.moment
+        if me is not None and me.eager.on and hasattr(tensor, "_id"):
+            try:
+                me.eager.printed(tensor)
+            except Exception as error:
+                me.eager.failed(error)
+
     compat.pywrap_tfe.TFE_Py_FastPathExecute = around_quick
     compat.pywrap_tfe.TFE_Py_Execute = around_slow
     return [
@@ -110,4 +118,5 @@ def hook(
         partial(setattr, compat.pywrap_tfe, "TFE_Py_FastPathExecute", quick),
         partial(setattr, compat.pywrap_tfe, "TFE_Py_Execute", slow),
         compat.note_variables(before),
+        compat.note_text(printed),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from math import isnan
 from typing import Any
 
 from graphlens_tracers.events import Kept, NodeId, Numerics, Seq, Unusual
@@ -12,7 +13,7 @@ from graphlens_tracers.rows import Rows
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.tf.elements import keep, readable
 from graphlens_tracers.tf.nodes import Node
-from graphlens_tracers.tf.numerics import INF, NOTHING, how_of, numerics, range_of
+from graphlens_tracers.tf.numerics import INF, NOTHING, glance, how_of, numerics, range_of
 from graphlens_tracers.wire import AT_SLOTS, MAX_ROWS, MAX_SLOTS
 
 _FIRST_F32, _FIRST_F64 = AT_SLOTS // 4, AT_SLOTS // 8
@@ -20,8 +21,9 @@ MOST_INPUTS = 64
 """Inputs that are looked at again at most."""
 MOST_FACTS = 8
 """Outputs of one call that get exact counts, of those that were not finite in an earlier call already."""
-MOST_NEW = 64
-"""And of those that are so for the first time; of the others only the range is kept."""
+MOST_NEW = 32
+"""And of those that are so for the first time. As many with NaN: masks of minus infinity in every layer must
+not hide what comes after them. Of the others only the range is kept."""
 
 
 class Looks:
@@ -35,14 +37,18 @@ class Looks:
         self._rows = Rows(sink)
         self._ranges: dict[int, tuple[float, float]] = {}  # by tensor, of this call
         self._facts: dict[tuple[NodeId, int], Numerics] = {}
-        self._left = {True: 0, False: 0}
+        self._bad: dict[int, tuple[int, int]] = {}  # by tensor, of this call: which output of which operation
+        self._left: dict[tuple[bool, bool], int] = {}  # by: with NaN, for the first time
 
     def begin(self, step: int | None) -> None:
         """A call begins; `step`: None before the first one."""
         self._ranges.clear()
+        self._bad.clear()
         self._there.clear()
         self._keeping.begin(step)
-        self._left = {True: MOST_NEW, False: MOST_FACTS}
+        self._left = {
+            (nan, new): MOST_NEW if new else MOST_FACTS for nan in (False, True) for new in (False, True)
+        }
 
     def interrupted(self) -> None:
         """Others have written rows."""
@@ -71,6 +77,8 @@ class Looks:
             found = None if alike is None else self._ranges.get(alike._id)
             low, high = self._look(node, output, tensor, inputs) if found is None else found
             self._ranges[tensor._id] = low, high
+            if not (-INF < low and high < INF):
+                self._bad[tensor._id] = sink.seq, output
             if how == "f4":
                 at = _FIRST_F32 + 2 * slot
                 page.f32[at], page.f32[at + 1] = low, high
@@ -83,9 +91,17 @@ class Looks:
         if node.writes and self._health and node.place[0].startswith("Assign"):
             for nth, (at, _) in enumerate(node.writes):
                 self._look_at_written(node, len(node.outputs) + nth, inputs, at)
+        if self._health and "Dataset" in node.place[0]:
+            self._look_at_given(inputs)
         if self._keeping.everything:
             self._keep_all(inputs, outputs)
         self._rows.write(node, began, took)
+
+    def printed(self, tensor: Any) -> None:
+        """The script has written a tensor as text: say so, where it is not finite."""
+        made = self._bad.pop(tensor._id, None)
+        if made is not None:
+            self._sink.declare(Unusual(Seq(made[0]), made[1], printed=True))
 
     def _birth(
         self, node: Node, made: Any, found: Numerics, inputs: Sequence[Any], seen: Sequence[Numerics | None]
@@ -132,6 +148,18 @@ class Looks:
                 fact = Unusual(Seq(self._sink.seq), slot, numerics(tensor), inputs=_looked_at(inputs))
                 self._rows.later.append(partial(self._sink.declare, fact))
 
+    def _look_at_given(self, inputs: Sequence[Any]) -> None:
+        """Say what a dataset is made of: what its functions make of it is seen nowhere."""
+        try:
+            given = tuple([glance(tensor) for tensor in inputs])
+        except Exception as error:
+            words = f"what datasets are made of: {words_of(error)}"[:200]
+            self._rows.later.append(partial(self._sink.gap, "unreadable", words))
+            return
+        if any(one is not None for one in given):
+            fact = Unusual(Seq(self._sink.seq), 0, inputs=given)
+            self._rows.later.append(partial(self._sink.declare, fact))
+
     def _look(self, node: Node, output: int, tensor: Any, inputs: Sequence[Any]) -> tuple[float, float]:
         try:
             low, high = range_of(tensor)
@@ -139,9 +167,9 @@ class Looks:
             words = f"tensors that run eagerly: {words_of(error)}"[:200]
             self._rows.later.append(partial(self._sink.gap, "unreadable", words))
             return NOTHING
-        new = (node.id, output) not in self._facts
-        if not (-INF < low and high < INF) and (low, high) != NOTHING and self._left[new] > 0:
-            self._left[new] -= 1
+        kind = isnan(low) or isnan(high), (node.id, output) not in self._facts
+        if not (-INF < low and high < INF) and (low, high) != NOTHING and self._left.get(kind, 0) > 0:
+            self._left[kind] -= 1
             found = numerics(tensor)
             if self._facts.get((node.id, output)) != found:
                 self._facts[node.id, output] = found

@@ -47,6 +47,24 @@ def range_of(tensor: Any) -> tuple[float, float]:
     return float(np.minimum.reduce(array, axis=None)), float(np.maximum.reduce(array, axis=None))
 
 
+def glance(tensor: Any) -> Numerics | None:
+    """How the numbers of a tensor look, whole ones too, counted only where some are not finite.
+
+    None where it holds no numbers.
+
+    Raises:
+        Exception: Its memory cannot be read, as TensorFlow says it.
+    """
+    if tensor._datatype_enum() not in compat.NUMBERS:
+        return None
+    array = tensor._numpy_internal()
+    if not array.size:
+        return Numerics(0, 0, 0, 0)
+    low, high = range_of(tensor) if how_of(tensor) else (float(array.min()), float(array.max()))
+    finite = -INF < low and high < INF
+    return Numerics(array.size, 0, 0, 0, low, high) if finite else numerics(tensor)
+
+
 def numerics(tensor: Any) -> Numerics:
     """How many of its elements are not finite, and where the first of them are.
 
