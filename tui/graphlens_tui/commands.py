@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graphlens import rules
 from graphlens.session import Call
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import Seq
-from graphlens_tui import details, rules, saying
+from graphlens_tui import details, saying
 from graphlens_tui.errands import Errands
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.judging import Judge
