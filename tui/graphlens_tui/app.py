@@ -18,6 +18,7 @@ from graphlens_tracers.events import CallId, Seq
 from graphlens_tui import glyphs as characters
 from graphlens_tui import keys, saying
 from graphlens_tui.bridge import Bridge
+from graphlens_tui.filtering import Filtering
 from graphlens_tui.judging import Judge
 from graphlens_tui.listing import Listing, Opened
 from graphlens_tui.messages import Chosen, CursorMoved, IllKnown, Judged, Said
@@ -31,7 +32,6 @@ from graphlens_tui.panes.output import OutputPane
 from graphlens_tui.panes.preview import PreviewPane
 from graphlens_tui.panes.runs import RunsPane
 from graphlens_tui.panes.tensor import TensorPane
-from graphlens_tui.run_commands import RunCommands
 from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.bars import Bar, Part
 
@@ -54,7 +54,7 @@ def light_terminal(environment: Mapping[str, str] = os.environ) -> bool:
     return ground in ("7", "15")
 
 
-class GraphlensApp(RunCommands):
+class GraphlensApp(Filtering):
     """The terminal UI on one session."""
 
     CSS_PATH = "app.tcss"
@@ -95,7 +95,10 @@ class GraphlensApp(RunCommands):
         self._bridge = Bridge(session, self.model.process, self.post_message)
         self.judge = Judge(session, self.model.process, self.post_message)
         self._judged_for = (-1, False)
-        self._bars = {name: Bar(self.glyphs, self.palette, name) for name in ("top", "status", "foot")}
+        self._bars = {
+            name: Bar(self.glyphs, self.palette, name) for name in ("top", "status", "foot", "filter")
+        }
+        self.filter_bar = self._bars["filter"]
         self._presses: tuple[str, ...] = ()
         self._waiting: Timer | None = None
         self._settling: Timer | None = None
@@ -115,7 +118,7 @@ class GraphlensApp(RunCommands):
         }
         yield self._bars["top"]
         with Horizontal(id="body"):
-            yield Vertical(*by_slot["main"], id="main")
+            yield Vertical(*by_slot["main"], self.filter_bar, id="main")
             yield Vertical(*by_slot["side"], id="side")
         yield Vertical(*by_slot["bottom"], id="bottom")
         yield Vertical(*by_slot["tensor"], id="tensor-mode", classes="hidden")
@@ -130,6 +133,7 @@ class GraphlensApp(RunCommands):
         self.register_theme(LIGHT_THEME)
         self.theme = (LIGHT_THEME if self.palette is LIGHT else DARK_THEME).name
         self.set_class(self.glyphs.ascii, "ascii")
+        self.filter_bar.add_class("hidden")
         for pane in self.panes:
             pane.border_title = pane.TITLE
             pane.set_class(pane.SLOT in ("side", "bottom") or pane in (self.runs, self.preview), "framed")
@@ -194,6 +198,7 @@ class GraphlensApp(RunCommands):
         self.palette = DARK if self.current_theme.dark else LIGHT
         for bar in self._bars.values():
             bar.recolour(self.palette)
+        self._tell()
         for pane in self.panes:
             pane.recolour(self.palette)
         self._show_bars()
@@ -238,6 +243,7 @@ class GraphlensApp(RunCommands):
         self._looking = None
         self._bridge.taken()
         self.model.update()
+        self.sift()
         for pane in self.panes:
             pane.changed()
         if self._first and self.model.shown is not None:
@@ -262,6 +268,7 @@ class GraphlensApp(RunCommands):
     def on_ill_known(self, event: IllKnown) -> None:
         """Which operations are ill is known anew."""
         self.model.look_ill(event.ill)
+        self.sift()
         shown, seqs = self.model.shown, event.ill.seqs
         if shown is not None and len(seqs) and seqs[-1] >= shown.timeline.end:
             self._look()  # what is told of can be gone to
@@ -385,6 +392,8 @@ class GraphlensApp(RunCommands):
         if self._zoomed is not None or self.pane() is not self.home:
             self.on_pane_left()
             self._arrange()
+        elif self.mode is Mode.GRAPH:
+            self.show_all()
 
     # ── panes ────────────────────────────────────────────────────────────────────────────────
 

@@ -212,6 +212,12 @@ a dot where nobody has looked. The right edge is the whole run."""
         self._select(self.cursor)
         self.refresh()
 
+    def sifted(self) -> None:
+        """Other operations are shown than before: the cursor stays on its own, or goes to the nearest."""
+        self.model.version += 1
+        self.changed()
+        self.to_row(self.cursor - self.rows // 2)
+
     def toggle(self) -> None:
         """Fold the innermost module call around the cursor, or unfold the folded one it is on."""
         shown, line = self.model.shown, self.line()
