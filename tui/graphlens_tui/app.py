@@ -18,7 +18,7 @@ from graphlens_tracers.events import CallId, Seq
 from graphlens_tui import glyphs as characters
 from graphlens_tui import keys, saying
 from graphlens_tui.bridge import Bridge
-from graphlens_tui.filtering import Filtering
+from graphlens_tui.debugger_words import DebuggerWords
 from graphlens_tui.judging import Judge
 from graphlens_tui.listing import Listing, Opened
 from graphlens_tui.messages import Chosen, CursorMoved, IllKnown, Judged, Said
@@ -54,7 +54,7 @@ def light_terminal(environment: Mapping[str, str] = os.environ) -> bool:
     return ground in ("7", "15")
 
 
-class GraphlensApp(Filtering):
+class GraphlensApp(DebuggerWords):
     """The terminal UI on one session."""
 
     CSS_PATH = "app.tcss"
@@ -89,6 +89,7 @@ class GraphlensApp(Filtering):
         self.compare = next(pane for pane in self.panes if isinstance(pane, ComparePane))
         self.listing_begins(Listing() if opened is None else opened.listing)
         self.mode = Mode.GRAPH
+        self.typed = [] if opened is None else opened.typed
         self.at: Seq | None = None
         self.trail: list[Seq | Mode] = [] if opened is None else [Mode.RUNS]
         self._call: CallId | None = None

@@ -136,4 +136,5 @@ def _inside(steps: Ints, wish: Steps) -> npt.NDArray[np.bool_]:
     inside: npt.NDArray[np.bool_] = steps >= wish.first
     if wish.stop is not None:
         inside &= steps < wish.stop
-    return inside != wish.without
+    found: npt.NDArray[np.bool_] = inside != wish.without
+    return found

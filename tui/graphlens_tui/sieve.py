@@ -69,7 +69,8 @@ class Sieve(Timeline):
                     within[here] = line_of[position + within[here]] - line_of[position]
         tops, heads = self._tops[at], self._heads.count[at]
         closed = self._tops[at + 1] - tops == heads
-        return np.where(closed, np.maximum(tops + heads - 1, 0), tops + heads + within)
+        found: Ints = np.where(closed, np.maximum(tops + heads - 1, 0), tops + heads + within)
+        return found
 
     def steps_at(self, seqs: Ints) -> Ints:
         """The training step of each operation; -1 for none."""
