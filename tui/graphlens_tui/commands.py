@@ -18,6 +18,7 @@ from graphlens_tui.palette import DARK_THEME, LIGHT_THEME, Palette
 from graphlens_tui.panes import Pane
 from graphlens_tui.query import WORDS, Query
 from graphlens_tui.search import Search
+from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.dialogs import Ask, Choice, Reading
 
 if TYPE_CHECKING:
@@ -63,6 +64,15 @@ class Commands(Errands, inherit_bindings=False):
         if self.at is not None:
             self.trail.append(self.at)
         self.graph.show(call.first, call.call)
+
+    def entered(self, line: Line | None) -> Call | None:
+        """The call that the operation on a line made: a function, a branch, a loop's first round."""
+        shown = self.model.shown
+        if shown is None or line is None or line.sort is not Sort.OP:
+            return None
+        node = shown.timeline.node(line)
+        seen = None if node is None else shown.process.nodes.get(node)
+        return None if seen is None or seen.calls is None else shown.timeline.inside(line.seq)
 
     # ── moving ───────────────────────────────────────────────────────────────────────────────
 

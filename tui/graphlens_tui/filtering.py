@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphlens.session import Call
 from graphlens.text import clean
 from graphlens_tracers.events import Seq
+from graphlens_tui.decoded import Ill
 from graphlens_tui.model import Mode
 from graphlens_tui.palette import Palette
 from graphlens_tui.query import WORDS
@@ -50,6 +51,16 @@ class Filtering(RunCommands, inherit_bindings=False):
             return
         self._sifting = search
         self.show_only(asked.strip(), hits)
+
+    def filter_again(self, asked: str) -> None:
+        """Filter a run that has just been opened, whether anything fits or not."""
+        search, shown = self.searched(asked), self.model.shown
+        if search is None or shown is None:
+            return
+        if not self.model.ill.known:
+            self.model.look_ill(Ill.of(shown.process))
+        self._sifting, self._filter_asked = search, asked
+        self.show_only(asked, search.hits())
 
     def show_only(self, name: str, hits: Ints) -> None:
         """Show these operations; `name` says which they are."""

@@ -6,6 +6,8 @@ it acts when nothing follows in time, or when something else does. A person's ow
 
     [keys]
     follow = ["F", "ctrl+f"]
+
+`settings` has what else can be written there.
 """
 
 from __future__ import annotations
@@ -119,6 +121,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("edit", ("ctrl+e",), "its source line, in your editor (VISUAL or EDITOR)", "View"),
     Action("command", (":",), "a line of words: every action, op 84, step 3, open RUN, and tfdbg's", "View"),
     Action("palette", ("ctrl+p",), "an action, a module, an operation, by a few letters", "View"),
+    Action("side_wider", ("<",), "the details wider; the mouse can drag the line, too", "View"),
+    Action("side_narrower", (">",), "the details narrower", "View"),
+    Action("bottom_higher", ("+",), "the output below the graph higher", "View"),
+    Action("bottom_lower", ("-",), "the output lower", "View"),
+    Action("sizes", ("|",), "all panes as large as they were at first", "View"),
     Action("theme", ("T",), "light or dark", "View"),
     Action("about", ("a",), "about this run: how it ended, what was not seen", "View"),
     Action("help", ("?", "f1"), "this table", "View", "Help"),
