@@ -58,8 +58,8 @@ async def test_the_mode_is_restored_and_a_moved_run_is_known(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "text",
-    [b"{", b"[1]", b'{"at": "x"}', b'{"at": -1}', b'{"folded": [3]}', b'{"closed": [true]}', b'{"side": 1e400}',
-     b"\xff\xfe", b'{"mode": 4}', b"[" * 100_000],
+    [b"{", b"[1]", b'{"at": "x"}', b'{"at": -1}', b'{"folded": [3]}', b'{"closed": [true]}',
+     b'{"side": 1e400}', b"\xff\xfe", b'{"mode": 4}', b"[" * 100_000],
 )  # fmt: skip
 def test_damage_is_said(tmp_path: Path, text: bytes) -> None:
     """And the run is opened at its beginning."""
@@ -75,8 +75,8 @@ def test_damage_is_said(tmp_path: Path, text: bytes) -> None:
 async def test_a_view_that_does_not_fit_the_run(tmp_path: Path) -> None:
     """Whatever it says, the run is shown; a damaged one is said on the screen."""
     run = saved(tmp_path).run.path
-    memory.keep(load(run).info, View(at=10**9, call=77, mode="lunch", folded=["\x1b"], closed=[5], filter="re:(",
-                                     side=10**6, bottom=10**6))  # fmt: skip
+    view = View(10**9, 77, "lunch", ["\x1b"], [5], filter="re:(", side=10**6, bottom=10**6)
+    memory.keep(load(run).info, view)
     async with showing(Saved(run), (120, 40)) as screen:
         assert "setup" in screen.text() and screen.app.graph.size.width >= 40
     (file,) = (runs.state_directory() / "views").iterdir()
@@ -144,6 +144,7 @@ async def test_sizes_by_keys(tmp_path: Path) -> None:
         await screen.press("|")
         assert (side.size.width, bottom.size.height) == first
         await screen.pilot.resize_terminal(80, 24)
+        await screen.rest()
         await screen.press("<")
         assert "no details beside" in screen.status()
 

@@ -79,8 +79,8 @@ class Sizing(DebuggerWords, inherit_bindings=False):
 
     def _beside(self, name: str) -> bool:
         """Whether a pane stands beside the graph now."""
-        main, other = self._place("main"), self._place(name)
-        return self.mode is Mode.GRAPH and main.display and other.display and self._place("body").display
+        places = ("main", "body", name)
+        return self.mode is Mode.GRAPH and not any(self._place(one).has_class("hidden") for one in places)
 
     # ── the mouse ────────────────────────────────────────────────────────────────────────────
 
