@@ -151,8 +151,8 @@ class GraphlensApp(Remembering):
         self.reader.close()
 
     def on_resize(self, event: Resize) -> None:
-        """Room for other panes."""
-        self._arrange()
+        """Room for other panes: once the app knows its new size, which it learns after this."""
+        self.call_later(self._arrange)
 
     def _arrange(self) -> None:
         """Show the panes that there is room for; the one that has the keys always."""
