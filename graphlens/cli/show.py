@@ -17,8 +17,8 @@ from graphlens.text import clean, clean_line
 from graphlens_tracers.errors import Usage
 
 Answer = dict[str, Any]  # Any: JSON
-WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "source", "against")
-TAKE_A_WORD = ("--process", "--output", "--input", "--view", "--save")
+WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "health", "source", "against")
+TAKE_A_WORD = ("--process", "--output", "--input", "--view", "--save", "--rules")
 """Options that are followed by a word of theirs."""
 
 
@@ -31,8 +31,8 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         epilog="ops: every operation in execution order; op N: one of them in full (PROCESS:N in a run of "
         "several, where ranks have their rank as number); tensor N: its elements, where they were kept; "
         "modules: what ran in each; steps: every call, and where it was ill; graphs: every way through a "
-        "step; source FILE: a file as it was, with what each line computed; against OTHER: what differs from "
-        "another run, and where numbers part.",
+        "step; health: what rules hit, when, and how far it spread; source FILE: a file as it was, with what "
+        "each line computed; against OTHER: what differs from another run, and where numbers part.",
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a path, a name that `graphlens runs` prints, or `last`")
@@ -52,6 +52,11 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         help="with `tensor`: what to see of it: 'x[0].flip(1)', 'x.isnan().sum(0)'",
     )
     parser.add_argument("--save", metavar="FILE.npy", help="with `tensor`: write it as NumPy's own file")
+    parser.add_argument(
+        "--rules",
+        metavar="RULES",
+        help="with `health`: what numbers are held against: 'nan inf absmax>1e4 |grad|<1e-7 all-zero uninit'",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON; with `ops`, an object a line")
     form.add_argument("--plain", action="store_true", help="text, which is the default")
@@ -107,6 +112,11 @@ def go(args: argparse.Namespace) -> int:
             _print(_answers.steps_answer(whos), partial(_steps_text, names), args.json)
         case "graphs":
             _print(_answers.graphs_answer(whos), partial(_graphs_text, names), args.json)
+        case "health":
+            from graphlens.cli import _health  # the verdict: needed here alone
+
+            answer = _health.health_answer(run, args.process, args.rules)
+            _print(answer, _health.text_of, args.json)
         case "against":
             from graphlens import against  # needed here alone
 
@@ -130,6 +140,8 @@ def _check(args: argparse.Namespace) -> None:
     for option in ("output", "input", "view", "save"):
         if args.what != "tensor" and getattr(args, option) is not None:
             raise Usage(f"--{option} is for `show RUN tensor N`")
+    if args.what != "health" and args.rules is not None:
+        raise Usage("--rules is for `show RUN health`")
 
 
 def _print(answer: Answer, text: Any, as_json: bool) -> None:  # Any: Answer to lines

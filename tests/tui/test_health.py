@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from factories import LogWriter, OpRow, new_run, ran, run_json, seen, site, small_run
+from graphlens import health as findings
+from graphlens import rules
 from graphlens.session import Saved, Session
 from graphlens_tracers.events import CallBegan, CallEnded, CallId, Gap, GraphId, Phase, RunStarted, Seq
-from graphlens_tui import findings, judging, rules
+from graphlens_tui import judging
 from graphlens_tui.model import Mode
 from screens import FakeSession, Screen, same_as_golden, saved, showing
 from verdict.truth import CASES, Truth, truth

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
-from collections.abc import Mapping
+import sys
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,10 +12,9 @@ from textual.events import DescendantBlur, DescendantFocus, Key, Resize
 from textual.timer import Timer
 from textual.widget import Widget
 
-from graphlens.session import Call, Session
+from graphlens.session import Session
 from graphlens_tracers.events import CallId, Seq
-from graphlens_tui import glyphs as characters
-from graphlens_tui import keys, saying
+from graphlens_tui import keys, saying, settings
 from graphlens_tui.bridge import Bridge
 from graphlens_tui.judging import Judge
 from graphlens_tui.listing import Listing, Opened
@@ -31,8 +29,7 @@ from graphlens_tui.panes.output import OutputPane
 from graphlens_tui.panes.preview import PreviewPane
 from graphlens_tui.panes.runs import RunsPane
 from graphlens_tui.panes.tensor import TensorPane
-from graphlens_tui.run_commands import RunCommands
-from graphlens_tui.timeline import Line, Sort
+from graphlens_tui.remembering import Remembering
 from graphlens_tui.widgets.bars import Bar, Part
 
 WIDEST, WIDE, MEDIUM = 190, 140, 110
@@ -45,16 +42,7 @@ SETTLE = 0.05
 """Seconds that the cursor has to rest before the details are made."""
 
 
-def light_terminal(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether to begin with dark text on light: GRAPHLENS_THEME says so, or COLORFGBG."""
-    wish = environment.get("GRAPHLENS_THEME", "")
-    if wish:
-        return wish == "light"
-    ground = environment.get("COLORFGBG", "").rpartition(";")[2]
-    return ground in ("7", "15")
-
-
-class GraphlensApp(RunCommands):
+class GraphlensApp(Remembering):
     """The terminal UI on one session."""
 
     CSS_PATH = "app.tcss"
@@ -74,8 +62,10 @@ class GraphlensApp(RunCommands):
         self.session = session
         self.started = started or session
         self.model = Model(session)
-        self.glyphs = characters.chosen()
-        self.palette = LIGHT if (light_terminal() if opened is None else opened.light) else DARK
+        self.settings = settings.load()
+        self.remember()
+        self.glyphs = self.settings.glyphs()
+        self.palette = LIGHT if (self.begins_light() if opened is None else opened.light) else DARK
         self.keymap_ = keymap or keys.load()
         self.panes = [pane(self.model, self.glyphs, self.palette) for pane in panes()]
         self.graph = next(pane for pane in self.panes if isinstance(pane, GraphPane))
@@ -89,13 +79,17 @@ class GraphlensApp(RunCommands):
         self.compare = next(pane for pane in self.panes if isinstance(pane, ComparePane))
         self.listing_begins(Listing() if opened is None else opened.listing)
         self.mode = Mode.GRAPH
+        self.typed = [] if opened is None else opened.typed
         self.at: Seq | None = None
         self.trail: list[Seq | Mode] = [] if opened is None else [Mode.RUNS]
         self._call: CallId | None = None
         self._bridge = Bridge(session, self.model.process, self.post_message)
         self.judge = Judge(session, self.model.process, self.post_message)
         self._judged_for = (-1, False)
-        self._bars = {name: Bar(self.glyphs, self.palette, name) for name in ("top", "status", "foot")}
+        self._bars = {
+            name: Bar(self.glyphs, self.palette, name) for name in ("top", "status", "foot", "filter")
+        }
+        self.filter_bar = self._bars["filter"]
         self._presses: tuple[str, ...] = ()
         self._waiting: Timer | None = None
         self._settling: Timer | None = None
@@ -115,7 +109,7 @@ class GraphlensApp(RunCommands):
         }
         yield self._bars["top"]
         with Horizontal(id="body"):
-            yield Vertical(*by_slot["main"], id="main")
+            yield Vertical(*by_slot["main"], self.filter_bar, id="main")
             yield Vertical(*by_slot["side"], id="side")
         yield Vertical(*by_slot["bottom"], id="bottom")
         yield Vertical(*by_slot["tensor"], id="tensor-mode", classes="hidden")
@@ -130,31 +124,35 @@ class GraphlensApp(RunCommands):
         self.register_theme(LIGHT_THEME)
         self.theme = (LIGHT_THEME if self.palette is LIGHT else DARK_THEME).name
         self.set_class(self.glyphs.ascii, "ascii")
+        self.filter_bar.add_class("hidden")
         for pane in self.panes:
             pane.border_title = pane.TITLE
             pane.set_class(pane.SLOT in ("side", "bottom") or pane in (self.runs, self.preview), "framed")
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
         self.graph.focus()
         self.model.update()
+        self.restore_sizes()
         self._arrange()
         self._bridge.start()
         self.judge.start()
         self.reader.start()
-        for wrong in self.keymap_.wrong[:1]:
-            self.say(f"keys: {wrong}", wrong=True)
+        wrong = [*(f"keys: {one}" for one in self.keymap_.wrong), *self.settings.wrong, self.forgotten]
+        if any(wrong):
+            self.say(next(filter(None, wrong)), wrong=True)
         if self.model.live:
             self.set_interval(0.5, self._show_bars)  # how long the operation has been running
             self.set_interval(FRAME, self._look_at_output)
 
     def on_unmount(self) -> None:
-        """End what follows the run."""
+        """End what follows the run, and keep how it is left."""
+        self.keep_view()
         self._bridge.close()
         self.judge.close()
         self.reader.close()
 
     def on_resize(self, event: Resize) -> None:
-        """Room for other panes."""
-        self._arrange()
+        """Room for other panes: once the app knows its new size, which it learns after this."""
+        self.call_later(self._arrange)
 
     def _arrange(self) -> None:
         """Show the panes that there is room for; the one that has the keys always."""
@@ -177,11 +175,10 @@ class GraphlensApp(RunCommands):
         self._place("body").set_class(not (shown["main"] or shown["side"]), "hidden")
         self.set_class(width >= WIDEST, "wide")
         self.set_class(width < WIDE, "medium")
-        fill = "1fr" if alone else None
-        self._place("side").styles.width = fill
-        bottom = self._place("bottom")
+        self._place("side").styles.width = "1fr" if alone else self.side_room()
         lines = 14 if self.model.live else len(self.output.printed) + 2  # what is over needs no more room
-        bottom.styles.height = fill or max(5, min(lines, 14, height // 4))
+        natural = max(5, min(lines, 14, height // 4))
+        self._place("bottom").styles.height = "1fr" if alone else self.bottom_room(natural)
         self._show_bars()
 
     def _place(self, name: str) -> Widget:
@@ -194,6 +191,7 @@ class GraphlensApp(RunCommands):
         self.palette = DARK if self.current_theme.dark else LIGHT
         for bar in self._bars.values():
             bar.recolour(self.palette)
+        self._tell()
         for pane in self.panes:
             pane.recolour(self.palette)
         self._show_bars()
@@ -238,11 +236,12 @@ class GraphlensApp(RunCommands):
         self._looking = None
         self._bridge.taken()
         self.model.update()
+        self.sift()
         for pane in self.panes:
             pane.changed()
         if self._first and self.model.shown is not None:
             self._first = False
-            if not self.model.live and self._ended_badly():
+            if not self.restore() and not self.model.live and self._ended_badly():
                 self.graph.move_to(end=True)
             gc.collect()
             gc.freeze()  # what was loaded stays: no collection of it makes a frame late
@@ -262,6 +261,7 @@ class GraphlensApp(RunCommands):
     def on_ill_known(self, event: IllKnown) -> None:
         """Which operations are ill is known anew."""
         self.model.look_ill(event.ill)
+        self.sift()
         shown, seqs = self.model.shown, event.ill.seqs
         if shown is not None and len(seqs) and seqs[-1] >= shown.timeline.end:
             self._look()  # what is told of can be gone to
@@ -348,7 +348,7 @@ class GraphlensApp(RunCommands):
         if begins:
             self._presses = presses
             if action is not None:
-                self._waiting = self.set_timer(keys.PATIENCE, self._act_on_what_there_is)
+                self._waiting = self.set_timer(self.settings.patience, self._act_on_what_there_is)
             self._show_bars()
             return
         before, self._presses = self._presses, ()
@@ -385,6 +385,8 @@ class GraphlensApp(RunCommands):
         if self._zoomed is not None or self.pane() is not self.home:
             self.on_pane_left()
             self._arrange()
+        elif self.mode is Mode.GRAPH:
+            self.show_all()
 
     # ── panes ────────────────────────────────────────────────────────────────────────────────
 
@@ -424,7 +426,7 @@ class GraphlensApp(RunCommands):
         if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
             self.graph.toggle()
             return
-        entered = self._entered(line) if self.pane() is self.graph else None
+        entered = self.entered(line) if self.pane() is self.graph else None
         if entered is not None:
             self.enter_call(entered)
             return
@@ -432,15 +434,6 @@ class GraphlensApp(RunCommands):
         if side is not None:
             (self.graph if self.pane() is side else side).focus()
             self._arrange()
-
-    def _entered(self, line: Line | None) -> Call | None:
-        """The call that the operation on a line made: a function, a branch, a loop's first round."""
-        shown = self.model.shown
-        if shown is None or line is None or line.sort is not Sort.OP:
-            return None
-        node = shown.timeline.node(line)
-        seen = None if node is None else shown.process.nodes.get(node)
-        return None if seen is None or seen.calls is None else shown.timeline.inside(line.seq)
 
     def show_mode(self, mode: Mode) -> None:
         """Give the whole screen to a mode; what its panes show is kept."""
@@ -472,6 +465,14 @@ class GraphlensApp(RunCommands):
         self._arrange()
 
 
+def _shown(app: GraphlensApp) -> Opened | None:
+    """Show it until it is left; what then could not be kept is said where the person is now."""
+    opened = app.run()
+    if app.not_kept:
+        print(f"graphlens: {app.not_kept}", file=sys.stderr)
+    return opened
+
+
 def run(session: Session) -> None:
     """Show a session until the person leaves, and the runs that they open meanwhile.
 
@@ -479,7 +480,7 @@ def run(session: Session) -> None:
     """
     app, shown = GraphlensApp(session), session
     try:
-        while (opened := app.run()) is not None:
+        while (opened := _shown(app)) is not None:
             gc.unfreeze()  # what was loaded of the run before may go
             if shown is not session:
                 shown.close()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graphlens import rules
 from graphlens.session import Call
+from graphlens.text import clean
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import Seq
-from graphlens_tui import details, rules, saying
+from graphlens_tui import details, saying
 from graphlens_tui.errands import Errands
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.judging import Judge
 from graphlens_tui.model import Mode
 from graphlens_tui.palette import DARK_THEME, LIGHT_THEME, Palette
 from graphlens_tui.panes import Pane
-from graphlens_tui.search import Query, Search
+from graphlens_tui.query import WORDS, Query
+from graphlens_tui.search import Search
+from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.dialogs import Ask, Choice, Reading
 
 if TYPE_CHECKING:
@@ -60,6 +64,15 @@ class Commands(Errands, inherit_bindings=False):
         if self.at is not None:
             self.trail.append(self.at)
         self.graph.show(call.first, call.call)
+
+    def entered(self, line: Line | None) -> Call | None:
+        """The call that the operation on a line made: a function, a branch, a loop's first round."""
+        shown = self.model.shown
+        if shown is None or line is None or line.sort is not Sort.OP:
+            return None
+        node = shown.timeline.node(line)
+        seen = None if node is None else shown.process.nodes.get(node)
+        return None if seen is None or seen.calls is None else shown.timeline.inside(line.seq)
 
     # ── moving ───────────────────────────────────────────────────────────────────────────────
 
@@ -135,20 +148,30 @@ class Commands(Errands, inherit_bindings=False):
         return int(self.at or 0) - (1 if self.graph.on_headline else 0)
 
     def do_search(self) -> None:
-        prompt = "search: words, op: mod: dtype: shape: line:, nan, inf"
-        self.push_screen(Ask(prompt, self._asked), self._search_for)
+        self.push_screen(Ask(f"search: {WORDS}", self._asked), self.search_for)
 
-    def _search_for(self, asked: str | None) -> None:
-        shown = self.model.shown
-        if asked is None or shown is None:
+    def search_for(self, asked: str | None) -> None:
+        """Go to the next operation that fits a query; an empty one ends the search."""
+        if asked is None or self.model.shown is None:
             return
         self._asked = asked
-        if not asked.strip():
-            self.finding = None
+        self.finding = self.searched(asked)
+        if self.finding is not None:
+            self._find(forward=True)
+        elif not asked.strip():
             self.graph.highlight(frozenset())
-            return
-        self.finding = Search(Query.parsed(asked), shown.process, shown.timeline, lambda: self.model.ill)
-        self._find(forward=True)
+
+    def searched(self, asked: str) -> Search | None:
+        """A search for what was typed; None when that is nothing, or, which is said, no query."""
+        shown = self.model.shown
+        try:
+            query = Query.parsed(asked)
+        except ValueError as error:
+            self.say(clean(str(error), 200), wrong=True)
+            return None
+        if shown is None or query.empty:
+            return None
+        return Search(query, shown.process, shown.timeline, lambda: self.model.ill)
 
     def _find(self, *, forward: bool) -> None:
         finding = self.finding
@@ -160,7 +183,7 @@ class Commands(Errands, inherit_bindings=False):
         wrapped = seq is None
         if seq is None:
             seq = finding.next(-1 if forward else 1 << 61, forward=forward)
-        self.graph.highlight(finding.nodes)
+        self.graph.highlight(finding.marked)
         if seq is None:
             self.say(f"nothing fits {self._asked!r}", wrong=True)
             return

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from textual.message import Message
 
+from graphlens.health import find
+from graphlens.rules import STANDARD, Rule, parsed
 from graphlens.session import Process, Session
 from graphlens.text import clean
-from graphlens_tui.findings import find
 from graphlens_tui.messages import Judged
-from graphlens_tui.rules import STANDARD, Rule, parsed
 
 PAUSE = 3.0
 """Seconds between two verdicts on a run that grows, at least."""

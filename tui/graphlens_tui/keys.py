@@ -6,6 +6,8 @@ it acts when nothing follows in time, or when something else does. A person's ow
 
     [keys]
     follow = ["F", "ctrl+f"]
+
+`settings` has what else can be written there.
 """
 
 from __future__ import annotations
@@ -65,7 +67,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_ill", ("]n",), "to the next NaN or infinity", "Find", "Next NaN"),
     Action("previous_ill", ("[n",), "to the previous NaN or infinity", "Find"),
     Action("first_ill", ("!",), "to the verdict's operation, else to the first NaN or infinity", "Find"),
-    Action("search", ("/",), "search: words, op: mod: dtype: shape: line:, nan, inf", "Find", "Search"),
+    Action("search", ("/",), "search: words, op: mod: dtype: shape: line: in: phase: step: nan inf >1e4 !not",
+           "Find", "Search"),
+    Action("filter", ("&",), "show only what fits, in the same words; escape shows all again", "Find"),
     Action("next_match", ("n",), "to the next match", "Find"),
     Action("previous_match", ("N",), "to the previous match", "Find"),
     Action("producer", ("gd",), "to the operation that made an input", "Follow values", "Producer"),
@@ -115,6 +119,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("export", ("x",), "write a picture of the step under the cursor, or of the run", "View", "Export"),
     Action("copy", ("y",), "copy where the operation is, to the terminal's clipboard", "View"),
     Action("edit", ("ctrl+e",), "its source line, in your editor (VISUAL or EDITOR)", "View"),
+    Action("command", (":",), "a line of words: every action, op 84, step 3, open RUN, and tfdbg's", "View"),
+    Action("palette", ("ctrl+p",), "an action, a module, an operation, by a few letters", "View"),
+    Action("side_wider", ("<",), "the details wider; the mouse can drag the line, too", "View"),
+    Action("side_narrower", (">",), "the details narrower", "View"),
+    Action("bottom_higher", ("+",), "the output below the graph higher", "View"),
+    Action("bottom_lower", ("-",), "the output lower", "View"),
+    Action("sizes", ("|",), "all panes as large as they were at first", "View"),
     Action("theme", ("T",), "light or dark", "View"),
     Action("about", ("a",), "about this run: how it ended, what was not seen", "View"),
     Action("help", ("?", "f1"), "this table", "View", "Help"),

@@ -117,11 +117,13 @@ class Opened:
 
     Attributes:
         light: Dark text on light.
+        typed: The history of the command line.
     """
 
     session: Session
     listing: Listing
     light: bool
+    typed: list[str] = field(default_factory=list)
 
 
 def words_of(entry: Entry) -> list[str]:

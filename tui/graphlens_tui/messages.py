@@ -8,12 +8,12 @@ from pathlib import Path
 
 from textual.message import Message
 
+from graphlens.health import Findings
 from graphlens.plain import Answer
 from graphlens.runs import Entry
 from graphlens.session import Session
 from graphlens_tracers.events import CallId, Seq
 from graphlens_tui.decoded import Ill
-from graphlens_tui.findings import Findings
 from graphlens_tui.tensors import Absent, Tensor, Wanted
 
 

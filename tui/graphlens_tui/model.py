@@ -11,7 +11,7 @@ from graphlens.processes import Who, gaps, who_is
 from graphlens.session import Process, Running, RunState, Session
 from graphlens_tracers.events import Gap
 from graphlens_tui.decoded import Decoded, Ill
-from graphlens_tui.timeline import Timeline
+from graphlens_tui.sieve import Sieve
 
 
 class Mode(StrEnum):
@@ -28,7 +28,7 @@ class Shown:
     """A process with its lines and its numbers."""
 
     process: Process
-    timeline: Timeline
+    timeline: Sieve
     decoded: Decoded
 
 
@@ -72,7 +72,7 @@ class Model:
             if not any(one.op_count for one in self.session.run.processes()):
                 return
             process = self.session.run.main
-            self.shown = Shown(process, Timeline(process), Decoded(process))
+            self.shown = Shown(process, Sieve(process), Decoded(process))
         end = self.shown.timeline.end
         self.shown.timeline.update()
         self.shown.decoded.forget(end)

@@ -56,6 +56,7 @@ class RunCommands(LeaveCommands):
     preview: PreviewPane
     compare: ComparePane
     reader: Reader
+    typed: list[str]
     _soon: Timer | None = None
 
     def listing_begins(self, listing: Listing) -> None:
@@ -204,7 +205,7 @@ class RunCommands(LeaveCommands):
 
     def on_run_opened(self, event: RunOpened) -> None:
         """Another run can be shown: this app ends, and the next one begins."""
-        self.exit(Opened(event.session, self.listing, not self.current_theme.dark))
+        self.exit(Opened(event.session, self.listing, not self.current_theme.dark, self.typed))
 
     # ── comparing ────────────────────────────────────────────────────────────────────────────
 
@@ -278,27 +279,27 @@ class RunCommands(LeaveCommands):
 
     def do_export(self) -> None:
         """In the list the run under the cursor; elsewhere the step that the cursor is in."""
-        if self.mode is Mode.RUNS:
-            entry = self._selected()
-            if entry is not None:
-                self._ask_where(entry.path, (), entry)
+        entry = self._selected() if self.mode is Mode.RUNS else None
+        if self.mode is Mode.RUNS and entry is None:
+            return
+        stem = (self.session.run if entry is None else entry).path.name.removesuffix(runs.SUFFIX)
+        self.push_screen(Ask("write its picture to: .svg, .dot or .json", f"{stem}.svg"), self.export_to)
+
+    def export_to(self, answer: str | None) -> None:
+        """Write a picture of what `do_export` is about into a file."""
+        file = (answer or "").strip()
+        entry = self._selected() if self.mode is Mode.RUNS else None
+        if not file or (self.mode is Mode.RUNS and entry is None):
             return
         process = self.model.process()
-        call = None if process is None or self.at is None else process.call_at(self.at)
-        step = None if call is None else call.step
-        self._ask_where(self.session.run.path, () if step is None else (f"--step={step}",))
-
-    def _ask_where(self, run: Path, options: Sequence[str], *entries: Entry) -> None:
-        stem = run.name.removesuffix(runs.SUFFIX)
-        prompt = "write its picture to: .svg, .dot or .json"
-
-        def draw(answer: str | None) -> None:
-            file = (answer or "").strip()
-            if file:
-                self.say(f"drawing {clean(stem, 60)}")
-                aside(lambda: _exported(run, file, options), self.post_message, *entries)
-
-        self.push_screen(Ask(prompt, f"{stem}.svg"), draw)
+        options: Sequence[str] = ()
+        if entry is None and process is not None and self.at is not None:
+            call = process.call_at(self.at)
+            options = () if call is None or call.step is None else (f"--step={call.step}",)
+        run = self.session.run.path if entry is None else entry.path
+        self.say(f"drawing {clean(run.name.removesuffix(runs.SUFFIX), 60)}")
+        entries = () if entry is None else (entry,)
+        aside(lambda: _exported(run, file, options), self.post_message, *entries)
 
 
 def _exported(run: Path, file: str, options: Sequence[str]) -> Said:

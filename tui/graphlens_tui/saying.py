@@ -7,12 +7,12 @@ from pathlib import PurePath
 
 from graphlens import runs
 from graphlens.categories import short
+from graphlens.health import Findings
 from graphlens.processes import how, named
 from graphlens.scopes import Span
 from graphlens.session import Op, RunState
 from graphlens.text import clean
 from graphlens_tui import words
-from graphlens_tui.findings import Findings
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.keys import ACTIONS, Keymap, help_rows
 from graphlens_tui.listing import Listing

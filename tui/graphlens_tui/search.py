@@ -1,9 +1,4 @@
-"""Finding operations: words of a query against what a node is, then the calls in which it ran.
-
-relu                 in the name of the op, the module or the source file
-op:mm mod:attn       op and module apart; dtype:bf16 shape:8,16 line:57 too
-nan inf              whose numbers are not finite
-"""
+"""Finding operations: the words of a query against what a node is, the rest against columns of what ran."""
 
 from __future__ import annotations
 
@@ -13,147 +8,133 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from graphlens.letters import spec_text
 from graphlens.session import Process
-from graphlens_tracers.events import NodeId, NodeSeen
+from graphlens_tracers.events import NodeId
 from graphlens_tui.decoded import Ill
-from graphlens_tui.timeline import LOOSE, Timeline
+from graphlens_tui.query import Fitting, Query, Steps
+from graphlens_tui.sieve import Sieve
 
 Ints = npt.NDArray[np.int64]
-FIELDS = ("op", "mod", "dtype", "shape", "line")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is looked for: every word has to fit.
-
-    Attributes:
-        words: (field, text) in small letters; the field is "" for a word that may fit anywhere.
-        nan, inf: Only operations with a NaN; with an infinity.
-    """
-
-    words: tuple[tuple[str, str], ...] = ()
-    nan: bool = False
-    inf: bool = False
-
-    @classmethod
-    def parsed(cls, text: str) -> Query:
-        """A query as it is typed; what looks like an unknown field is a word."""
-        words, nan, inf = [], False, False
-        for word in text.lower().split():
-            name, colon, rest = word.partition(":")
-            if word in ("nan", "nan:"):
-                nan = True
-            elif word in ("inf", "inf:"):
-                inf = True
-            elif colon and name in FIELDS:
-                words.append((name, rest))
-            else:
-                words.append(("", word))
-        return cls(tuple(words), nan, inf)
-
-    def fits(self, node: NodeSeen, process: Process) -> bool:
-        """Whether all words fit what a node is."""
-        return all(self._fits(name, text, node, process) for name, text in self.words)
-
-    def _fits(self, name: str, text: str, node: NodeSeen, process: Process) -> bool:
-        module = process.scope_path(node).lower()
-        site = process.site_of(node)
-        if name == "op":
-            return text in node.op.lower()
-        if name == "mod":
-            return text in module
-        if name == "line":
-            return site is not None and str(site.line) == text
-        specs = [spec_text(output.spec).lower() for output in node.outputs]
-        if name == "dtype":
-            dtypes = {spec.partition("[")[0] for spec in specs} | {out.spec.dtype for out in node.outputs}
-            return text in dtypes
-        if name == "shape":
-            return any(text.strip("[]") in spec.partition("[")[2] for spec in specs)
-        return text in node.op.lower() or text in module or (site is not None and text in site.file.lower())
 
 
 @dataclass
 class Search:
-    """One query on one timeline; the nodes that fit are worked out once."""
+    """One query on one timeline; what has been looked at is looked at once.
+
+    Attributes:
+        nodes: Those that all of its words fit; without words all of them.
+    """
 
     query: Query
     process: Process
-    timeline: Timeline
+    timeline: Sieve
     ill: Callable[[], Ill]
     nodes: frozenset[NodeId] = frozenset()
+    _fitting: Fitting = field(init=False)
     _known: int = 0
-    _places: dict[int, tuple[int, Ints]] = field(default_factory=dict)
+    _rows: list[Ints] = field(default_factory=list)
+    _count: int = 0
+    _end: int = 0
 
-    def look(self) -> None:
-        """Take in nodes that were declared since the last time."""
-        with self.process.lock:
-            nodes = list(self.process.nodes.values())
-        new = [node.node for node in nodes[self._known :] if self.query.fits(node, self.process)]
-        self._known = len(nodes)
-        if new:
-            self.nodes |= frozenset(new)
+    def __post_init__(self) -> None:
+        self._fitting = Fitting(self.query, self.process)
+
+    @property
+    def marked(self) -> frozenset[NodeId]:
+        """The nodes whose names are to stand out: those that words were looked for in."""
+        return self.nodes if self.query.words else frozenset()
 
     def next(self, seq: int, *, forward: bool = True) -> int | None:
         """The next operation after `seq` that fits, or the last one before it."""
-        self.look()
-        if self.query.nan or self.query.inf:
-            return self._next_ill(seq, forward)
-        found: int | None = None
-        for first, count, graph, position in self.timeline.pieces():
-            if (forward and first + count - 1 <= seq) or (not forward and first >= seq):
-                if not forward:
-                    break
-                continue
-            hits = self._hits(first, count, graph, position)
-            if forward:
-                at = int(np.searchsorted(hits, seq, "right"))
-                if at < len(hits):
-                    return int(hits[at])
-            else:
-                at = int(np.searchsorted(hits, seq)) - 1
-                if at >= 0:
-                    found = int(hits[at])
-        return found
+        hits = self.hits()
+        at = int(np.searchsorted(hits, seq, "right" if forward else "left")) - (0 if forward else 1)
+        return int(hits[at]) if 0 <= at < len(hits) else None
 
     def count(self) -> int:
         """How many operations fit."""
-        self.look()
-        if self.query.nan or self.query.inf:
-            return len(self._ill_hits())
-        return sum(len(self._hits(*piece)) for piece in self.timeline.pieces())
+        return len(self.hits())
 
-    def _hits(self, first: int, count: int, graph: int, position: int) -> Ints:
-        """The operations of one stretch that fit."""
-        if graph == LOOSE:
-            seqs, nodes = self.process.nodes_of(first, first + count)
-            return seqs[[node in self.nodes for node in nodes.tolist()]]
-        places = self._places_in(graph)
-        low, high = np.searchsorted(places, (position, position + count))
-        return places[low:high] + (first - position)
+    def hits(self) -> Ints:
+        """All operations that fit and have a line, sorted."""
+        with self.process.lock:
+            self._look()
+        if len(self._rows) > 1:
+            self._rows = [np.concatenate(self._rows)]
+        hits = self._rows[0] if self._rows else np.empty(0, np.int64)
+        hits = hits[: int(np.searchsorted(hits, self.timeline.end))]
+        return self._in_steps(self._not_finite(hits))
 
-    def _places_in(self, graph: int) -> Ints:
-        order = self.timeline.way(graph).order
-        known = self._places.get(graph)
-        if known is None or known[0] != len(order):
-            places = np.array([k for k, node in enumerate(order) if node in self.nodes], np.int64)
-            known = self._places[graph] = len(order), places
-        return known[1]
+    # ── nodes and their rows ─────────────────────────────────────────────────────────────────
 
-    def _ill_hits(self) -> Ints:
+    def _look(self) -> None:
+        """Take in what came since the last time."""
+        nodes = list(self.process.nodes.values())
+        fits = self._fitting.fits
+        new = [node.node for node in nodes[self._known :] if fits(node)]
+        self._known = len(nodes)
+        if new:
+            self.nodes |= frozenset(new)
+        end = int(self.process.end)
+        if end != self._end or self._count != self.process.op_count:
+            self._read(self._end, end)
+            if self._count != self.process.op_count:  # another thread's rows came late, from before
+                self._rows, self._count = [], 0
+                self._read(0, end)
+            self._end = end
+
+    def _read(self, start: int, stop: int) -> None:
+        seqs, nodes = self.process.nodes_of(start, stop)
+        self._count += len(seqs)
+        wanted = np.ones(len(seqs), np.bool_)
+        if self.query.words:
+            wanted &= np.isin(nodes, np.array(list(self.nodes), np.int64))
+        if self.query.sizes:
+            wanted &= self._of_size(start, stop, len(seqs))
+        self._rows.append(seqs[wanted].astype(np.int64))
+
+    def _of_size(self, start: int, stop: int, count: int) -> npt.NDArray[np.bool_]:
+        """Whether sizes of outputs are as they are to be, for each operation that ran."""
+        ranges = self.process.ranges(start, stop)
+        row = np.repeat(np.arange(count), np.diff(ranges.offsets))
+        found = np.ones(count, np.bool_)
+        with np.errstate(invalid="ignore"):
+            there = ranges.low <= ranges.high  # neither empty nor NaN
+            size = np.maximum(np.abs(ranges.low), np.abs(ranges.high))
+            for bound in self.query.sizes:
+                hit = there & ((size > bound.limit) if bound.above else (size < bound.limit))
+                some = np.zeros(count, np.bool_)
+                some[row[hit]] = True
+                found &= some != bound.without
+        return found
+
+    # ── what may become known later ──────────────────────────────────────────────────────────
+
+    def _not_finite(self, hits: Ints) -> Ints:
+        query = self.query
+        if query.nan is None and query.inf is None:
+            return hits
         ill = self.ill()
-        if self.query.nan and self.query.inf:
-            seqs = ill.seqs
-        else:
-            seqs = ill.nan if self.query.nan else ill.inf
-        if not self.query.words or not len(seqs):
-            return seqs
-        rows, nodes = self.process.nodes_of(int(seqs[0]), int(seqs[-1]) + 1)
-        wanted = np.isin(nodes, list(self.nodes))
-        return np.intersect1d(rows[wanted], seqs, assume_unique=True)
+        if query.nan and query.inf:
+            return np.intersect1d(hits, ill.seqs, assume_unique=True)
+        for wish, seqs in ((query.nan, ill.nan), (query.inf, ill.inf)):
+            if wish is not None:
+                hits = hits[np.isin(hits, seqs, assume_unique=True) == wish]
+        return hits
 
-    def _next_ill(self, seq: int, forward: bool) -> int | None:
-        hits = self._ill_hits()
-        at = int(np.searchsorted(hits, seq, "right" if forward else "left")) - (0 if forward else 1)
-        return int(hits[at]) if 0 <= at < len(hits) else None
+    def _in_steps(self, hits: Ints) -> Ints:
+        if not self.query.steps or not len(hits):
+            return hits
+        steps = self.timeline.steps_at(hits)
+        for wish in self.query.steps:
+            inside = _inside(steps, wish)
+            hits, steps = hits[inside], steps[inside]
+        return hits
+
+
+def _inside(steps: Ints, wish: Steps) -> npt.NDArray[np.bool_]:
+    """Which of these steps are wanted; -1 is none."""
+    inside: npt.NDArray[np.bool_] = steps >= wish.first
+    if wish.stop is not None:
+        inside &= steps < wish.stop
+    found: npt.NDArray[np.bool_] = inside != wish.without
+    return found

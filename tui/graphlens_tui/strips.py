@@ -10,10 +10,10 @@ import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
 
+from graphlens.health import OPTIMIZER, Cell, Cells, Findings, worst
 from graphlens.text import clean
 from graphlens_tui import words
 from graphlens_tui.boxes import Box, Parts
-from graphlens_tui.findings import OPTIMIZER, Cell, Cells, Findings, worst
 from graphlens_tui.paint import elided, sized
 from graphlens_tui.palette import Palette, style
 

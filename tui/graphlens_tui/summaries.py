@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphlens.categories import Category, category
+from graphlens.health import Cell, Cells
 from graphlens.plain import coverage, inside, shown_path
 from graphlens.processes import gaps, how_seen, named
 from graphlens.runs import Entry
@@ -20,7 +21,6 @@ from graphlens.text import clean
 from graphlens.verdict import verdict_answer
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import NodeId, Phase, Seq
-from graphlens_tui.findings import Cell, Cells
 
 STRIP = 120
 """Cells of the strip over a whole run."""

@@ -251,8 +251,8 @@ class Timeline:
 
     def line(self, number: int) -> Line:
         """One line. Raises IndexError when there is none of that number."""
-        if not 0 <= number < len(self):
-            raise IndexError(f"no line {number}: there are {len(self)}")
+        if not 0 <= number < self._tops[-1]:
+            raise IndexError(f"no line {number}: there are {self._tops[-1]}")
         at = int(np.searchsorted(self._tops, number, "right")) - 1
         stretches = self._stretches
         first, count = int(stretches.first[at]), int(stretches.count[at])

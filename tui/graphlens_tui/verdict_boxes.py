@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from graphlens.health import Findings
 from graphlens.letters import elements, spec_text
 from graphlens.text import clean
 from graphlens_tracers.events import Spec
 from graphlens_tui import words
 from graphlens_tui.boxes import Box
-from graphlens_tui.findings import Findings
 from graphlens_tui.paint import elided, sized
 from graphlens_tui.source import Sources
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from graphlens.categories import category, short
+from graphlens.health import Findings
 from graphlens.text import clean
 from graphlens_tui import words
 from graphlens_tui.boxes import Box, Target
-from graphlens_tui.findings import Findings
 from graphlens_tui.paint import elided, sized
 from graphlens_tui.verdict_boxes import Answer, short_place
 

@@ -108,6 +108,15 @@ a dot where nobody has looked. The right edge is the whole run."""
         head = None if call is None else timeline.headline_of(call)
         self._select(timeline.number_of(at) if head is None else head, middle=True)
 
+    def return_to(self, at: Seq, call: CallId | None) -> None:
+        """Select that operation, or the headline of that call, as it is folded."""
+        shown = self.model.shown
+        if shown is None:
+            return
+        self.following = False
+        head = None if call is None else shown.timeline.headline_of(call)
+        self._select(shown.timeline.number_of(at) if head is None else head, middle=True)
+
     def highlight(self, found: frozenset[NodeId]) -> None:
         """Underline the names of these nodes."""
         self._found = found
@@ -211,6 +220,12 @@ a dot where nobody has looked. The right edge is the whole run."""
         self.to_row(self.cursor - row)
         self._select(self.cursor)
         self.refresh()
+
+    def sifted(self) -> None:
+        """Other operations are shown than before: the cursor stays on its own, or goes to the nearest."""
+        self.model.version += 1
+        self.changed()
+        self.to_row(self.cursor - self.rows // 2)
 
     def toggle(self) -> None:
         """Fold the innermost module call around the cursor, or unfold the folded one it is on."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from graphlens.health import Findings
 from graphlens_tracers.events import Seq
 from graphlens_tui.boards import BoardPane
 from graphlens_tui.boxes import Board, Box, Stop
-from graphlens_tui.findings import Findings
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.messages import Chosen
 from graphlens_tui.model import Model

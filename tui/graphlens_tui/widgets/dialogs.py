@@ -141,6 +141,14 @@ class Choice(Dialog[str | None]):
             answers.action_cursor_up()
 
 
+class Typing(Input):
+    """A line that is typed or pasted: what could move the terminal's cursor is left out."""
+
+    def validate_value(self, value: str) -> str:
+        """Printable characters alone."""
+        return value if value.isprintable() else "".join(one for one in value if one.isprintable())
+
+
 class Ask(Dialog[str | None]):
     """One line to type; escape is None."""
 
@@ -150,7 +158,7 @@ class Ask(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         """The line."""
-        yield Input(self._before, placeholder=self._prompt, id="ask", select_on_focus=True)
+        yield Typing(self._before, placeholder=self._prompt, id="ask", select_on_focus=True)
 
     def on_mount(self) -> None:
         """Type at once."""

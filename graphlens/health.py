@@ -1,4 +1,4 @@
-"""What the Health mode shows, worked out off the UI's thread: the verdict, and where in time it is."""
+"""What there is to say of a run's health: the verdict, where in time it is, alerts, and how far it spread."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens.processes import Who, named
+from graphlens.rules import Alert, Rule, alerts
 from graphlens.session import NAN, Call, OutputSeen, Process, Run
 from graphlens.verdict import verdict_answer
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import NodeId, NodeSeen, Phase, Seq, SiteSeen
-from graphlens_tui.rules import Alert, Rule, alerts
 
 MOST_STEPS = 12
 """Calls of which it is shown where in them numbers are not finite."""
@@ -56,11 +56,17 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """What ran in a module in one call, forward and backward."""
+    """What ran in a module in one call, forward and backward.
+
+    Attributes:
+        forward, backward: A cell an operation; of many each stands for several.
+        counts: How many operations of each kind of cell, forward and backward.
+    """
 
     name: str
     forward: Cells
     backward: Cells
+    counts: tuple[list[int], list[int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,30 +107,32 @@ class Findings:
     took: float = 0.0
 
 
-def find(run: Run, shown: Process, rules: Sequence[Rule]) -> Findings:
+def find(run: Run, shown: Process, rules: Sequence[Rule], *, only: bool = False) -> Findings:
     """Judge a run, and work out what there is to draw of it: one or two seconds for a million operations.
 
     Args:
         shown: The process that the graph is of; where the origin is in another one, that is drawn.
+        only: Not so: `shown` is drawn in any case.
     """
     began = time.monotonic()
     answer = verdict_answer(run)
     whos = named(run)
     origin = answer["origin"]
     number = None if origin is None else origin["process"]
-    who = next((one for one in whos if one.number == number), None)
+    who = None if only else next((one for one in whos if one.number == number), None)
     who = who or next((one for one in whos if one.process is shown), None)
     if who is None:
         return Findings(answer, None, whos, took=time.monotonic() - began)
     process = who.process
     seqs, flags = process.bad_flags()
     calls = [call for call in process.calls() if call.parent is None and call.last >= call.first]
-    at = None if origin is None else int(origin["seq"])
+    at = int(origin["seq"]) if origin is not None and who.number == number else None
     focus = _focus(calls, seqs, at)
     steps = _steps(process, calls, focus, seqs, flags)
     call = calls[focus] if calls else None
     node = None if at is None else process.nodes.get(process.op(Seq(at)).node.node)
-    places = [int(one["seq"]) for one in (*answer["before"], *answer["path"])][:MOST_PLACES]
+    ways = (*answer["before"], *answer["path"]) if at is not None else ()
+    places = [int(one["seq"]) for one in ways][:MOST_PLACES]
     positions = _Focus(process, call, seqs, flags) if call is not None else None
     return Findings(
         answer,
@@ -332,13 +340,11 @@ class _Focus:
             {node: int(seen.phase is Phase.BACKWARD) for node, seen in self._seen.items()}
         )
         cells = self._cells[self._at]
-        found = [
-            Group(
-                name or "outside of modules",
-                worst(cells[(group == k) & (backward != 1)], FINEST),
-                worst(cells[(group == k) & (backward == 1)], FINEST),
-            )
-            for name, k in names.items()
-        ]
+        found = []
+        for name, k in names.items():
+            passes = [cells[(group == k) & (backward == 1)], cells[(group == k) & (backward != 1)]]
+            back, ahead = (np.bincount(one, minlength=len(Cell)).tolist() for one in passes)
+            shown = [worst(one, FINEST) for one in passes]
+            found.append(Group(name or "outside of modules", shown[1], shown[0], (ahead, back)))
         found.reverse()
         return sorted(found, key=lambda one: one.name == OPTIMIZER)
