@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graphlens.calls import Call
+from graphlens.categories import short
 from graphlens.process import Process
 from graphlens_tracers.events import GraphId, GraphSeen, NodeId
 
@@ -112,16 +113,17 @@ def parting(process: Process, graph: GraphId, other: GraphId) -> Parting | None:
 
 
 def parting_text(process: Process, parting: Parting) -> str:
-    """ "from op 4 on: aten.relu train.py:12 instead of aten.gelu train.py:13"; not made safe to show."""
+    """ "op 4: relu train.py:12, not gelu train.py:13"; counted within the way, and not made safe to show."""
     if parting.rewired:
-        return f"from op {parting.position} on: {_place(process, parting.node)} reads otherwise"
+        return f"op {parting.position}: {_place(process, parting.node)} reads otherwise"
     mine, instead = _place(process, parting.node), _place(process, parting.instead)
-    return f"from op {parting.position} on: {mine} instead of {instead}"
+    return f"op {parting.position}: {mine}, not {instead}"
 
 
 def _place(process: Process, node: NodeId | None) -> str:
     seen = None if node is None else process.nodes.get(node)
     if seen is None:
-        return "nothing"
+        return "its end"
     site = process.site_of(seen)
-    return seen.op if site is None else f"{seen.op} {site.file.rpartition('/')[2]}:{site.line}"
+    name = short(seen.op)
+    return name if site is None else f"{name} {site.file.rpartition('/')[2]}:{site.line}"

@@ -52,7 +52,7 @@ class Row:
         if entry.seen.because:
             return f"traced again: {entry.seen.because}"
         if entry.variant_of is None or entry.seen.kind not in STEPS:
-            return "" if entry.calls else "it did not run"
+            return ""
         found = parting(process, entry.seen.graph, entry.variant_of)
         return "" if found is None else parting_text(process, found)
 

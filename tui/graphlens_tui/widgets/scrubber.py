@@ -57,7 +57,7 @@ class Calls:
         return [(edges[cell], edges[cell + 1]) for cell in range(count)]
 
     def samples(self, width: int) -> list[int]:
-        """The operation that each cell shows: the selected, else the first that is ill, else the first one."""
+        """What each cell shows: the selected operation, else the first that is ill, else the first one."""
         found = []
         for first, stop in self.cells(width):
             if first <= self.at < stop:
@@ -175,7 +175,7 @@ class Scrubber(Widget):
         assert self.calls is not None, "there is something to show"
         tail = f"  |x| to {words.between(min(finite), max(finite))}" if finite else "  no numbers"
         many = len(self.calls.seqs)
-        return tail + (f"  {-(-many // room):,} a cell" if many > room else "")
+        return tail + (f"  {-(-many // room):,} calls a cell" if many > room else "")
 
     def on_click(self, event: Click) -> None:
         """Go to the call of a cell."""
