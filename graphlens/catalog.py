@@ -10,6 +10,9 @@ from graphlens.categories import short
 from graphlens.process import Process
 from graphlens_tracers.events import GraphId, GraphSeen, NodeId
 
+STEPS = ("step", "setup", "session", "stream")
+"""Kinds of graphs that are ways through a part of the script; variants of them have operations in common."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -110,6 +113,14 @@ def parting(process: Process, graph: GraphId, other: GraphId) -> Parting | None:
         return None
     at = min(len(mine), len(theirs))
     return Parting(at, mine[at] if at < len(mine) else None, theirs[at] if at < len(theirs) else None)
+
+
+def parting_of(process: Process, entry: Entry) -> str:
+    """Where the way of a variant first differs, in words; "" for what is no way through a step."""
+    if entry.variant_of is None or entry.seen.kind not in STEPS:
+        return ""
+    found = parting(process, entry.seen.graph, entry.variant_of)
+    return "" if found is None else parting_text(process, found)
 
 
 def parting_text(process: Process, parting: Parting) -> str:

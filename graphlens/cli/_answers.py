@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens import runs
+from graphlens.catalog import catalog, parting_of
 from graphlens.cli._who import process_answer
 from graphlens.plain import Answer, coverage, made_at, shown_path
 from graphlens.processes import Who
@@ -231,7 +232,9 @@ def graphs_answer(whos: Sequence[Who]) -> Answer:
         calls: dict[int, int] = {}
         for call in process.calls():
             calls[call.graph] = calls.get(call.graph, 0) + 1
+        entries = {entry.seen.graph: entry for entry in catalog(process)}
         for seen in process.graphs():
+            entry = entries[seen.graph]
             graphs.append(
                 {
                     "graph": seen.graph,
@@ -246,6 +249,11 @@ def graphs_answer(whos: Sequence[Who]) -> Answer:
                     "because": seen.because,
                     "rank": process.rank,
                     "process": who.number,
+                    "parent": seen.parent,
+                    "depth": entry.depth,
+                    "variant_of": entry.variant_of,
+                    "first": None if entry.ran is None else entry.ran[0].first,
+                    "parts": parting_of(process, entry),
                 }
             )
     return {"schema": "graphlens/graphs/1", "graphs": graphs}

@@ -385,4 +385,5 @@ def _graphs_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
         base = "" if one["base"] is None else f", as graph {one['base']} up to node {one['keep']}"
         counts = f"{one['graph']:>5} {one['nodes']:>7,} {one['calls']:>7,}"
         because = f"; traced again: {clean(one['because'], 200)}" if one["because"] else ""
-        yield f"{counts}  {clean(one['name'])} ({one['kind']}{base}{because})"
+        parts = f"; {clean(one['parts'], 300)}" if one["parts"] else ""
+        yield f"{counts}  {clean(one['name'])} ({one['kind']}{base}{because}{parts})"

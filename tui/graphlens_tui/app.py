@@ -175,7 +175,7 @@ class GraphlensApp(Scrubbing):
         for mode in ("tensor", "health", "runs"):
             self._place(f"{mode}-mode").set_class(has_keys.SLOT != mode, "hidden")
         self.arrange_runs(has_keys, height)
-        self.scrubber.display = self.scrubber.calls is not None and self.mode is Mode.GRAPH
+        self.arrange_scrubber()
         self.arrange_source(has_keys, height, alone=alone)
         for slot, visible in shown.items():
             self._place(slot).set_class(not visible, "hidden")

@@ -14,6 +14,7 @@ from graphlens_tui.panes.source import SourcePane
 from graphlens_tui.run_commands import RunCommands
 from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.picker import Picker, Row, rows_of
+from graphlens_tui.widgets.scrubber import Scrubber
 
 ROOM_FOR_SOURCE = 50
 """Rows from which the source stands below the details."""
@@ -22,6 +23,7 @@ ROOM_FOR_SOURCE = 50
 class Navigating(RunCommands):
     """The app as these keys see it."""
 
+    scrubber: Scrubber
     _bridge: Bridge
     _zoomed: Pane | None
 
@@ -137,6 +139,7 @@ class Navigating(RunCommands):
         self.at, self.finding = None, None
         self.trail = [one for one in self.trail if one is not Mode.TENSOR]
         self.tensor.close()
+        self.scrubber.forget()
         self.graph.leave_process()
         for pane in self.panes:
             pane.changed()

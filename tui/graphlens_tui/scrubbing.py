@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from graphlens.categories import short
-from graphlens.session import Process
+from graphlens.session import Call, Process
 from graphlens.text import clean
 from graphlens_tracers.events import Seq
 from graphlens_tui.messages import Said
 from graphlens_tui.model import Mode
 from graphlens_tui.navigating import Navigating
-from graphlens_tui.timeline import Sort
+from graphlens_tui.timeline import Sort, Timeline
 from graphlens_tui.tracing import BUDGET, Trace
-from graphlens_tui.widgets.scrubber import Calls, CallWanted, Scrubber, Sized, sizes_of
+from graphlens_tui.widgets.scrubber import Calls, CallWanted, Sized, sizes_of
 
 ROOM_FOR_SCRUBBER = 20
 """Rows from which the bar of calls is shown."""
@@ -21,8 +21,6 @@ ROOM_FOR_SCRUBBER = 20
 
 class Scrubbing(Navigating):
     """The app as these keys see it."""
-
-    scrubber: Scrubber
 
     # ── other calls ──────────────────────────────────────────────────────────────────────────
 
@@ -38,12 +36,7 @@ class Scrubbing(Navigating):
             return
         call = shown.timeline.call_of(line)
         if line.sort is Sort.CALL and call is not None:
-            same = [
-                one
-                for one in shown.timeline.calls.values()
-                if one.graph == call.graph and one.last >= one.first
-            ]
-            same.sort(key=lambda one: (one.first, one.call))
+            same = _alike(shown.timeline, call)
             at = same.index(call) + by if call in same else -1
             if 0 <= at < len(same):
                 self.enter_call(same[at])
@@ -62,45 +55,63 @@ class Scrubbing(Navigating):
 
     def on_call_wanted(self, event: CallWanted) -> None:
         """The mouse, in the bar of calls."""
-        self.go_to(event.seq)
+        shown, line = self.model.shown, self.graph.line()
+        call = None if shown is None or line is None or line.call is None else shown.timeline.call_of(line)
+        if shown is None or call is None:
+            self.go_to(event.seq)
+            return
+        wanted = next((one for one in _alike(shown.timeline, call) if one.first == event.seq), None)
+        if wanted is not None:
+            self.enter_call(wanted)
 
     def show_occurrences(self) -> None:
         """Show the operation under the cursor over all its calls."""
-        calls = self._calls() if self.mode is Mode.GRAPH and self.size.height >= ROOM_FOR_SCRUBBER else None
-        self.scrubber.display = calls is not None
-        missing = self.scrubber.show(calls)
+        self.arrange_scrubber()
+        missing = self.scrubber.show(self._calls()) if self.scrubber.display else []
         process = self.model.process()
         if missing and process is not None:
             self.run_worker(
                 lambda: self._find_sizes(process, missing), thread=True, group="sizes", exclusive=True
             )
 
+    def arrange_scrubber(self) -> None:
+        """There is a line for it where there is room, whatever the cursor is on: nothing moves then."""
+        self.scrubber.display = self.mode is Mode.GRAPH and self.size.height >= ROOM_FOR_SCRUBBER
+
     def on_sized(self, event: Sized) -> None:
         """Sizes are known, or others are wanted."""
-        if event.sizes:
-            self.scrubber.know(event.sizes)
-        else:
+        if not event.sizes:
             self.show_occurrences()
+        elif event.process is self.model.process():
+            self.scrubber.know(event.sizes)
 
     def _find_sizes(self, process: Process, seqs: list[int]) -> None:
         """On a worker's thread, a few at a time: the bar fills while it reads."""
         for start in range(0, len(seqs), 32):
             try:
-                self.post_message(Sized(sizes_of(process, seqs[start : start + 32])))
+                self.post_message(Sized(process, sizes_of(process, seqs[start : start + 32])))
             except Exception as error:  # whatever it is, the person has to read it
                 self.post_message(Said(clean(f"{type(error).__name__}: {error}", 200), wrong=True))
                 return
 
     def _calls(self) -> Calls | None:
         shown, line = self.model.shown, self.graph.line()
-        if shown is None or line is None or line.sort is not Sort.OP:
+        if shown is None or line is None:
             return None
-        node = shown.timeline.node(line)
+        call = shown.timeline.call_of(line)
+        if line.sort is Sort.CALL and call is not None:
+            same = _alike(shown.timeline, call)
+            if call not in same:
+                return None
+            seqs, stops = np.array([(one.first, one.last + 1) for one in same], np.int64).T
+            name = clean(shown.timeline.graph_name(call.graph), 40)
+            return Calls(name, seqs, stops, same.index(call), self.model.ill, whole=True)
+        node = shown.timeline.node(line) if line.sort is Sort.OP else None
         seqs = np.empty(0, np.int64) if node is None else shown.timeline.occurrences(node)
-        if node is None or len(seqs) < 2:
+        if node is None or not len(seqs):
             return None
         name = short(clean(shown.process.nodes[node].op, 40))
-        return Calls(name, seqs, int(np.searchsorted(seqs, line.seq)), self.model.ill)
+        return Calls(name, seqs, seqs + 1, int(np.searchsorted(seqs, line.seq)), self.model.ill)
 
     # ── what it came from, what it led to ────────────────────────────────────────────────────
 
@@ -130,3 +141,9 @@ class Scrubbing(Navigating):
 
 def _is_of(trace: Trace, call: int | None, position: int) -> bool:
     return (trace.call, trace.origin) == (call, position)
+
+
+def _alike(timeline: Timeline, call: Call) -> list[Call]:
+    """The calls that took the same way, itself among them, in order; without those that ran nothing."""
+    same = [one for one in timeline.calls.values() if one.graph == call.graph and one.last >= one.first]
+    return sorted(same, key=lambda one: (one.first, one.call))

@@ -210,8 +210,8 @@ class SourceView(Pane):
         first, rows = int(self.scroll_offset.y), self.rows
         row = self.cursor - 1
         if not first <= row < first + rows:
-            outside = abs(row - first) > 2 * rows
-            self.to_row(row - rows // 2 if outside else row if row < first else row - rows + 1)
+            middle = not first - 1 <= row <= first + rows
+            self.to_row(row - rows // 2 if middle else row if row < first else row - rows + 1)
 
     # ── drawing ──────────────────────────────────────────────────────────────────────────────
 

@@ -41,7 +41,9 @@ Longer ways are jumps: ⇣84 is read by operation 84, ⇡12 was made by 12.
 ● all finite   ▲ an infinity   ✖ a NaN   ○ no numbers (integers, views)
 ▣ a folded module   ‼ it raised an exception   ∇ the backward pass
 −0+∞N: which kinds of elements there are, as far as minimum, maximum and counts tell;
-a dot where nobody has looked. The right edge is the whole run."""
+a dot where nobody has looked. The right edge is the whole run.
+Highlighted with t: an operation was computed from those with ⇡, and those with ⇣ from it.
+Below: the operation, or the way of a step, in every call; how large its numbers were."""
 
     def __init__(self, model: Model, glyphs: Glyphs, palette: Palette) -> None:
         super().__init__(model, glyphs, palette)

@@ -13,7 +13,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from graphlens.catalog import Entry, catalog, parting, parting_text
+from graphlens.catalog import Entry, catalog, parting_of
 from graphlens.processes import Who
 from graphlens.text import clean
 from graphlens_tui import words
@@ -21,8 +21,6 @@ from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.paint import elided, sized
 from graphlens_tui.palette import Palette, style
 from graphlens_tui.widgets.dialogs import Dialog
-
-STEPS = ("step", "setup", "session", "stream")
 
 
 @dataclass
@@ -51,10 +49,7 @@ class Row:
             return f"{words.count(process.op_count)} ops"
         if entry.seen.because:
             return f"traced again: {entry.seen.because}"
-        if entry.variant_of is None or entry.seen.kind not in STEPS:
-            return ""
-        found = parting(process, entry.seen.graph, entry.variant_of)
-        return "" if found is None else parting_text(process, found)
+        return parting_of(process, entry)
 
 
 def rows_of(whos: Sequence[Who], shown: Who | None, graph: int | None) -> list[Row]:

@@ -25,6 +25,8 @@ from graphlens_tui.palette import Palette, style
 Ints = npt.NDArray[np.int64]
 NOT_SEEN = -1.0
 """As the size of an output's numbers: they were not looked at."""
+MOST_SIZES = 20_000
+"""Sizes that are kept."""
 
 
 @dataclass
@@ -39,15 +41,27 @@ class Calls:
     """An operation in every call.
 
     Attributes:
-        seqs: Sorted.
+        seqs: The operation, or the first one of a call, in each; sorted.
+        stops: What each goes up to, not including it.
         at: Which of them is selected.
         ill: Which operations are not finite.
+        whole: It is about calls, not about one operation: they have no size.
     """
 
     name: str
     seqs: Ints
+    stops: Ints
     at: int
     ill: Ill
+    whole: bool = False
+
+    def worst(self, first: int, stop: int) -> str:
+        """Of a cell: "nan", "inf", or "" where nothing is known to be wrong."""
+        starts, ends = self.seqs[first:stop], self.stops[first:stop]
+        for kind, ill in (("nan", self.ill.nan), ("inf", self.ill.inf)):
+            if (np.searchsorted(ill, ends) > np.searchsorted(ill, starts)).any():
+                return kind
+        return ""
 
     def cells(self, width: int) -> list[tuple[int, int]]:
         """(first, stop) in `seqs` of each cell: one call each, or several where there is no room."""
@@ -85,13 +99,14 @@ def sizes_of(process: Process, seqs: Sequence[int]) -> dict[int, float]:
 
 @dataclass
 class Sized(Message):
-    """How large the numbers of these operations were."""
+    """How large the numbers of these operations of a process were; of none: others are wanted."""
 
+    process: Process | None = None
     sizes: Mapping[int, float] = field(default_factory=dict)
 
 
 class Scrubber(Widget):
-    """The bar; empty while there are not several calls."""
+    """The bar; empty where the cursor is on nothing that has calls."""
 
     DEFAULT_CSS = "Scrubber { height: 1; width: 1fr; }"
 
@@ -105,13 +120,19 @@ class Scrubber(Widget):
 
     def show(self, calls: Calls | None) -> list[int]:
         """Show these calls; which operations' sizes are to be found out."""
-        before, self.calls = self.calls, calls
-        if calls is None or before is None or not np.isin(calls.seqs[:1], before.seqs).any():
+        self.calls = calls
+        if len(self._sizes) > MOST_SIZES:
             self._sizes.clear()
         self.refresh()
-        if calls is None:
+        if calls is None or calls.whole:
             return []
         return [seq for seq in calls.samples(self._room()) if seq not in self._sizes]
+
+    def forget(self) -> None:
+        """Another process is shown: the same numbers are other operations there."""
+        self.calls = None
+        self._sizes.clear()
+        self.refresh()
 
     def know(self, sizes: Mapping[int, float]) -> None:
         """The sizes of some of them."""
@@ -161,11 +182,11 @@ class Scrubber(Widget):
     def _cell(self, first: int, stop: int, seq: int, finite: Sequence[float]) -> tuple[str, str]:
         assert self.calls is not None, "there is something to show"
         glyphs, palette = self.glyphs, self.palette
-        part = self.calls.seqs[first:stop]
-        if np.isin(part, self.calls.ill.nan).any():
-            return glyphs.nan, palette.nan
-        if np.isin(part, self.calls.ill.inf).any():
-            return glyphs.inf, palette.inf
+        worst = self.calls.worst(first, stop)
+        if worst:
+            return (glyphs.nan, palette.nan) if worst == "nan" else (glyphs.inf, palette.inf)
+        if self.calls.whole:
+            return glyphs.bars[1], palette.mute
         value = self._sizes.get(seq)
         if value is None or value == NOT_SEEN or not math.isfinite(value):
             return glyphs.unknown, palette.faint
@@ -173,9 +194,9 @@ class Scrubber(Widget):
 
     def _tail(self, finite: Sequence[float], room: int) -> str:
         assert self.calls is not None, "there is something to show"
-        tail = f"  |x| to {words.between(min(finite), max(finite))}" if finite else "  no numbers"
+        tail = f"  |x| {words.between(min(finite), max(finite))}" if finite else ""
         many = len(self.calls.seqs)
-        return tail + (f"  {-(-many // room):,} calls a cell" if many > room else "")
+        return tail + (f"  {-(-many // room):,} calls each" if many > room else "")
 
     def on_click(self, event: Click) -> None:
         """Go to the call of a cell."""
