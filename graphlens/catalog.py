@@ -128,6 +128,8 @@ def parting_text(process: Process, parting: Parting) -> str:
     if parting.rewired:
         return f"op {parting.position}: {_place(process, parting.node)} reads otherwise"
     mine, instead = _place(process, parting.node), _place(process, parting.instead)
+    if mine == instead:  # the same line, called from elsewhere or in another call of a module
+        return f"op {parting.position}: another {mine}"
     return f"op {parting.position}: {mine}, not {instead}"
 
 

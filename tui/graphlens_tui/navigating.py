@@ -52,10 +52,10 @@ class Navigating(RunCommands):
         """The source on the whole screen, or back to the graph."""
         if self.pane() is self.source:
             self.on_pane_left()
-        else:
+            self._arrange()
+        else:  # there is room for it when it has the keys, and not before: what is hidden loses them
             self._zoomed = self.source
             self.source.focus()
-        self._arrange()
 
     def _go_to_op_of_line(self) -> None:
         seq, source = self.source.next_op(), self.source
@@ -169,7 +169,7 @@ class Navigating(RunCommands):
                 self.go_to_place(Place(row.who.number, Seq(0) if row.who.process.op_count else None))
             return
         if entry.ran is None:
-            never = "it was traced, and never ran" if not entry.calls else "no operation of it was seen"
+            never = "no call of it was recorded" if not entry.calls else "its calls have no operations"
             self.say(f"{clean(entry.seen.name, 60)}: {never}")
             return
         call = entry.ran[0]

@@ -55,11 +55,12 @@ class Row:
 def rows_of(whos: Sequence[Who], shown: Who | None, graph: int | None) -> list[Row]:
     """The list: the process that is shown first, of others what they are called before their graphs."""
     rows: list[Row] = []
-    for who in sorted(whos, key=lambda who: who is not shown):
+    number = None if shown is None else shown.number
+    for who in sorted(whos, key=lambda who: who.number != number):
         entries = catalog(who.process)
         if len(whos) > 1:
             rows.append(Row(who, None))
-        rows += [Row(who, one, who is shown and one.seen.graph == graph) for one in entries]
+        rows += [Row(who, one, who.number == number and one.seen.graph == graph) for one in entries]
     return rows
 
 
@@ -126,7 +127,7 @@ class Graphs(ScrollView, can_focus=True, inherit_bindings=False):
         depth = entry.depth + (entry.variant_of is not None)
         room = max(12, min(44, width // 2 - 12))
         name = elided("  " * min(depth, 6) + clean(entry.seen.name), room - 2, dots)
-        times = "never ran" if not entry.calls else f"{words.count(entry.calls)}{glyphs.times}"
+        times = "no call" if not entry.calls else f"{words.count(entry.calls)}{glyphs.times}"
         used = 2 + room + 10 + 11 + 9
         colour = palette.text if entry.calls else palette.faint
         why = elided(clean(row.why(), 400), max(0, width - used - 1), dots)
