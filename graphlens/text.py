@@ -41,6 +41,12 @@ def clean_line(line: str, longest: int = 10_000) -> str:
     return clean(line[:longest].expandtabs(4), longest)
 
 
+def lines_of(source: str) -> list[str]:
+    """The lines of a source file as Python counts them: a form feed or U+2028 inside of one ends none."""
+    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def without_surrogates(text: str) -> str:
     """`text` as it can be encoded: bytes that were no UTF-8 (in a file name) become "\\udc80"."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -5,7 +5,6 @@ Field names are a contract: they are only ever added to, at the end.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens import runs
+from graphlens.catalog import catalog, parting_of
 from graphlens.cli._who import process_answer
 from graphlens.plain import Answer, coverage, made_at, shown_path
 from graphlens.processes import Who
 from graphlens.rows import INF, NAN, Ints
 from graphlens.session import Process, Run, state_of
-from graphlens.text import clean
-from graphlens_tracers.errors import UnknownName
 from graphlens_tracers.events import CallId, NodeId, Spec
 
 AT_ONCE = 1 << 16
@@ -234,7 +232,9 @@ def graphs_answer(whos: Sequence[Who]) -> Answer:
         calls: dict[int, int] = {}
         for call in process.calls():
             calls[call.graph] = calls.get(call.graph, 0) + 1
+        entries = {entry.seen.graph: entry for entry in catalog(process)}
         for seen in process.graphs():
+            entry = entries[seen.graph]
             graphs.append(
                 {
                     "graph": seen.graph,
@@ -249,61 +249,11 @@ def graphs_answer(whos: Sequence[Who]) -> Answer:
                     "because": seen.because,
                     "rank": process.rank,
                     "process": who.number,
+                    "parent": seen.parent,
+                    "depth": entry.depth,
+                    "variant_of": entry.variant_of,
+                    "first": None if entry.ran is None else entry.ran[0].first,
+                    "parts": parting_of(process, entry),
                 }
             )
     return {"schema": "graphlens/graphs/1", "graphs": graphs}
-
-
-# ── the source ───────────────────────────────────────────────────────────────────────────────
-
-
-def source_answer(run: Run, whos: Sequence[Who], wanted: str) -> Answer:
-    """A source file as it was, with what each line computed in these processes.
-
-    Args:
-        wanted: Its path, or the end of it.
-
-    Raises:
-        UnknownName: No file of that name was kept, or more than one.
-    """
-    cwd = run.info.cwd
-    digests: dict[str, str] = {}
-    for who in whos:
-        for file, digest in list(who.process.sources.items()):
-            digests.setdefault(file, digest)
-    exact = [file for file in digests if wanted in (file, shown_path(file, cwd))]
-    ends = [file for file in digests if file.endswith(os.sep + wanted.lstrip(os.sep))]
-    matching = exact or ends
-    if len(matching) != 1:
-        have = ", ".join(clean(shown_path(file, cwd)) for file in sorted(matching or digests)) or "none"
-        what = "more than one source file ends in" if matching else "no source file"
-        raise UnknownName(f"{what} {clean(wanted)!r}; this run has: {have}")
-    (file,) = matching
-    text = run.source(digests[file]) or ""
-    lines: list[Answer] = [
-        {"line": k, "code": code, "nodes": 0, "ops": 0, "nan": 0, "inf": 0, "took_ns": 0}
-        for k, code in enumerate(text.splitlines(), 1)
-    ]
-    for who in whos:
-        if who.process.sources.get(file) == digests[file]:  # another one has run another text of it
-            _add_to_lines(lines, who.process, file)
-    return {
-        "schema": "graphlens/source/1",
-        "file": shown_path(file, cwd),
-        "digest": digests[file],
-        "lines": lines,
-    }
-
-
-def _add_to_lines(lines: list[Answer], process: Process, file: str) -> None:
-    sums = sums_of(process)
-    for node, seen in list(process.nodes.items()):
-        site = process.site_of(seen)
-        if site is None or site.file != file or not 1 <= site.line <= len(lines):
-            continue
-        line = lines[site.line - 1]
-        line["nodes"] += 1
-        line["ops"] += sums.ops.get(node, 0)
-        line["nan"] += sums.nan.get(node, 0)
-        line["inf"] += sums.inf.get(node, 0)
-        line["took_ns"] += sums.took_ns.get(node, 0)

@@ -16,6 +16,7 @@ from graphlens.ops import OutputSeen, output_seen
 from graphlens.plain import Answer, inside, made_at, number, shown_path
 from graphlens.processes import Who
 from graphlens.session import Call, Op, Process, Run
+from graphlens.text import lines_of
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import CallId, NodeId, NodeSeen, Seq, Spec, Unusual, ValueId
 
@@ -263,7 +264,7 @@ def _before(process: Process, op: Op) -> dict[int, int]:
 def _code(process: Process, op: Op) -> str | None:
     site = process.site_of(op.node)
     text = None if site is None else process.source(site.file)
-    lines = text.splitlines() if text else []
+    lines = lines_of(text) if text else []
     return lines[site.line - 1].strip() if site and 1 <= site.line <= len(lines) else None
 
 

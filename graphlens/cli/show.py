@@ -13,12 +13,12 @@ from typing import Any
 from graphlens import runs
 from graphlens.cli import _who_text
 from graphlens.cli._summary import how_it_ended
-from graphlens.text import clean, clean_line
+from graphlens.text import clean
 from graphlens_tracers.errors import Usage
 
 Answer = dict[str, Any]  # Any: JSON
 WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "health", "source", "against")
-TAKE_A_WORD = ("--process", "--output", "--input", "--view", "--save", "--rules")
+TAKE_A_WORD = ("--process", "--output", "--input", "--view", "--save", "--rules", "--step")
 """Options that are followed by a word of theirs."""
 
 
@@ -31,8 +31,10 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         epilog="ops: every operation in execution order; op N: one of them in full (PROCESS:N in a run of "
         "several, where ranks have their rank as number); tensor N: its elements, where they were kept; "
         "modules: what ran in each; steps: every call, and where it was ill; graphs: every way through a "
-        "step; health: what rules hit, when, and how far it spread; source FILE: a file as it was, with what "
-        "each line computed; against OTHER: what differs from another run, and where numbers part.",
+        "step, how often it ran and where it parts from the one before; health: what rules hit, when, and "
+        "how far it spread; source FILE: a file as it was, with what each line computed, in all or with --step "
+        "in one step; op N --steps: the operation in all calls; against OTHER: what differs from another run, "
+        "and where numbers part.",
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a path, a name that `graphlens runs` prints, or `last`")
@@ -50,6 +52,10 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         "--view",
         metavar="EXPRESSION",
         help="with `tensor`: what to see of it: 'x[0].flip(1)', 'x.isnan().sum(0)'",
+    )
+    parser.add_argument("--step", type=int, metavar="K", help="with `source`: only what this step computed")
+    parser.add_argument(
+        "--steps", action="store_true", default=None, help="with `op`: the same operation in every call"
     )
     parser.add_argument("--save", metavar="FILE.npy", help="with `tensor`: write it as NumPy's own file")
     parser.add_argument(
@@ -85,7 +91,9 @@ def go(args: argparse.Namespace) -> int:
     from graphlens.cli import (
         _against,
         _answers,
+        _calls,
         _operations,
+        _source,
         _tensor,
         _who,
     )  # numpy and the store: not before the words are right
@@ -102,6 +110,9 @@ def go(args: argparse.Namespace) -> int:
             found = _operations.op_answers(run, whos)
             _write(map(_operations.line_of, found) if args.json else (op_line(one, several) for one in found))
         case "op":
+            if args.steps:
+                _print(_calls.op_calls_answer(run, args.which, args.process), _calls.text_of, args.json)
+                return 0
             answer = _operations.op_answer(run, args.which, args.process)
             _print(answer, partial(_op_text, several), args.json)
         case "tensor":
@@ -123,7 +134,7 @@ def go(args: argparse.Namespace) -> int:
             other = load(runs.resolve(args.which))
             _print(against.against_answer(run, other), _against.text_of, args.json)
         case "source":
-            _print(_answers.source_answer(run, whos, args.which), _source_text, args.json)
+            _print(_source.source_answer(run, whos, args.which, args.step), _source.text_of, args.json)
     return 0
 
 
@@ -137,6 +148,9 @@ def _check(args: argparse.Namespace) -> None:
         raise Usage(f"`show RUN {args.what}` needs {needs}")
     if not needs and args.which is not None:
         raise Usage(f"`show RUN {args.what}` takes nothing more: {clean(args.which)!r}")
+    for option, what in (("step", "source"), ("steps", "op")):
+        if args.what != what and getattr(args, option) is not None:
+            raise Usage(f"--{option} is for `show RUN {what} {'FILE' if what == 'source' else 'N'}`")
     for option in ("output", "input", "view", "save"):
         if args.what != "tensor" and getattr(args, option) is not None:
             raise Usage(f"--{option} is for `show RUN tensor N`")
@@ -384,13 +398,5 @@ def _graphs_text(names: dict[int, str], answer: Answer) -> Iterator[str]:
         base = "" if one["base"] is None else f", as graph {one['base']} up to node {one['keep']}"
         counts = f"{one['graph']:>5} {one['nodes']:>7,} {one['calls']:>7,}"
         because = f"; traced again: {clean(one['because'], 200)}" if one["because"] else ""
-        yield f"{counts}  {clean(one['name'])} ({one['kind']}{base}{because})"
-
-
-def _source_text(answer: Answer) -> Iterator[str]:
-    yield clean(answer["file"], 500)
-    for one in answer["lines"]:
-        ops = f"{one['ops']:,}" if one["ops"] else ""
-        time_ = duration(one["took_ns"]) if one["ops"] else ""
-        mark = "NaN" if one["nan"] else "inf" if one["inf"] else ""
-        yield f"{ops:>9} {time_:>8} {mark:>3} {one['line']:>5}  {clean_line(one['code'])}".rstrip()
+        parts = f"; {clean(one['parts'], 300)}" if one["parts"] else ""
+        yield f"{counts}  {clean(one['name'])} ({one['kind']}{base}{because}{parts})"

@@ -218,6 +218,8 @@ async def test_panes(tmp_path: Path) -> None:
         await screen.press("tab")
         assert app.pane().TITLE == "op"
         await screen.press("tab")
+        assert app.pane().TITLE == "source"
+        await screen.press("tab")
         assert app.pane().TITLE == "output"
         await screen.press("tab", "shift+tab", "escape")
         assert app.pane().TITLE == "graph"

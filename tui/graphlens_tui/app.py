@@ -18,8 +18,8 @@ from graphlens_tui import keys, saying, settings
 from graphlens_tui.bridge import Bridge
 from graphlens_tui.judging import Judge
 from graphlens_tui.listing import Listing, Opened
-from graphlens_tui.messages import Chosen, CursorMoved, IllKnown, Judged, Said
-from graphlens_tui.model import Mode, Model
+from graphlens_tui.messages import CursorMoved, IllKnown, Judged, Said
+from graphlens_tui.model import Mode, Model, Place
 from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
 from graphlens_tui.panes import Pane, panes
 from graphlens_tui.panes.compare import ComparePane
@@ -31,6 +31,7 @@ from graphlens_tui.panes.runs import RunsPane
 from graphlens_tui.panes.tensor import TensorPane
 from graphlens_tui.remembering import Remembering
 from graphlens_tui.widgets.bars import Bar, Part
+from graphlens_tui.widgets.scrubber import Scrubber
 
 WIDEST, WIDE, MEDIUM = 190, 140, 110
 """Columns from which the details stand beside the graph: with much, enough, and little room."""
@@ -81,7 +82,7 @@ class GraphlensApp(Remembering):
         self.mode = Mode.GRAPH
         self.typed = [] if opened is None else opened.typed
         self.at: Seq | None = None
-        self.trail: list[Seq | Mode] = [] if opened is None else [Mode.RUNS]
+        self.trail: list[Seq | Mode | Place] = [] if opened is None else [Mode.RUNS]
         self._call: CallId | None = None
         self._bridge = Bridge(session, self.model.process, self.post_message)
         self.judge = Judge(session, self.model.process, self.post_message)
@@ -90,6 +91,8 @@ class GraphlensApp(Remembering):
             name: Bar(self.glyphs, self.palette, name) for name in ("top", "status", "foot", "filter")
         }
         self.filter_bar = self._bars["filter"]
+        keys_of_calls = f"{self.keymap_.shown('previous_call')} {self.keymap_.shown('next_call')}"
+        self.scrubber = Scrubber(self.glyphs, self.palette, keys_of_calls)
         self._presses: tuple[str, ...] = ()
         self._waiting: Timer | None = None
         self._settling: Timer | None = None
@@ -115,6 +118,7 @@ class GraphlensApp(Remembering):
         yield Vertical(*by_slot["tensor"], id="tensor-mode", classes="hidden")
         yield Vertical(*by_slot["health"], id="health-mode", classes="hidden")
         yield Vertical(*by_slot["runs"], id="runs-mode", classes="hidden")
+        yield self.scrubber
         yield self._bars["status"]
         yield self._bars["foot"]
 
@@ -170,6 +174,8 @@ class GraphlensApp(Remembering):
         for mode in ("tensor", "health", "runs"):
             self._place(f"{mode}-mode").set_class(has_keys.SLOT != mode, "hidden")
         self.arrange_runs(has_keys, height)
+        self.arrange_scrubber()
+        self.arrange_source(has_keys, height, alone=alone)
         for slot, visible in shown.items():
             self._place(slot).set_class(not visible, "hidden")
         self._place("body").set_class(not (shown["main"] or shown["side"]), "hidden")
@@ -191,6 +197,7 @@ class GraphlensApp(Remembering):
         self.palette = DARK if self.current_theme.dark else LIGHT
         for bar in self._bars.values():
             bar.recolour(self.palette)
+        self.scrubber.recolour(self.palette)
         self._tell()
         for pane in self.panes:
             pane.recolour(self.palette)
@@ -266,6 +273,7 @@ class GraphlensApp(Remembering):
         if shown is not None and len(seqs) and seqs[-1] >= shown.timeline.end:
             self._look()  # what is told of can be gone to
         self.graph.changed()
+        self.show_occurrences()
         now = len(event.ill.seqs), self.model.live
         wanted = bool(len(event.ill.seqs)) or self.mode is Mode.HEALTH
         if now != self._judged_for and wanted:
@@ -277,14 +285,6 @@ class GraphlensApp(Remembering):
         """There is a verdict, or a reason why there is none."""
         self.health.found(event.findings, event.trouble)
         self._show_bars()
-
-    def on_chosen(self, event: Chosen) -> None:
-        """Show an operation that the verdict names in the graph."""
-        who = self.model.who()
-        if who is not None and who.number == event.process:
-            self.go_to(event.seq)
-        else:
-            self.say(f"op {event.process}:{event.seq} is of another process than the graph: graphlens show")
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """Another operation is selected."""
@@ -300,6 +300,7 @@ class GraphlensApp(Remembering):
         for pane in self.panes:
             if pane.SLOT in ("side", "bottom"):
                 pane.show(self.at, self._call)
+        self.show_occurrences()
 
     def on_said(self, event: Said) -> None:
         """A pane has something to say."""
@@ -409,31 +410,6 @@ class GraphlensApp(Remembering):
 
     def do_previous_pane(self) -> None:
         self._cycle(-1)
-
-    def do_detail(self) -> None:
-        if self.mode is Mode.HEALTH:
-            stop = self.health.selected()
-            if stop is not None:
-                self.on_chosen(Chosen(stop.target[0], Seq(stop.target[1])))
-            return
-        if self.mode is Mode.TENSOR:
-            self.do_graph_of_tensor()
-            return
-        if self.mode is Mode.RUNS:
-            self.choose()
-            return
-        line = self.graph.line()
-        if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
-            self.graph.toggle()
-            return
-        entered = self.entered(line) if self.pane() is self.graph else None
-        if entered is not None:
-            self.enter_call(entered)
-            return
-        side = next((pane for pane in self.panes if pane.SLOT == "side"), None)
-        if side is not None:
-            (self.graph if self.pane() is side else side).focus()
-            self._arrange()
 
     def show_mode(self, mode: Mode) -> None:
         """Give the whole screen to a mode; what its panes show is kept."""

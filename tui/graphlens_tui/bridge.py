@@ -54,6 +54,10 @@ class Bridge:
         """The app has begun to show the last change: the next one is news."""
         self._on_its_way = False
 
+    def wake(self) -> None:
+        """Work out again which operations are ill: another process is shown."""
+        self._told.set()
+
     def _changed(self, _delta: Delta) -> None:
         self._told.set()
         if not self._on_its_way:

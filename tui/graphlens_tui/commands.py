@@ -13,7 +13,8 @@ from graphlens_tui import details, saying
 from graphlens_tui.errands import Errands
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.judging import Judge
-from graphlens_tui.model import Mode
+from graphlens_tui.messages import Chosen
+from graphlens_tui.model import Mode, Place
 from graphlens_tui.palette import DARK_THEME, LIGHT_THEME, Palette
 from graphlens_tui.panes import Pane
 from graphlens_tui.query import WORDS, Query
@@ -37,7 +38,7 @@ class Commands(Errands, inherit_bindings=False):
     palette: Palette
     output: OutputPane
     panes: list[Pane]
-    trail: list[Seq | Mode]
+    trail: list[Seq | Mode | Place]
     judge: Judge
     finding: Search | None = None
     _asked: str = ""
@@ -58,6 +59,14 @@ class Commands(Errands, inherit_bindings=False):
             self.trail.append(self.at)
             del self.trail[:-200]
         self.graph.show(seq)
+
+    def on_chosen(self, event: Chosen) -> None:
+        """Show an operation, of whatever process, in the graph."""
+        raise AssertionError("the app shows it")
+
+    def go_back_to(self, place: Place) -> None:
+        """Show the process that was shown before, and the operation that was selected."""
+        raise AssertionError("the app shows it")
 
     def enter_call(self, call: Call) -> None:
         """Select the headline of a call; as every jump, it can be taken back."""
@@ -124,10 +133,10 @@ class Commands(Errands, inherit_bindings=False):
         self._go_to_ill(self.model.ill.before(self.at or 0), "no NaN or infinity before this")
 
     def do_first_ill(self) -> None:
-        findings, who = self.health.findings, self.model.who()
+        findings = self.health.findings
         origin = None if findings is None else findings.answer["origin"]
-        if origin is not None and who is not None and origin["process"] == who.number:
-            self.go_to(Seq(origin["seq"]))
+        if origin is not None:
+            self.on_chosen(Chosen(origin["process"], Seq(origin["seq"])))
             return
         first = self.model.ill.after(-1)
         self._go_to_ill(first, "no NaN and no infinity in what was looked at")
@@ -136,12 +145,8 @@ class Commands(Errands, inherit_bindings=False):
         if findings is None:
             self.judge.ask()
             self.say("the first that is not finite: the verdict is still being worked out")
-        elif origin is None:
-            self.say("the first that is not finite: nothing harmful was found")
         else:
-            self.say(
-                f"the first that is not finite here: the verdict's is op {origin['process']}:{origin['seq']}"
-            )
+            self.say("the first that is not finite: nothing harmful was found")
 
     def _last_seq(self) -> int:
         """The last operation that the cursor is past: on a headline that before its step."""
@@ -248,6 +253,8 @@ class Commands(Errands, inherit_bindings=False):
             before = self.trail.pop()
             if isinstance(before, Mode):
                 self.show_mode(before)
+            elif isinstance(before, Place):
+                self.go_back_to(before)
             else:
                 self.go_to(before, jump=False)
         else:

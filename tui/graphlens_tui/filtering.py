@@ -9,13 +9,13 @@ from graphlens_tui.decoded import Ill
 from graphlens_tui.model import Mode
 from graphlens_tui.palette import Palette
 from graphlens_tui.query import WORDS
-from graphlens_tui.run_commands import RunCommands
+from graphlens_tui.scrubbing import Scrubbing
 from graphlens_tui.search import Ints, Search
 from graphlens_tui.widgets.bars import Bar, Part
 from graphlens_tui.widgets.dialogs import Ask
 
 
-class Filtering(RunCommands, inherit_bindings=False):
+class Filtering(Scrubbing, inherit_bindings=False):
     """The app as these keys see it.
 
     Attributes:

@@ -76,6 +76,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("consumer", ("gr",), "to an operation that reads the result", "Follow values"),
     Action("twin", ("gt",), "to its other half: forward or backward", "Follow values"),
     Action("back", ("backspace",), "back to where you jumped from", "Follow values", "Back"),
+    Action("trace", ("t",), "highlight what it was computed from, and what reads it", "Follow values"),
+    Action("next_call", (")",), "the same operation in the next step or call", "Follow values"),
+    Action("previous_call", ("(",), "the same operation in the step or call before", "Follow values"),
     Action("fold", ("space",), "fold or unfold the module call, or the step", "Fold", "Fold"),
     *(
         Action(f"fold_to_{depth}", (f"z{depth}",), "", "Fold")
@@ -126,6 +129,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("bottom_higher", ("+",), "the output below the graph higher", "View"),
     Action("bottom_lower", ("-",), "the output lower", "View"),
     Action("sizes", ("|",), "all panes as large as they were at first", "View"),
+    Action("source", ("s",), "the source, whole screen: what each line computed in this step", "View"),
+    Action("graphs", ("P",), "a list of graphs, functions and processes: go to one", "View"),
     Action("theme", ("T",), "light or dark", "View"),
     Action("about", ("a",), "about this run: how it ended, what was not seen", "View"),
     Action("help", ("?", "f1"), "this table", "View", "Help"),
@@ -135,6 +140,7 @@ ACTIONS: tuple[Action, ...] = (
 
 GRAPH_ONLY = frozenset(
     "next_step previous_step next_match previous_match producer consumer twin fold fold_steps follow".split()
+    + "trace next_call previous_call source graphs".split()
     + [f"fold_to_{depth}" for depth in range(1, 10)]
 )
 """What is about the lines of the graph, and does nothing elsewhere."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from graphlens.live import Live
 from graphlens.processes import Who, gaps, who_is
 from graphlens.session import Process, Running, RunState, Session
-from graphlens_tracers.events import Gap
+from graphlens_tracers.events import Gap, Seq
 from graphlens_tui.decoded import Decoded, Ill
 from graphlens_tui.sieve import Sieve
 
@@ -21,6 +22,13 @@ class Mode(StrEnum):
     TENSOR = "tensor"
     HEALTH = "health"
     RUNS = "runs"
+
+
+class Place(NamedTuple):
+    """An operation of a process, by the process's number; None for the process as it was left."""
+
+    process: int
+    seq: Seq | None
 
 
 @dataclass
@@ -46,6 +54,7 @@ class Model:
     shown: Shown | None = None
     ill: Ill = field(default_factory=Ill)
     version: int = 0
+    _left: dict[int, Shown] = field(default_factory=dict)
 
     @property
     def live(self) -> bool:
@@ -77,6 +86,15 @@ class Model:
         self.shown.timeline.update()
         self.shown.decoded.forget(end)
         self.version += 1
+
+    def switch(self, process: Process) -> None:
+        """Show another process; one that was shown before has its folds as they were."""
+        if self.shown is not None:
+            self._left[self.shown.process.id] = self.shown
+        known = self._left.get(process.id)
+        self.shown = known or Shown(process, Sieve(process), Decoded(process))
+        self.ill = Ill()
+        self.update()
 
     def look_ill(self, ill: Ill) -> None:
         """Which operations are ill is known anew."""

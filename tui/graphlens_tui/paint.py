@@ -23,6 +23,7 @@ from graphlens_tui.decoded import Decoded, Ill, Numbers
 from graphlens_tui.glyphs import DOWN, LEFT, RIGHT, UP, Glyphs
 from graphlens_tui.palette import Palette, style
 from graphlens_tui.timeline import LOOSE, Line, Sort, Timeline
+from graphlens_tui.tracing import Kin, Trace
 
 DEPTH = 5
 """Brackets that stand side by side; those further in share the last place."""
@@ -68,6 +69,7 @@ class Painter:
         ill: Which operations are not finite; an empty one while that is being worked out.
         found: Nodes that a search looks for: their names are underlined.
         live: Whether the last call may go on.
+        trace: What is highlighted; the rest of its call is faint.
     """
 
     process: Process
@@ -79,6 +81,7 @@ class Painter:
     ill: Ill = field(default_factory=Ill)
     found: frozenset[NodeId] = frozenset()
     live: bool = False
+    trace: Trace | None = None
     _named: dict[tuple[int, int, int], Named] = field(default_factory=dict)
 
     def repaint(self, palette: Palette) -> None:
@@ -93,13 +96,24 @@ class Painter:
         if selected:
             ground = self.palette.cursor if focused else self.palette.cursor_away
         brush = _Brush(ground)
-        mark = self.glyphs.cursor if selected else " "
+        kin, sign = self._kin(line), ""
+        if kin is not None:
+            sign = {Kin.SOURCE: self.glyphs.to_producer, Kin.READER: self.glyphs.to_consumer}.get(kin, "")
+            brush.faint = "" if kin is not Kin.NONE else self.palette.faint
+        mark = (self.glyphs.cursor if selected else " ") + sign
         brush.put(sized(mark, self.columns.mark), self.palette.warn, bold=True)
         if line.sort is Sort.CALL:
             self._headline(line, brush, width)
         else:
             self._operation(line, brush)
         return brush.strip(width)
+
+    def _kin(self, line: Line) -> Kin | None:
+        """What a line is to the operation that is traced; None where that says nothing of it."""
+        trace, call = self.trace, self.timeline.call_of(line)
+        if trace is None or line.position < 0 or call is None or call.call != trace.call:
+            return None
+        return trace.kin(line.position, line.position + line.stop - line.seq)
 
     # ── headlines ────────────────────────────────────────────────────────────────────────────
 
@@ -287,13 +301,18 @@ class Painter:
         if line.place >= len(lanes):
             brush.put(glyph + " " * (room - 1), colour)
             return
-        hues = self.palette.lanes
+        hues, kin = self.palette.lanes, self._kin(line)
+        trace, lines = self.trace if kin is not None else None, self.timeline.view(graph).lines
+        dim, brush.faint = brush.faint, ""
         run, hue = "", self.palette.faint  # cells of one colour go in one piece; blanks have none
         for text, owner in lane_cells(lanes, line.place, self.glyphs):
             now = hue if owner == NOBODY else hues[owner % len(hues)]
+            if trace is not None and owner != NOBODY:
+                related = trace.kin(int(lines.start[owner]), int(lines.stop[owner])) is not Kin.NONE
+                now = now if related else self.palette.faint
             if owner == line.place:
                 brush.put(run, hue)
-                brush.put(glyph, colour, bold=True)
+                brush.put(glyph, dim or colour, bold=True)
                 run, hue = "", self.palette.faint
             elif now != hue:
                 brush.put(run, hue)
@@ -301,6 +320,7 @@ class Painter:
             else:
                 run += text
         brush.put(run + " " * (room - 2 * lanes.width), hue)
+        brush.faint = dim
 
     def _jumps(self, line: Line, brush: _Brush, width: int) -> None:
         graph = self.timeline.graph_of(line)
@@ -433,11 +453,12 @@ def _led_to(inputs: dict[int, int], lane: int, column: int) -> int:
 class _Brush:
     """Puts cells one after the other on one ground."""
 
-    __slots__ = ("_ground", "_segments", "width")
+    __slots__ = ("_ground", "_segments", "faint", "width")
 
     def __init__(self, ground: str) -> None:
         self._ground = ground
         self._segments: list[Segment] = []
+        self.faint = ""  # when set, in this colour instead of any other
         self.width = 0
 
     def selected(self, palette: Palette) -> bool:
@@ -450,7 +471,7 @@ class _Brush:
         """Append text of one style."""
         if not text:
             return
-        chosen = style(colour, self._ground, bold, italic, underline)
+        chosen = style(self.faint or colour, self._ground, bold, italic, underline)
         last = self._segments[-1] if self._segments else None
         if last is not None and (last.style is chosen or (text.isspace() and not underline)):
             self._segments[-1] = Segment(last.text + text, last.style)

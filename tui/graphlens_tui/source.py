@@ -13,7 +13,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from graphlens.session import Process
-from graphlens.text import clean_line
+from graphlens.text import clean_line, lines_of
 from graphlens_tracers.events import SiteSeen
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.palette import Palette, style
@@ -90,13 +90,13 @@ class Sources:
             pieces += [text[at : at + room] for at in range(room, min(len(text.plain), 8 * room), room)]
         for piece in pieces:
             colour = palette.warn if meant else palette.faint
-            paper.lines.append([Segment(gutter, style(colour, palette.ground)), *_segments(piece, plain)])
+            paper.lines.append([Segment(gutter, style(colour, palette.ground)), *segments_of(piece, plain)])
             gutter = " " * len(gutter)
 
 
 def coloured(text: str, palette: Palette) -> Sequence[Text]:
     """The lines of a file, cleaned, with Python's words in colours."""
-    plain = [clean_line(line) for line in text.splitlines()]
+    plain = [clean_line(line) for line in lines_of(text)]
     if len(plain) > LONGEST:
         return [Text(line) for line in plain]
     syntax = Syntax("", "python", theme=palette.syntax)
@@ -108,7 +108,7 @@ def coloured(text: str, palette: Palette) -> Sequence[Text]:
 
 def underlined(text: Text, number: int, site: SiteSeen, source: str) -> Text:
     """A line with the part of it underlined that a site means; columns are UTF-8 bytes in the file."""
-    raw = source.splitlines()[number - 1]
+    raw = lines_of(source)[number - 1]
     start = site.column if number == site.line else 0
     stop = site.end if number == site.end_line else -1
     if number == site.line and site.column < 0:
@@ -126,7 +126,7 @@ def _cell(raw: str, column: int) -> int:
     return len(clean_line(before))
 
 
-def _segments(text: Text, plain: Style) -> list[Segment]:
+def segments_of(text: Text, plain: Style) -> list[Segment]:
     """A text as segments over a plain style: it keeps the ground of `plain`."""
     spans = sorted({0, len(text.plain), *(s.start for s in text.spans), *(s.end for s in text.spans)})
     found = []

@@ -359,6 +359,17 @@ class Timeline:
             return None
         return Seq(int(stretches.first[found[0]] + position - stretches.position[found[0]]))
 
+    def occurrences(self, node: NodeId) -> Ints:
+        """Every operation of a node in calls that are known, in order: no row is read for it."""
+        stretches, found = self._stretches, [np.empty(0, np.int64)]
+        for graph, way in self.ways.items():
+            position = way.place.get(node)
+            if position is not None:
+                offset = position - stretches.position
+                here = (stretches.graph == graph) & (offset >= 0) & (offset < stretches.count)
+                found.append(stretches.first[here] + offset[here])
+        return np.sort(np.concatenate(found))
+
     def spans(self, line: Line) -> Iterator[Span]:
         """The module calls around a line, innermost first; a folded one is its own first."""
         graph = self.graph_of(line)

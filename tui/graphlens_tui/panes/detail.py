@@ -47,7 +47,7 @@ expression that ran; for a backward operation it is that of the forward one."""
         if shown is None or self._at is None:
             page.line(("no operation is selected", self.palette.faint))
         else:
-            if self._sources is None:
+            if self._sources is None or self._sources.process is not shown.process:
                 self._sources = Sources(shown.process, self.model.session.run.info.cwd)
             self._fill(self._at, page, self._sources)
         self.set_lines(page.lines)

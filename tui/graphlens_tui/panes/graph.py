@@ -20,6 +20,7 @@ from graphlens_tui.paint import Painter, sized
 from graphlens_tui.palette import Palette, style
 from graphlens_tui.panes import Pane, Slot
 from graphlens_tui.timeline import Line, Sort
+from graphlens_tui.tracing import Trace
 
 RULER = 2
 """Cells of the overview at the right edge."""
@@ -40,7 +41,9 @@ Longer ways are jumps: ⇣84 is read by operation 84, ⇡12 was made by 12.
 ● all finite   ▲ an infinity   ✖ a NaN   ○ no numbers (integers, views)
 ▣ a folded module   ‼ it raised an exception   ∇ the backward pass
 −0+∞N: which kinds of elements there are, as far as minimum, maximum and counts tell;
-a dot where nobody has looked. The right edge is the whole run."""
+a dot where nobody has looked. The right edge is the whole run.
+Highlighted with t: an operation was computed from those with ⇡, and those with ⇣ from it.
+Below: the operation, or the way of a step, in every call; how large its numbers were."""
 
     def __init__(self, model: Model, glyphs: Glyphs, palette: Palette) -> None:
         super().__init__(model, glyphs, palette)
@@ -51,6 +54,7 @@ a dot where nobody has looked. The right edge is the whole run."""
         self._headline: CallId | None = None
         self._painter: Painter | None = None
         self._found: frozenset[NodeId] = frozenset()
+        self.trace: Trace | None = None
         self._strips: dict[tuple[int, bool, bool, bool, str], Strip] = {}
         self._kept_for: tuple[int, Columns] | None = None
         self._ruler: tuple[object, list[str]] = (None, [])
@@ -65,13 +69,13 @@ a dot where nobody has looked. The right edge is the whole run."""
             return
         columns = fit(max(1, self.size.width - RULER), shown.timeline.end)
         shown.timeline.set_width(columns.lane_count)
-        if self._painter is None:
+        if self._painter is None or self._painter.process is not shown.process:
             self._painter = Painter(
                 shown.process, shown.timeline, shown.decoded, self.glyphs, self.palette, columns
             )
         painter = self._painter
         painter.columns, painter.ill, painter.live = columns, self.model.ill, self.model.live
-        painter.found = self._found
+        painter.found, painter.trace = self._found, self.trace
         self._strips.clear()
         self.virtual_size = Size(self.size.width, len(shown.timeline) + 1)
         if self.following:
@@ -117,9 +121,20 @@ a dot where nobody has looked. The right edge is the whole run."""
         head = None if call is None else shown.timeline.headline_of(call)
         self._select(shown.timeline.number_of(at) if head is None else head, middle=True)
 
+    def leave_process(self) -> None:
+        """Forget what is about the process that was shown."""
+        self.cursor, self.at, self._headline, self._found = 0, None, None, frozenset()
+        self.trace = None
+        self._ruler = (None, [])
+
     def highlight(self, found: frozenset[NodeId]) -> None:
         """Underline the names of these nodes."""
         self._found = found
+        self.changed()
+
+    def show_trace(self, trace: Trace | None) -> None:
+        """Highlight what an operation was computed from and what reads it; None: nothing."""
+        self.trace = trace
         self.changed()
 
     # ── the cursor ───────────────────────────────────────────────────────────────────────────

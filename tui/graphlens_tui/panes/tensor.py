@@ -97,6 +97,10 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
         self.key = key if key in keys else keys[0] if keys else (None, 0)
         self._look()
 
+    def close(self) -> None:
+        """Show nothing: its process is not shown any more."""
+        self.op = self.tensor = self.absent = self.grid = self.against = self._wanted = None
+
     def keys(self) -> list[Key]:
         """The outputs and inputs of the operation, in the order in which a key goes round them."""
         if self.op is None:
