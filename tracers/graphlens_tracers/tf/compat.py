@@ -11,11 +11,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow
+from tensorflow.core.framework import function_pb2 as _function_pb2
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.client import pywrap_tf_session as _pywrap_tf_session
 from tensorflow.python.client import session as _session
 from tensorflow.python.eager import backprop as _backprop
 from tensorflow.python.eager import context as _context
+from tensorflow.python.eager import core as _core
 from tensorflow.python.eager import execute as _execute
 from tensorflow.python.eager import imperative_grad as _imperative_grad
 from tensorflow.python.eager.polymorphic_function import atomic_function as _atomic_function
@@ -40,6 +42,7 @@ tf: Any = tensorflow
 pywrap_tfe: Any = _pywrap_tfe
 backprop: Any = _backprop
 context: Any = _context
+core: Any = _core
 execute: Any = _execute
 imperative_grad: Any = _imperative_grad
 atomic_function: Any = _atomic_function
@@ -102,6 +105,13 @@ def definition(name: str) -> Any | None:
     return there.get_function_def(name)
 
 
+def new_definition(name: str) -> Any:
+    """An empty FunctionDef."""
+    made = _function_pb2.FunctionDef()
+    made.signature.name = name
+    return made
+
+
 def graph_of(name: str) -> Any | None:
     """A graph made of a function's definition; None where there is none, or it cannot be made."""
     found = definition(name)
@@ -140,6 +150,11 @@ def functions(attribute: Any) -> list[Any]:
 def array(tensor: Any) -> Any:
     """A TensorProto as a NumPy array."""
     return tensor_util.MakeNdarray(tensor)
+
+
+def constant(tensor: Any) -> Any:
+    """A TensorProto as an eager tensor."""
+    return tf.constant(array(tensor), tf.as_dtype(tensor.dtype))
 
 
 def graph_now() -> Any:

@@ -1,0 +1,238 @@
+"""Functions of the runtime's, ready to be run operation by operation: in which order, and how each one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.bodies import INNER, LOOPS
+from graphlens_tracers.tf.looking import outputs_of
+
+_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
+_OWN_MEMORY = frozenset(("seed", "seed2", "shared_name", "container"))
+"""Attributes of operations whose kernel remembers something: where its random numbers are, what it has made."""
+_LISTS = {"int": "i", "float": "f", "bool": "b", "type": "type", "string": "s"}
+
+
+class How(Enum):
+    """How an operation runs."""
+
+    PLAIN = "by a kernel that all operations like it share"
+    ALONE = "by a kernel of its own, in a function of its own"
+    CONSTANT = "once"
+    ENTERS = "by what is inside of it"
+    NOTHING = "not at all"
+
+
+@dataclass(eq=False, slots=True)
+class Op:
+    """An operation of a function.
+
+    Attributes:
+        node: Its NodeDef; `kind`: its type.
+        inputs, outputs: Where its tensors are among the function's values.
+        drops: Values that nobody reads any more when it has run.
+        attributes: As the runtime takes them: name, value, name, value.
+        enters: The functions that it may enter, by attribute.
+        is_ours: Whether it is one of those that look.
+        told: How many outputs are ours, the last ones; `given`: how many inputs.
+    """
+
+    node: Any
+    name: str
+    kind: str
+    how: How
+    inputs: tuple[int, ...]
+    outputs: range
+    attributes: tuple[Any, ...]
+    enters: dict[str, tuple[str, ...]]
+    drops: tuple[int, ...] = ()
+    is_ours: bool = False
+    told: int = 0
+    given: int = 0
+    constant: Any = None
+
+
+@dataclass(eq=False, slots=True)
+class Routine:
+    """A function.
+
+    Attributes:
+        name: As the runtime has it; `shown`: as the script has it.
+        arguments: How many there are; they are the first values. `values`: how many of those there are.
+        drops: Arguments that nobody reads.
+        results: Where among the values they are.
+        remembers: Whether anything in it, or inside of that, runs by a kernel of its own that remembers.
+    """
+
+    name: str
+    shown: str
+    arguments: int
+    ops: list[Op] = field(default_factory=list)
+    results: tuple[int, ...] = ()
+    values: int = 0
+    drops: tuple[int, ...] = ()
+    remembers: bool = False
+
+
+def routine_of(name: str, originals: Mapping[str, str]) -> Routine:
+    """Make one.
+
+    Args:
+        originals: By the name of a watched function, that of the script's own.
+
+    Raises:
+        LookupError: The runtime knows no such function.
+    """
+    definition = compat.definition(name)
+    if definition is None:
+        raise LookupError(f"the runtime knows no function {name}")
+    places = {arg.name: k for k, arg in enumerate(definition.signature.input_arg)}
+    shown = originals.get(name, name)
+    routine = Routine(name, shown, len(places), values=len(places))
+    theirs = _names(shown) if shown != name else None
+    for node in in_order(live(definition)):
+        outputs = outputs_named(node)
+        inputs = tuple(_place(places, one) for one in node.input if not one.startswith("^"))
+        first = routine.values
+        routine.values += len(outputs)
+        places.update((one, first + k) for k, (one, _) in enumerate(outputs))
+        op = _op(node, inputs, range(first, routine.values))
+        op.is_ours = theirs is not None and op.name not in theirs
+        if not op.is_ours and any(one in originals for names in op.enters.values() for one in names):
+            op.told, op.given = 1, int(op.kind in LOOPS)
+        routine.ops.append(op)
+    routine.results = tuple(_place(places, definition.ret[arg.name]) for arg in definition.signature.output_arg)
+    _let_go(routine)
+    return routine
+
+
+def _names(function: str) -> set[str] | None:
+    definition = compat.definition(function)
+    return None if definition is None else {node.name for node in definition.node_def}
+
+
+def _place(places: Mapping[str, int], name: str) -> int:
+    """Where a tensor is, by its name in the FunctionDef, whose last part may be left out where it is 0."""
+    return places[name] if name in places else places[f"{name}:0"]
+
+
+def live(definition: Any) -> list[Any]:
+    """The nodes that run, as they are there: those that results and effects need."""
+    nodes = {node.name: node for node in definition.node_def}
+    ahead, found = [*definition.ret.values(), *definition.control_ret.values()], set()
+    while ahead:
+        name = maker(ahead.pop())
+        if name in nodes and name not in found:
+            found.add(name)
+            ahead += nodes[name].input
+    return [node for node in definition.node_def if node.name in found]
+
+
+def maker(name: str) -> str:
+    """The node that makes a tensor, by the tensor's name; of a control input, the node itself."""
+    return name.lstrip("^").partition(":")[0]
+
+
+def in_order(nodes: Sequence[Any]) -> list[Any]:
+    """Each node behind those that it needs; else as they are.
+
+    Raises:
+        ValueError: They go round: a loop of TensorFlow 1.
+    """
+    known = {node.name: node for node in nodes}
+    found: dict[str, Any] = {}
+    for begin in nodes:
+        ahead, open_ = [begin], set[str]()
+        while ahead:
+            one = ahead[-1]
+            missing = [known[name] for name in map(maker, one.input) if name in known and name not in found]
+            if one.name in found or not missing:
+                found.setdefault(one.name, ahead.pop())
+            elif one.name in open_:
+                raise ValueError(f"{one.name} needs itself")
+            else:
+                open_.add(one.name)
+                ahead += reversed(missing)
+    return list(found.values())
+
+
+def outputs_named(node: Any) -> list[tuple[str, int]]:
+    """Those of a node: their names in the FunctionDef, and types by number."""
+    if compat.op_def(node.op) is not None:
+        return list(outputs_of(node))
+    called = compat.definition(node.op)  # a function by its name
+    if called is None:
+        raise LookupError(f"the runtime knows no operation and no function {node.op}")
+    return [(f"{node.name}:{arg.name}:0", arg.type) for arg in called.signature.output_arg]
+
+
+def _op(node: Any, inputs: tuple[int, ...], outputs: range) -> Op:
+    kind = compat.op_def(node.op)
+    if kind is None:
+        return Op(node, node.name, "PartitionedCall", How.ENTERS, inputs, outputs, (), {"f": (node.op,)})
+    enters = {
+        attribute: tuple(one.name for one in compat.functions(node.attr[attribute]))
+        for attribute in INNER.get(node.op, ())
+    }
+    how = How.ENTERS if enters else _how(node, kind)
+    attributes = tuple(_attributes(node, kind)) if how is How.PLAIN else ()
+    return Op(node, node.name, node.op, how, inputs, outputs, attributes, enters)
+
+
+def _how(node: Any, kind: Any) -> How:
+    if node.op == "NoOp":
+        return How.NOTHING
+    if node.op == "Const" and node.attr["dtype"].type not in (compat.VARIANT, compat.RESOURCE):
+        return How.CONSTANT
+    if node.op in (*_PYTHON, "Placeholder", "FakeParam") or remembers(node):
+        return How.ALONE
+    for attribute in kind.attr:
+        value = node.attr[attribute.name] if attribute.name in node.attr else None
+        if attribute.type in ("tensor", "list(tensor)"):
+            return How.ALONE
+        if value is not None and attribute.type in ("func", "list(func)"):
+            if any(one.attr for one in compat.functions(value)):
+                return How.ALONE
+    return How.PLAIN
+
+
+def remembers(node: Any) -> bool:
+    """Whether a node's kernel remembers something from one run to the next."""
+    kind = compat.op_def(node.op)
+    return kind is not None and kind.is_stateful and any(one.name in _OWN_MEMORY for one in kind.attr)
+
+
+def _attributes(node: Any, kind: Any) -> Iterator[Any]:
+    for attribute in kind.attr:
+        if attribute.name in node.attr:
+            yield attribute.name
+            yield _attribute(node.attr[attribute.name], attribute.type)
+
+
+def _attribute(value: Any, kind: str) -> Any:
+    """An attribute as the runtime takes it."""
+    outer, _, inner = kind.rstrip(")").rpartition("(")
+    if inner == "func":
+        names = [one.name for one in compat.functions(value)]
+        return names if outer else names[0]
+    if inner == "shape":
+        return [_shape(one) for one in value.list.shape] if outer else _shape(value.shape)
+    return list(getattr(value.list, _LISTS[inner])) if outer else getattr(value, _LISTS[inner])
+
+
+def _shape(shape: Any) -> list[int | None] | None:
+    return None if shape.unknown_rank else [None if dim.size < 0 else dim.size for dim in shape.dim]
+
+
+def _let_go(routine: Routine) -> None:
+    """Say of each value behind which operation nobody reads it any more."""
+    wanted = set(routine.results)
+    for op in reversed(routine.ops):
+        last = {*op.inputs, *op.outputs} - wanted
+        op.drops = tuple(sorted(last))
+        wanted |= last
+    routine.drops = tuple(k for k in range(routine.arguments) if k not in wanted)
