@@ -17,7 +17,6 @@ from tensorflow.python.client import pywrap_tf_session as _pywrap_tf_session
 from tensorflow.python.client import session as _session
 from tensorflow.python.eager import backprop as _backprop
 from tensorflow.python.eager import context as _context
-from tensorflow.python.eager import core as _core
 from tensorflow.python.eager import execute as _execute
 from tensorflow.python.eager import imperative_grad as _imperative_grad
 from tensorflow.python.eager.polymorphic_function import atomic_function as _atomic_function
@@ -42,7 +41,6 @@ tf: Any = tensorflow
 pywrap_tfe: Any = _pywrap_tfe
 backprop: Any = _backprop
 context: Any = _context
-core: Any = _core
 execute: Any = _execute
 imperative_grad: Any = _imperative_grad
 atomic_function: Any = _atomic_function
@@ -323,6 +321,11 @@ def message(error: BaseException) -> str:
     return str(getattr(error, "_message", ""))
 
 
+def say(error: BaseException, words: str) -> None:
+    """Let an error of TensorFlow's say something else."""
+    setattr(error, "_message", words)  # noqa: B010  # TensorFlow's errors have it, and no type
+
+
 def rename(error: BaseException, names: dict[str, str]) -> None:
     """Let an error of TensorFlow's speak of other functions: of the second instead of the first."""
 
@@ -334,7 +337,7 @@ def rename(error: BaseException, names: dict[str, str]) -> None:
 
     message = getattr(error, "_message", None)
     if message is not None:
-        setattr(error, "_message", said(message))  # noqa: B010  # TensorFlow's errors have it, and no type
+        say(error, said(message))
     error.args = tuple(map(said, error.args))
 
 

@@ -38,10 +38,10 @@ class Interpreted:
 
         def around_entry(handle: Any, device: Any, op: Any, inputs: Any, attributes: Any, count: Any) -> Any:
             name = compat.text(op)
-            if not self._wants(name, device, inputs):
-                return entry(handle, device, op, inputs, attributes, count)
             try:
-                return self.interpreter.run(name, inputs)
+                if self._wants(name, device, inputs):
+                    return self.interpreter.run(name, inputs)
+                return entry(handle, device, op, inputs, attributes, count)
             except BaseException as error:
                 error.__traceback__ = None  # all of it is ours
                 raise
@@ -57,6 +57,8 @@ class Interpreted:
         if is_operation or self.interpreter.why_not(name) is not None:
             return False
         if self.listener is None and not self.interpreter.remembers(name):
+            return False
+        if compat.shows_functions():
             return False
         return _is_here(device) and all(_is_here(one.device) for one in inputs)
 

@@ -38,6 +38,7 @@ class _Place:
     """
 
     routine: Routine
+    is_outermost: bool = False
     alone: dict[str, str] = field(default_factory=dict)
     inside: dict[tuple[str, str, int], _Place] = field(default_factory=dict)
 
@@ -90,17 +91,23 @@ class Interpreter:
         """Run a function as Python calls it; gives its results.
 
         Raises:
-            compat.core._NotOkStatusException: What an operation of it raises, in words as for the function.
+            tf.errors.OpError: What an operation of it raises, in words as for the function.
         """
         place = self._places.get(function)
         if place is None:
-            place = self._places[function] = _Place(self._routine(function))
+            place = self._places[function] = _Place(self._routine(function), True)
         frame = Frame(place.routine.shown, serial=next(_calls))
         try:
-            return self._run(place, frame, list(inputs))
-        except compat.core._NotOkStatusException as error:
-            error.message = f"{{{{function_node {function}}}}} {error.message} [Op:{function}]"
+            return [self._anew(one) for one in self._run(place, frame, list(inputs))]
+        except compat.tf.errors.OpError as error:
+            compat.say(error, f"{{{{function_node {function}}}}} {compat.message(error)} [Op:{function}]")
             raise
+
+    def _anew(self, tensor: Any) -> Any:
+        """The same tensor as another object: of what a function gives, a tape knows each by itself."""
+        there = compat.context.context()
+        attributes = ("T", tensor._datatype_enum())
+        return self._execute(there._handle, tensor.device, "Identity", [tensor], attributes, 1)[0]
 
     # ── one function ─────────────────────────────────────────────────────────────────────────
 
@@ -172,8 +179,9 @@ class Interpreter:
                 return self._entered(place, op, inputs, None)
         try:
             return self._by_kernel(place, op, inputs)
-        except compat.core._NotOkStatusException as error:
-            error.message = _of_function(error.message, op, place.routine.name, place in self._places.values())
+        except compat.tf.errors.OpError as error:
+            words = compat.message(error)
+            compat.say(error, _of_function(words, op, place.routine.name, place.is_outermost))
             raise
 
     def _by_kernel(self, place: _Place, op: Op, inputs: list[Any]) -> list[Any]:
