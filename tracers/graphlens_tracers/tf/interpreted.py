@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from graphlens_tracers.tf import compat
@@ -22,6 +22,7 @@ class Interpreted:
         self._entry = compat.pywrap_tfe.TFE_Py_Execute
         self.interpreter = Interpreter(execute=self._entry)
         self._is_operation: dict[str, bool] = {}
+        self._gone: list[str] = []
 
     @property
     def listener(self) -> Listener | None:
@@ -32,9 +33,9 @@ class Interpreted:
     def listener(self, listener: Listener | None) -> None:
         self.interpreter.listener = listener
 
-    def install(self) -> Callable[[], None]:
-        """From now on; the result undoes it. What records calls is to be installed behind this."""
-        entry = self._entry
+    def install(self) -> list[Callable[[], object]]:
+        """From now on; each result undoes a part. What records calls is to be installed behind this."""
+        entry, removed = self._entry, compat.Context.remove_function
 
         def around_entry(handle: Any, device: Any, op: Any, inputs: Any, attributes: Any, count: Any) -> Any:
             name = compat.text(op)
@@ -46,11 +47,23 @@ class Interpreted:
                 error.__traceback__ = None  # all of it is ours
                 raise
 
+        @wraps(removed)
+        def around_removal(context: Any, name: Any) -> Any:
+            # The garbage collector may ask for it at any moment, also in the middle of what we do.
+            self._gone.append(compat.text(name))
+            return removed(context, name)
+
         compat.pywrap_tfe.TFE_Py_Execute = around_entry
-        return partial(setattr, compat.pywrap_tfe, "TFE_Py_Execute", entry)
+        compat.Context.remove_function = around_removal
+        return [
+            partial(setattr, compat.pywrap_tfe, "TFE_Py_Execute", entry),
+            partial(setattr, compat.Context, "remove_function", removed),
+        ]
 
     def _wants(self, name: str, device: Any, inputs: Any) -> bool:
         """Whether it is a function that is to run operation by operation."""
+        while self._gone:
+            self.interpreter.forget(self._gone.pop())
         is_operation = self._is_operation.get(name)
         if is_operation is None:
             is_operation = self._is_operation[name] = compat.op_def(name) is not None

@@ -9,16 +9,18 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from graphlens_tracers.tf import alone, compat
+from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.alone import OURS, register
 from graphlens_tracers.tf.bodies import CALLS, LOOPS
 from graphlens_tracers.tf.moments import Frame, Listener, Moment, Tensors, Way
 from graphlens_tracers.tf.obstacles import obstacle_of
 from graphlens_tracers.tf.routines import How, Op, Routine, routine_of
+from graphlens_tracers.tf.running import Place, Running
+from graphlens_tracers.tf.sums import begun
 
-_OF_ONE = re.compile(rf"^{{{{function_node (?:__wrapped__|{alone.OURS})[^}}]*}}}} ?| \[Op:[^\]]*\](?: name: .*)?$")
+_OF_ONE = re.compile(rf"^{{{{function_node (?:__wrapped__|{OURS})[^}}]*}}}} ?| \[Op:[^\]]*\](?: name: .*)?$")
 """What the runtime says of one operation that it ran for us, before and behind the words of its error."""
 _NODE = re.compile(r"\n\t \[\[(?=\{\{node )")
 """Where such words begin to say which node it is, where it is in no function inside."""
@@ -27,20 +29,6 @@ _calls = itertools.count()
 
 class Misfit(ValueError):
     """What should replace a tensor is of another type or shape."""
-
-
-@dataclass(eq=False, slots=True)
-class _Place:
-    """A function where it is entered: kernels that remember do so for each such place.
-
-    Attributes:
-        alone: By operation, the function that it is in alone; `inside`: places in it, by where they are entered.
-    """
-
-    routine: Routine
-    is_outermost: bool = False
-    alone: dict[str, str] = field(default_factory=dict)
-    inside: dict[tuple[str, str, int], _Place] = field(default_factory=dict)
 
 
 class Interpreter:
@@ -58,7 +46,7 @@ class Interpreter:
         self._execute = execute
         self._originals: dict[str, str] = {}
         self._routines: dict[str, Routine] = {}
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
         self._obstacles: dict[str, str | None] = {}
 
     def watched(self, originals: Mapping[str, str]) -> None:
@@ -95,19 +83,17 @@ class Interpreter:
         """
         place = self._places.get(function)
         if place is None:
-            place = self._places[function] = _Place(self._routine(function), True)
+            place = self._places[function] = Place(self._routine(function), True)
         frame = Frame(place.routine.shown, serial=next(_calls))
         try:
-            return [self._anew(one) for one in self._run(place, frame, list(inputs))]
+            return [self._anew(one) for one in self._run(Running(place, frame, list(inputs)))]
         except compat.tf.errors.OpError as error:
             compat.say(error, f"{{{{function_node {function}}}}} {compat.message(error)} [Op:{function}]")
             raise
 
     def _anew(self, tensor: Any) -> Any:
         """The same tensor as another object: of what a function gives, a tape knows each by itself."""
-        there = compat.context.context()
-        attributes = ("T", tensor._datatype_enum())
-        return self._execute(there._handle, tensor.device, "Identity", [tensor], attributes, 1)[0]
+        return self._kernel("Identity", [tensor], ("T", tensor._datatype_enum()), 1, tensor.device)[0]
 
     # ── one function ─────────────────────────────────────────────────────────────────────────
 
@@ -124,29 +110,28 @@ class Interpreter:
             self._routines[function] = routine
         return routine
 
-    def _run(self, place: _Place, frame: Frame | None, given: list[Any]) -> list[Any]:
-        """The results of a function. `frame`: None: nobody hears of it."""
-        routine = place.routine
-        values: list[Any] = [*given, *[None] * (routine.values - len(given))]
-        given.clear()
+    def _run(self, running: Running) -> list[Any]:
+        """The results of a function; `running` begins with its arguments."""
+        routine, values = running.place.routine, running.values
+        values += [None] * (routine.values - len(values))
         for k in routine.drops:
             values[k] = None
         for op in routine.ops:
+            running.op = op
             inputs = [values[k] for k in op.inputs]
-            if self.listener is None or frame is None or op.is_ours:
-                made = self._made(place, op, inputs, None, Way.WHOLE)
+            if self.listener is None or running.frame is None or op.is_ours:
+                made = self._made(running, op, inputs, Way.WHOLE)
             else:
-                made = self._heard(self.listener, place, op, inputs, frame)
-            del inputs
+                made = self._heard(self.listener, running, running.frame, op, inputs)
             for k, one in zip(op.outputs, made, strict=True):
                 values[k] = one
-            del made
+            del inputs, made
             for k in op.drops:
                 values[k] = None
         return [values[k] for k in routine.results]
 
     def _heard(
-        self, listener: Listener, place: _Place, op: Op, inputs: list[Any], frame: Frame
+        self, listener: Listener, running: Running, frame: Frame, op: Op, inputs: list[Any]
     ) -> Sequence[Any]:
         """What an operation makes, or what the listener has made of it."""
         enters = {
@@ -155,7 +140,7 @@ class Interpreter:
         moment = Moment(frame, op.name, op.kind, inputs[: len(inputs) - op.given], enters)
         way = listener.before(moment)
         try:
-            made = self._made(place, op, inputs, frame, way)
+            made = self._made(running, op, inputs, way)
         except BaseException as error:
             listener.failed(moment, error)
             raise
@@ -164,7 +149,7 @@ class Interpreter:
 
     # ── one operation ────────────────────────────────────────────────────────────────────────
 
-    def _made(self, place: _Place, op: Op, inputs: list[Any], frame: Frame | None, way: Way) -> list[Any]:
+    def _made(self, running: Running, op: Op, inputs: list[Any], way: Way) -> list[Any]:
         """What an operation makes."""
         if op.how is How.NOTHING:
             return []
@@ -174,31 +159,33 @@ class Interpreter:
             return [op.constant]
         if op.how is How.ENTERS and self._may_enter(op):
             if way is Way.ENTER:
-                return self._entered(place, op, inputs, frame)
+                return self._entered(running, op, inputs, running.frame)
             if any(self.remembers(one) for names in op.enters.values() for one in names):
-                return self._entered(place, op, inputs, None)
+                return self._entered(running, op, inputs, None)
         try:
-            return self._by_kernel(place, op, inputs)
+            return self._by_kernel(running, op, inputs)
         except compat.tf.errors.OpError as error:
-            words = compat.message(error)
-            compat.say(error, _of_function(words, op, place.routine.name, place.is_outermost))
+            compat.say(error, _of_function(compat.message(error), op, running.place))
             raise
 
-    def _by_kernel(self, place: _Place, op: Op, inputs: list[Any]) -> list[Any]:
-        there = compat.context.context()
-        device = op.node.device or there.device_name
+    def _by_kernel(self, running: Running, op: Op, inputs: list[Any]) -> list[Any]:
         if op.how is How.PLAIN:
+            if op.kind == "AddN" and len(inputs) > 2:
+                inputs = begun(running, op, inputs)
             try:
-                made = self._execute(there._handle, device, op.kind, inputs, op.attributes, len(op.outputs))
-                return list(made)
+                return self._kernel(op.kind, inputs, op.attributes, len(op.outputs), op.node.device)
             except (TypeError, ValueError):  # it takes an attribute otherwise; nothing has run
                 op.how = How.ALONE
-        if op.name not in place.alone:
-            place.alone[op.name] = alone.register(op, [one._datatype_enum() for one in inputs])
-        made = self._execute(
-            there._handle, there.device_name, place.alone[op.name], inputs, (), len(op.outputs)
-        )
-        return list(made)
+        alone = running.place.alone
+        if op.name not in alone:
+            alone[op.name] = register(op, [one._datatype_enum() for one in inputs])
+        return self._kernel(alone[op.name], inputs, (), len(op.outputs))
+
+    def _kernel(
+        self, kind: str, inputs: list[Any], attributes: Sequence[Any], count: int, device: str = ""
+    ) -> list[Any]:
+        there = compat.context.context()
+        return self._execute(there._handle, device or there.device_name, kind, inputs, attributes, count)
 
     # ── what is inside of one ────────────────────────────────────────────────────────────────
 
@@ -207,48 +194,37 @@ class Interpreter:
             return False
         return all(self.why_not(one) is None for names in op.enters.values() for one in names)
 
-    def _entered(self, place: _Place, op: Op, inputs: list[Any], frame: Frame | None) -> list[Any]:
-        """What an operation makes that enters functions."""
-        if op.kind in LOOPS:
-            return self._looped(place, op, inputs, frame)
+    def _entered(self, running: Running, op: Op, inputs: list[Any], frame: Frame | None) -> list[Any]:
+        """What an operation makes that enters functions. `frame`: what it is in; None: nobody hears of it."""
         if op.kind in CALLS:
-            return self._inside(place, op, "f", 0, list(inputs), frame)
+            return self._inside(running, op, "f", 0, list(inputs), frame)
+        if op.kind in LOOPS:
+            values = list(inputs)
+            for k in itertools.count():
+                (more,) = self._inside(running, op, "cond", 0, list(values), frame, k)
+                if not _is_true(more):
+                    break
+                values = self._inside(running, op, "body", 0, values, frame, k)
+            return values
         if "branches" in op.enters:
             count, which = len(op.enters["branches"]), int(inputs[0].numpy())
             which = which if 0 <= which < count else count - 1
-            return self._inside(place, op, "branches", which, inputs[1:], frame)
+            return self._inside(running, op, "branches", which, inputs[1:], frame)
         part = "then_branch" if _is_true(inputs[0]) else "else_branch"
-        return self._inside(place, op, part, 0, inputs[1:], frame)
-
-    def _looped(self, place: _Place, op: Op, inputs: list[Any], frame: Frame | None) -> list[Any]:
-        values = list(inputs)
-        for k in itertools.count():
-            (more,) = self._inside(place, op, "cond", 0, list(values), frame, k)
-            if not _is_true(more):
-                return values
-            values = self._inside(place, op, "body", 0, _taken(values), frame, k)
-        raise AssertionError("a loop that counts has no end")
+        return self._inside(running, op, part, 0, inputs[1:], frame)
 
     def _inside(
-        self, place: _Place, op: Op, part: str, nth: int, given: list[Any], frame: Frame | None,
+        self, running: Running, op: Op, part: str, nth: int, given: list[Any], frame: Frame | None,
         iteration: int | None = None,
     ) -> list[Any]:  # fmt: skip
-        """The results of a function inside."""
+        """The results of a function inside, which takes over the list that it is given."""
         at = op.name, part, nth
-        inner = place.inside.get(at)
+        inner = running.place.inside.get(at)
         if inner is None:
-            inner = place.inside[at] = _Place(self._routine(op.enters[part][nth]))
-        shown = inner.routine.shown
+            inner = running.place.inside[at] = Place(self._routine(op.enters[part][nth]))
         if frame is not None:
-            frame = Frame(shown, frame, op.name, part, nth, iteration, frame.serial)
-        return self._run(inner, frame, given)
-
-
-def _taken(values: list[Any]) -> list[Any]:
-    """They are taken out of the list: whoever takes them is the only one that holds them."""
-    taken = values[:]
-    values.clear()
-    return taken
+            frame = Frame(inner.routine.shown, frame, op.name, part, nth, iteration, frame.serial)
+        return self._run(Running(inner, frame, given, running, part, iteration))
 
 
 def _is_true(tensor: Any) -> bool:
@@ -287,10 +263,10 @@ def _checked(op: Op, made: Tensors, wanted: Tensors) -> Tensors:
     return wanted
 
 
-def _of_function(words: str, op: Op, function: str, is_outermost: bool) -> str:
+def _of_function(words: str, op: Op, place: Place) -> str:
     """The words of an error as they are of a node in a function."""
     words = _OF_ONE.sub("", words)
-    inner = "" if is_outermost else f"{{{{function_node {function}}}}}"
+    inner = "" if place.is_outermost else f"{{{{function_node {place.routine.name}}}}}"
     if "{{node " not in words:
         return f"{words}\n\t [[{inner}{{{{node {op.name}}}}}]]"
     return _NODE.sub(f"\n\t [[{inner}", words)

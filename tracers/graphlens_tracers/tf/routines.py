@@ -1,4 +1,4 @@
-"""Functions of the runtime's, ready to be run operation by operation: in which order, and how each one runs."""
+"""Functions of the runtime's, ready to be run operation by operation: in which order, and how each runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from graphlens_tracers.tf.bodies import INNER, LOOPS
 from graphlens_tracers.tf.looking import outputs_of
 
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
-_OWN_MEMORY = frozenset(("seed", "seed2", "shared_name", "container"))
-"""Attributes of operations whose kernel remembers something: where its random numbers are, what it has made."""
+_SEEDS = ("seed", "seed2")
 _LISTS = {"int": "i", "float": "f", "bool": "b", "type": "type", "string": "s"}
 
 
@@ -105,7 +104,9 @@ def routine_of(name: str, originals: Mapping[str, str]) -> Routine:
         if not op.is_ours and any(one in originals for names in op.enters.values() for one in names):
             op.told, op.given = 1, int(op.kind in LOOPS)
         routine.ops.append(op)
-    routine.results = tuple(_place(places, definition.ret[arg.name]) for arg in definition.signature.output_arg)
+    routine.results = tuple(
+        _place(places, definition.ret[arg.name]) for arg in definition.signature.output_arg
+    )
     _let_go(routine)
     return routine
 
@@ -190,20 +191,25 @@ def _how(node: Any, kind: Any) -> How:
         return How.CONSTANT
     if node.op in (*_PYTHON, "Placeholder", "FakeParam") or remembers(node):
         return How.ALONE
-    for attribute in kind.attr:
-        value = node.attr[attribute.name] if attribute.name in node.attr else None
-        if attribute.type in ("tensor", "list(tensor)"):
-            return How.ALONE
-        if value is not None and attribute.type in ("func", "list(func)"):
-            if any(one.attr for one in compat.functions(value)):
-                return How.ALONE
-    return How.PLAIN
+    return How.ALONE if any(_is_odd(node, attribute) for attribute in kind.attr) else How.PLAIN
+
+
+def _is_odd(node: Any, attribute: Any) -> bool:
+    """Whether the runtime takes an attribute only as a part of a function."""
+    if attribute.type in ("tensor", "list(tensor)"):
+        return True
+    is_function = attribute.type in ("func", "list(func)") and attribute.name in node.attr
+    return is_function and any(one.attr for one in compat.functions(node.attr[attribute.name]))
 
 
 def remembers(node: Any) -> bool:
-    """Whether a node's kernel remembers something from one run to the next."""
+    """Whether a node's kernel remembers something: where its random numbers are, what it has made."""
     kind = compat.op_def(node.op)
-    return kind is not None and kind.is_stateful and any(one.name in _OWN_MEMORY for one in kind.attr)
+    if kind is None or not kind.is_stateful:
+        return False
+    is_seeded = any(name in node.attr and node.attr[name].i for name in _SEEDS)
+    has_own = any(one.name == "shared_name" for one in kind.attr)
+    return is_seeded or (has_own and not ("shared_name" in node.attr and node.attr["shared_name"].s))
 
 
 def _attributes(node: Any, kind: Any) -> Iterator[Any]:
