@@ -104,9 +104,9 @@ def routine_of(name: str, originals: Mapping[str, str]) -> Routine:
         if not op.is_ours and any(one in originals for names in op.enters.values() for one in names):
             op.told, op.given = 1, int(op.kind in LOOPS)
         routine.ops.append(op)
-    routine.results = tuple(
-        _place(places, definition.ret[arg.name]) for arg in definition.signature.output_arg
-    )
+    results = [definition.ret[arg.name] for arg in definition.signature.output_arg]
+    routine.results = tuple(_place(places, name) for name in results)
+    routine.remembers = any(remembers(op.node) for op in routine.ops)
     _let_go(routine)
     return routine
 

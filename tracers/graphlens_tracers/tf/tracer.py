@@ -39,7 +39,7 @@ class TensorFlowTracer:
     """Records what TensorFlow runs in one process.
 
     Attributes:
-        interpreted: What lets functions run operation by operation; to be set before it starts. None: nothing.
+        interpreted: Lets functions run operation by operation; to be set before it starts.
     """
 
     def __init__(self) -> None:
