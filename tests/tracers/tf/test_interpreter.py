@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import keras as _keras
 import numpy as np
 import pytest
 from corpus import PROGRAMS
@@ -19,6 +20,8 @@ from graphlens_tracers.tf.compat import tf
 from graphlens_tracers.tf.interpreted import Interpreted
 from graphlens_tracers.tf.tracer import TensorFlowTracer
 from recorded import recording, tensorflow
+
+keras: Any = _keras  # its sources have the wrong types
 
 
 @pytest.fixture(autouse=True)
@@ -178,3 +181,32 @@ def test_it_is_recorded_as_without_listening(name: str, tmp_path: Path) -> None:
     assert found[0] == found[1]
     names = {(moment.frame.function, moment.node, *moment.enters.values()) for moment in hearing.ran}
     assert names and not [one for one in names if "graphlens" in str(one) or "_watched_" in str(one)]
+
+
+OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Nadam", "Ftrl", "Lion", "Adafactor")
+
+
+def _fitted(optimizer: str) -> list[bytes]:
+    """Weights after two epochs: convolution, batch norm, dropout, a recurrent layer."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    model = keras.Sequential([
+        layers.Input((8, 8, 1)), layers.Conv2D(3, 3), layers.BatchNormalization(), layers.ReLU(),
+        layers.Dropout(0.3), layers.Reshape((6, 18)), layers.LSTM(4), layers.Dense(2, "softmax"),
+    ])  # fmt: skip
+    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 3, 0.9)
+    made = getattr(keras.optimizers, optimizer)(rate, **({"momentum": 0.9} if optimizer == "SGD" else {}))
+    model.compile(made, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    numbers = np.random.default_rng(3)
+    x, y = numbers.normal(size=(20, 8, 8, 1)).astype("f4"), numbers.integers(0, 2, 20)
+    history = model.fit(x, y, batch_size=8, epochs=2, verbose=0)
+    return bytes_of([*model.weights, *made.variables, *history.history["loss"]])
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_fit_is_the_same(optimizer: str) -> None:
+    plain = _fitted(optimizer)
+
+    with interpreted(Hearing()):
+        assert _fitted(optimizer) == plain

@@ -136,7 +136,7 @@ class Interpreter:
 
     def _heard(
         self, listener: Listener, running: Running, frame: Frame, op: Op, inputs: list[Any]
-    ) -> Sequence[Any]:
+    ) -> list[Any]:
         """What an operation makes, or what the listener has made of it."""
         enters = {
             part: tuple(self._originals.get(one, one) for one in names) for part, names in op.enters.items()
@@ -192,7 +192,8 @@ class Interpreter:
         self, kind: str, inputs: list[Any], attributes: Sequence[Any], count: int, device: str = ""
     ) -> list[Any]:
         there = compat.context.context()
-        return self._execute(there._handle, device or there.device_name, kind, inputs, attributes, count)
+        made = self._execute(there._handle, device or there.device_name, kind, inputs, attributes, count)
+        return list(made)
 
     # ── what is inside of one ────────────────────────────────────────────────────────────────
 

@@ -55,10 +55,10 @@ def _is_own(running: Running, slot: int) -> bool:
     """Whether a value was made in this call, by an operation that does not go on holding it."""
     routine = running.place.routine
     if slot >= routine.arguments:
-        op = next(one for one in routine.ops if slot in one.outputs)
-        if op.kind in _SAME:
-            return _is_own(running, op.inputs[0])
-        return op.kind not in _HELD
+        maker = next(one for one in routine.ops if slot in one.outputs)
+        if maker.kind in _SAME:
+            return _is_own(running, maker.inputs[0])
+        return maker.kind not in _HELD
     outer, op = running.outer, running.outer.op if running.outer is not None else None
     if outer is None or op is None:
         return False
