@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from graphlens_tracers.tf import compat
@@ -19,6 +21,7 @@ from graphlens_tracers.tf.obstacles import obstacle_of
 from graphlens_tracers.tf.routines import How, Op, Routine, routine_of
 from graphlens_tracers.tf.running import Place, Running
 from graphlens_tracers.tf.sums import begun
+from graphlens_tracers.tf.tokens import Tokens
 
 _OF_ONE = re.compile(rf"^{{{{function_node (?:__wrapped__|{OURS})[^}}]*}}}} ?| \[Op:[^\]]*\](?: name: .*)?$")
 """What the runtime says of one operation that it ran for us, before and behind the words of its error."""
@@ -117,22 +120,30 @@ class Interpreter:
     def _run(self, running: Running) -> list[Any]:
         """The results of a function; `running` begins with its arguments."""
         routine, values = running.place.routine, running.values
+        if routine.flows:
+            return Tokens(routine, running.frame, partial(self._flowing, running)).results(values)
         values += [None] * (routine.values - len(values))
         for k in routine.drops:
             values[k] = None
         for op in routine.ops:
             running.op = op
             inputs = [values[k] for k in op.inputs]
-            if self.listener is None or running.frame is None or op.is_ours:
-                made = self._made(running, op, inputs, Way.WHOLE)
-            else:
-                made = self._heard(self.listener, running, running.frame, op, inputs)
+            made = self._maybe_heard(running, op, inputs)
             for k, one in zip(op.outputs, made, strict=True):
                 values[k] = one
             del inputs, made
             for k in op.drops:
                 values[k] = None
         return [values[k] for k in routine.results]
+
+    def _flowing(self, running: Running, op: Op, inputs: list[Any], frame: Frame | None) -> list[Any]:
+        """What an operation makes in a function with loops and branches of TensorFlow 1."""
+        return self._maybe_heard(replace(running, frame=frame, op=op), op, inputs)
+
+    def _maybe_heard(self, running: Running, op: Op, inputs: list[Any]) -> list[Any]:
+        if self.listener is None or running.frame is None or op.is_ours:
+            return self._made(running, op, inputs, Way.WHOLE)
+        return self._heard(self.listener, running, running.frame, op, inputs)
 
     def _heard(
         self, listener: Listener, running: Running, frame: Frame, op: Op, inputs: list[Any]

@@ -6,19 +6,11 @@ from typing import Any
 
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import INNER
-from graphlens_tracers.tf.looking import outputs_of
 from graphlens_tracers.tf.routines import live
 
-_FLOW = frozenset(
-    ref + kind
-    for ref in ("", "Ref")
-    for kind in ("Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond")
-)
 _TOGETHER = ("Collective", "Nccl", "_Nccl", "XlaAllReduce")
 """How types begin that wait for each other, on several devices."""
 _FAR = ("TPU", "_TPU", "RemoteCall", "_Send", "_Recv", "_HostSend", "_HostRecv", "XlaLaunch", "_Xla")
-_REFERENCES = 100
-"""From here on, numbers of types are those of the memory of variables of TensorFlow 1."""
 
 
 def obstacle_of(function: str, around: tuple[str, ...] = ()) -> str | None:
@@ -49,12 +41,11 @@ def obstacle_of(function: str, around: tuple[str, ...] = ()) -> str | None:
 def _obstacle(node: Any) -> str | None:
     if node.op.startswith(_TOGETHER):
         return "it runs on several devices at once"
-    if node.op in _FLOW:
-        return "it has branches or loops of TensorFlow 1"
     if node.op.startswith(_FAR) or "/job:" in node.device.replace("/job:localhost", ""):
         return "a part of it runs elsewhere"
-    if compat.op_def(node.op) is None:
+    kind = compat.op_def(node.op)
+    if kind is None:
         return None if compat.definition(node.op) is not None else f"nobody knows {node.op}"
-    if any(kind > _REFERENCES for _, kind in outputs_of(node)):
+    if any(arg.is_ref for arg in (*kind.input_arg, *kind.output_arg)):
         return "it has variables of TensorFlow 1 that are no resources"
     return None

@@ -9,10 +9,12 @@ from typing import Any
 
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import INNER, LOOPS
+from graphlens_tracers.tf.flow import ENTERS, EXITS, MERGES, NEXT, SWITCHES
 from graphlens_tracers.tf.looking import outputs_of
 
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 _SEEDS = ("seed", "seed2")
+_FLOW = frozenset((*MERGES, *SWITCHES, *ENTERS, *EXITS, *NEXT))
 _LISTS = {"int": "i", "float": "f", "bool": "b", "type": "type", "string": "s"}
 
 
@@ -36,6 +38,7 @@ class Op:
         drops: Values that nobody reads any more when it has run.
         attributes: As the runtime takes them: name, value, name, value.
         enters: The functions that it may enter, by attribute.
+        controls: Operations that it waits for.
         is_ours: Whether it is one of those that look.
         told: How many outputs are ours, the last ones; `given`: how many inputs.
     """
@@ -49,6 +52,7 @@ class Op:
     attributes: tuple[Any, ...]
     enters: dict[str, tuple[str, ...]]
     drops: tuple[int, ...] = ()
+    controls: tuple[str, ...] = ()
     is_ours: bool = False
     told: int = 0
     given: int = 0
@@ -64,6 +68,7 @@ class Routine:
         arguments: How many there are; they are the first values. `values`: how many of those there are.
         drops: Arguments that nobody reads.
         results: Where among the values they are.
+        flows: Whether it has branches or loops as TensorFlow 1 has them.
         remembers: Whether anything in it, or inside of that, runs by a kernel of its own that remembers.
     """
 
@@ -75,6 +80,7 @@ class Routine:
     values: int = 0
     drops: tuple[int, ...] = ()
     remembers: bool = False
+    flows: bool = False
 
 
 def routine_of(name: str, originals: Mapping[str, str]) -> Routine:
@@ -89,26 +95,37 @@ def routine_of(name: str, originals: Mapping[str, str]) -> Routine:
     definition = compat.definition(name)
     if definition is None:
         raise LookupError(f"the runtime knows no function {name}")
-    places = {arg.name: k for k, arg in enumerate(definition.signature.input_arg)}
+    given = {arg.name: k for k, arg in enumerate(definition.signature.input_arg)}
+    places = dict(given)
     shown = originals.get(name, name)
     routine = Routine(name, shown, len(places), values=len(places))
     theirs = _names(shown) if shown != name else None
-    for node in in_order(live(definition)):
-        outputs = outputs_named(node)
+    nodes = in_order(live(definition))
+    made = {node.name: _placed(routine, places, node) for node in nodes}
+    for node in nodes:
         inputs = tuple(_place(places, one) for one in node.input if not one.startswith("^"))
-        first = routine.values
-        routine.values += len(outputs)
-        places.update((one, first + k) for k, (one, _) in enumerate(outputs))
-        op = _op(node, inputs, range(first, routine.values))
+        op = _op(node, inputs, made[node.name])
+        controls = (one[1:] for one in node.input if one.startswith("^"))
+        op.controls = tuple(one for one in controls if one not in given)
         op.is_ours = theirs is not None and op.name not in theirs
         if not op.is_ours and any(one in originals for names in op.enters.values() for one in names):
             op.told, op.given = 1, int(op.kind in LOOPS)
         routine.ops.append(op)
     results = [definition.ret[arg.name] for arg in definition.signature.output_arg]
     routine.results = tuple(_place(places, name) for name in results)
+    routine.flows = any(op.kind in _FLOW for op in routine.ops)
     routine.remembers = any(remembers(op.node) for op in routine.ops)
     _let_go(routine)
     return routine
+
+
+def _placed(routine: Routine, places: dict[str, int], node: Any) -> range:
+    """Where the outputs of a node are among the values."""
+    first = routine.values
+    for name, _ in outputs_named(node):
+        places[name] = routine.values
+        routine.values += 1
+    return range(first, routine.values)
 
 
 def _names(function: str) -> set[str] | None:
@@ -139,24 +156,18 @@ def maker(name: str) -> str:
 
 
 def in_order(nodes: Sequence[Any]) -> list[Any]:
-    """Each node behind those that it needs; else as they are.
-
-    Raises:
-        ValueError: They go round: a loop of TensorFlow 1.
-    """
+    """Each node behind those that it needs, but for what an iteration of TensorFlow 1 hands to the next."""
     known = {node.name: node for node in nodes}
     found: dict[str, Any] = {}
     for begin in nodes:
-        ahead, open_ = [begin], set[str]()
+        ahead = [begin]
         while ahead:
             one = ahead[-1]
-            missing = [known[name] for name in map(maker, one.input) if name in known and name not in found]
+            needs = [known[name] for name in map(maker, one.input) if name in known and name not in found]
+            missing = [need for need in needs if one.op not in MERGES or need.op not in NEXT]
             if one.name in found or not missing:
                 found.setdefault(one.name, ahead.pop())
-            elif one.name in open_:
-                raise ValueError(f"{one.name} needs itself")
             else:
-                open_.add(one.name)
                 ahead += reversed(missing)
     return list(found.values())
 

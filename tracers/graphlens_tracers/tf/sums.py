@@ -26,7 +26,7 @@ _SAME = frozenset((
 
 def begun(running: Running, op: Op, inputs: list[Any]) -> list[Any]:
     """The inputs of an AddN, with that one first with which TensorFlow begins."""
-    held = {_address(one) for one in _held(running)}
+    held = set() if running.place.routine.flows else {_address(one) for one in _held(running)}
     for k, slot in enumerate(op.inputs):
         if op.inputs.count(slot) == 1 and _is_own(running, slot) and _address(inputs[k]) not in held:
             inputs = list(inputs)
@@ -55,6 +55,8 @@ def _is_own(running: Running, slot: int) -> bool:
     """Whether a value was made in this call, by an operation that does not go on holding it."""
     routine = running.place.routine
     if slot >= routine.arguments:
+        if routine.flows and sum(one.inputs.count(slot) for one in routine.ops) > 1:
+            return False
         maker = next(one for one in routine.ops if slot in one.outputs)
         if maker.kind in _SAME:
             return _is_own(running, maker.inputs[0])
