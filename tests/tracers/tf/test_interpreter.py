@@ -98,7 +98,7 @@ def _in_a_loop(x: Any) -> Any:
 def _in_a_function(x: Any) -> Any:
     inner = tf.function(lambda *given: tf.add_n(given))
     first, second = tf.sin(x), tf.tanh(x)
-    return inner(first, second, tf.cos(x) * 1.3, tf.exp(second)) + first * second
+    return inner(first, second, tf.cos(x) * 1.3, tf.exp(second)), first, second
 
 
 def _in_a_branch(x: Any) -> Any:

@@ -38,6 +38,7 @@ from graphlens_tracers.tf.bodies import Tensor
 
 # What types there are in their sources is wrong: most of TensorFlow is made at run time.
 tf: Any = tensorflow
+function_pb2: Any = _function_pb2
 pywrap_tfe: Any = _pywrap_tfe
 backprop: Any = _backprop
 context: Any = _context
@@ -105,7 +106,7 @@ def definition(name: str) -> Any | None:
 
 def new_definition(name: str) -> Any:
     """An empty FunctionDef."""
-    made = _function_pb2.FunctionDef()
+    made = function_pb2.FunctionDef()
     made.signature.name = name
     return made
 
