@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow
+from tensorflow.core.framework import function_pb2 as _function_pb2
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.client import pywrap_tf_session as _pywrap_tf_session
 from tensorflow.python.client import session as _session
@@ -37,6 +38,7 @@ from graphlens_tracers.tf.bodies import Tensor
 
 # What types there are in their sources is wrong: most of TensorFlow is made at run time.
 tf: Any = tensorflow
+function_pb2: Any = _function_pb2
 pywrap_tfe: Any = _pywrap_tfe
 backprop: Any = _backprop
 context: Any = _context
@@ -102,6 +104,13 @@ def definition(name: str) -> Any | None:
     return there.get_function_def(name)
 
 
+def new_definition(name: str) -> Any:
+    """An empty FunctionDef."""
+    made = function_pb2.FunctionDef()
+    made.signature.name = name
+    return made
+
+
 def graph_of(name: str) -> Any | None:
     """A graph made of a function's definition; None where there is none, or it cannot be made."""
     found = definition(name)
@@ -140,6 +149,11 @@ def functions(attribute: Any) -> list[Any]:
 def array(tensor: Any) -> Any:
     """A TensorProto as a NumPy array."""
     return tensor_util.MakeNdarray(tensor)
+
+
+def constant(tensor: Any) -> Any:
+    """A TensorProto as an eager tensor."""
+    return tf.constant(array(tensor), tf.as_dtype(tensor.dtype))
 
 
 def graph_now() -> Any:
@@ -338,6 +352,11 @@ def message(error: BaseException) -> str:
     return str(getattr(error, "_message", ""))
 
 
+def say(error: BaseException, words: str) -> None:
+    """Let an error of TensorFlow's say something else."""
+    setattr(error, "_message", words)  # noqa: B010  # TensorFlow's errors have it, and no type
+
+
 def rename(error: BaseException, names: dict[str, str]) -> None:
     """Let an error of TensorFlow's speak of other functions: of the second instead of the first."""
 
@@ -349,7 +368,7 @@ def rename(error: BaseException, names: dict[str, str]) -> None:
 
     message = getattr(error, "_message", None)
     if message is not None:
-        setattr(error, "_message", said(message))  # noqa: B010  # TensorFlow's errors have it, and no type
+        say(error, said(message))
     error.args = tuple(map(said, error.args))
 
 

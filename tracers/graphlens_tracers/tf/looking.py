@@ -79,7 +79,7 @@ class Looking:
     def is_telling(self) -> bool:
         """Whether there is anything to tell of it: numbers that are looked at, or what it enters."""
         return any(
-            node.op in INNER or any(kind in WIDE or kind in NARROW for _, kind in _outputs(node))
+            node.op in INNER or any(kind in WIDE or kind in NARROW for _, kind in outputs_of(node))
             for node in self.live
             if node.op != "Const"
         )
@@ -89,7 +89,7 @@ class Looking:
         body = self._body
         found: list[tuple[Tensor, int, str]] = []
         for node in self.live:
-            for slot, (name, kind) in enumerate(_outputs(node)):
+            for slot, (name, kind) in enumerate(outputs_of(node)):
                 tensor = self._names[name] = Tensor(node.name, slot)
                 self._said[tensor] = name
                 if slot == 0 and node.op in ALIKE and node.input[0] in self._names:
@@ -195,7 +195,7 @@ class Looking:
         for one in wanted:
             node = self._nodes[self._body.names[one.at]]
             if node.name in running:
-                name, kind = list(_outputs(node))[one.slot]
+                name, kind = list(outputs_of(node))[one.slot]
                 shape = self._node("Shape", [name], node.device, T=kind, out_type=compat.INT32)
                 self._shapes.append(f"{shape}:output:0")
                 self._body.open.append(one)
@@ -396,7 +396,7 @@ def _is_pure(nodes: Iterable[Any], path: tuple[str, ...]) -> bool:
     return True
 
 
-def _outputs(node: Any) -> Iterator[tuple[str, int]]:
+def outputs_of(node: Any) -> Iterator[tuple[str, int]]:
     """The outputs of a node of a FunctionDef: their names there, and types."""
     kind = compat.op_def(node.op)
     for arg in kind.output_arg if kind is not None else ():

@@ -28,6 +28,7 @@ from graphlens_tracers.tf import (
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Caller, Calls
 from graphlens_tracers.tf.eager import Eager
+from graphlens_tracers.tf.interpreted import Interpreted
 from graphlens_tracers.tf.loopnames import LoopNames
 from graphlens_tracers.tf.sessions import Sessions
 from graphlens_tracers.tf.threads import Threads
@@ -35,9 +36,14 @@ from graphlens_tracers.tf.watched import Watched
 
 
 class TensorFlowTracer:
-    """Records what TensorFlow runs in one process."""
+    """Records what TensorFlow runs in one process.
+
+    Attributes:
+        interpreted: Lets functions run operation by operation; to be set before it starts.
+    """
 
     def __init__(self) -> None:
+        self.interpreted: Interpreted | None = None
         self._undo: list[Callable[[], object]] = []
         self._failed = True  # nothing is recorded yet
 
@@ -72,6 +78,8 @@ class TensorFlowTracer:
             return
         if options.level == "structure":
             sink.gap("untraced", "which branches and loops of a function ran: --level health sees that")
+        if self.interpreted is not None:
+            self._undo += self.interpreted.install()
         self._look_for_keras()
         self._wrap_registration()
         self._wrap_calls()
@@ -214,6 +222,8 @@ class TensorFlowTracer:
             self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             return None
         watched = Watched(name, self._options.level == "health", self._functions.open_shapes)
+        if self.interpreted is not None:
+            self.interpreted.interpreter.watched(watched.originals)
         if self._options.level == "structure":
             self._calls.called(watched.untold)
         for inner in watched.unwatched:
