@@ -332,9 +332,9 @@ def stop_text(said: Answer) -> Iterator[str]:
     """Where a thread has stopped."""
     step = "" if said["step"] is None else f" · step {said['step']}"
     place = f" · {clean(said['module'])}" if said["module"] else ""
-    graph = f" · graph {clean(said['graph'])}" if said["graph"] else ""
     what = f"{said['when']} op {said['seq']} {clean(said['op'])} · {said['phase']}"
-    yield f"{what}{step}{place}{graph}  ({clean(said['why'])})"
+    yield f"{what}{step}{place}  ({clean(said['why'])})"
+    yield from _graph_text(said)
     for frame in said["stack"][:1]:
         yield f"  {clean(frame['file'])}:{frame['line']} in {clean(frame['function'])}"
         yield f"    {clean_line(frame['code'])}"
@@ -343,6 +343,18 @@ def stop_text(said: Answer) -> Iterator[str]:
         where = f" at {clean(forward['file'])}:{forward['line']}" if "file" in forward else ""
         yield f"  differentiates {clean(forward['op'])}{where}"
     yield from text_of({"answer": "tensors", "inputs": said["inputs"], "outputs": said["outputs"]})
+
+
+def _graph_text(said: Answer) -> Iterator[str]:
+    """Of an operation of a graph: its node, where that stands, and the functions around it."""
+    for place in said.get("source", ())[:1]:
+        yield f"  {clean(said['node'])} at {clean(place['file'])}:{place['line']} in {clean(place['function'])}"
+    inside = [
+        clean(one["function"]) + (f" (iteration {one['iteration']})" if one["iteration"] is not None else "")
+        for one in said.get("graphs", ())
+    ]
+    if inside:
+        yield "  in " + " › ".join(inside)
 
 
 def tensor_text(tensor: Answer | None) -> str:

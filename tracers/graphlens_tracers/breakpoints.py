@@ -126,7 +126,8 @@ def _is_at(operation: Operation, one: Breakpoint, last: Last) -> bool:
     kind = one.kind
     if kind == "any":
         return True
-    if kind in ("op", "name") and is_called(operation.name, one.pattern):
+    named = is_called(operation.name, one.pattern) or fnmatchcase(operation.also, one.pattern)
+    if kind in ("op", "name") and named:
         return True
     if kind in ("module", "name"):
         return _enters(operation, one.pattern, last.chain)
@@ -155,6 +156,9 @@ def _enters(operation: Operation, pattern: str, before: Chain) -> bool:
 
 def _reaches(operation: Operation, file: str, line: int, before: Sequence[tuple[int, int]]) -> bool:
     """Whether the line itself runs it, or it is the first of what runs below a call on that line."""
+    stands = operation.line()
+    if stands is not None and stands[1] == line and is_file(stands[0], file):
+        return True
     for depth, frame in enumerate(operation.frames()):
         here = frame.f_lineno == line and is_file(frame.f_code.co_filename, file)
         if here and (depth == 0 or (id(frame), frame.f_lasti) not in before):

@@ -119,6 +119,13 @@ class Gate:
             if why:
                 self._hold(operation, why, "before")
 
+    def passes(self, operation: Operation) -> bool:
+        """Whether nobody wants to stop inside of an operation, as far as it has an inside."""
+        here = self._from.get("strand") is operation.strand
+        level = here and len(operation.chain()) <= len(self._from["chain"])
+        over = self._way is Way.CONTINUE or (self._way in (Way.OVER, Way.AFTER, Way.OUT) and level)
+        return over and not self._breakpoints.wanted
+
     def wants_result(self, operation: Operation) -> bool:
         """Whether `after` has anything to do at this operation."""
         return (
@@ -335,9 +342,11 @@ class Gate:
             self._evaluating = False
 
 
-def _lines(operation: Operation) -> list[tuple[int, int]]:
-    """The lines of the user's frames, innermost first."""
-    return [(id(frame), frame.f_lineno) for frame in operation.frames()]
+def _lines(operation: Operation) -> list[tuple[object, int]]:
+    """The lines of the user's source that it is in, innermost first."""
+    stands = operation.line()
+    frames: list[tuple[object, int]] = [(id(frame), frame.f_lineno) for frame in operation.frames()]
+    return frames if stands is None else [stands, *frames]
 
 
 def _frame(frame: FrameType) -> dict[str, Any]:

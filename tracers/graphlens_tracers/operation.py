@@ -20,6 +20,10 @@ class Operation(Protocol):
     def strand(self) -> object:
         """Which thread's order it belongs to: steps are taken within one."""
 
+    @property
+    def also(self) -> str:
+        """Another name of it, as its graph's; "" for none."""
+
     def seq(self) -> int:
         """Its number."""
 
@@ -37,6 +41,9 @@ class Operation(Protocol):
 
     def step(self) -> int | None:
         """The training step that it is part of."""
+
+    def line(self) -> tuple[str, int] | None:
+        """File and line that it stands in, where that is not the innermost frame: of a graph's operation."""
 
     def frames(self) -> list[FrameType]:
         """The user's Python frames, innermost first."""

@@ -161,6 +161,11 @@ class Operation:
         )
         return origin.twin or origin.remakes
 
+    @property
+    def also(self) -> str:
+        """It has one name."""
+        return ""
+
     def seq(self) -> int:
         """Its sequence number."""
         return self._seq
@@ -208,6 +213,9 @@ class Operation:
             found.append(Inside(mode.modules.paths.get(current.scope, ""), current.id))
             current = current.parent
         return (Step(mode.calls.call), *reversed(found))
+
+    def line(self) -> None:
+        """It stands where the innermost frame is."""
 
     def frames(self) -> list[FrameType]:
         """The user's frames, innermost first."""

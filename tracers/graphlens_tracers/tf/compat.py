@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import weakref
@@ -19,6 +20,7 @@ from tensorflow.python.eager import backprop as _backprop
 from tensorflow.python.eager import context as _context
 from tensorflow.python.eager import execute as _execute
 from tensorflow.python.eager import imperative_grad as _imperative_grad
+from tensorflow.python.eager import record as _record
 from tensorflow.python.eager.polymorphic_function import atomic_function as _atomic_function
 from tensorflow.python.eager.polymorphic_function.polymorphic_function import Function as _Function
 from tensorflow.python.framework import func_graph as _func_graph
@@ -42,6 +44,7 @@ function_pb2: Any = _function_pb2
 pywrap_tfe: Any = _pywrap_tfe
 backprop: Any = _backprop
 context: Any = _context
+record: Any = _record
 execute: Any = _execute
 imperative_grad: Any = _imperative_grad
 atomic_function: Any = _atomic_function
@@ -175,6 +178,17 @@ def is_of_loop(graph: Any) -> bool:
     """Whether it becomes the condition or the body of a loop."""
     kinds = (control_flow_util_v2.WhileCondFuncGraph, control_flow_util_v2.WhileBodyFuncGraph)
     return isinstance(graph, kinds)
+
+
+def untaped() -> contextlib.AbstractContextManager[Any]:
+    """Inside of it, no gradient tape watches."""
+    made: contextlib.AbstractContextManager[Any] = record.stop_recording()
+    return made
+
+
+def is_eager_tensor(thing: Any) -> bool:
+    """Whether it is a tensor that has its elements."""
+    return isinstance(thing, ops.EagerTensor)
 
 
 def is_taped() -> bool:

@@ -66,6 +66,8 @@ class Functions:
         self._sites = Sites(sink.declare, sink.run)
         self._health = health
         self.known: dict[str, Function] = {}
+        self.telling = False
+        """Whether a debugger may ask where operations stand."""
         self._of_graph: dict[int, Function] = {}
         self._graphs = self._nodes = self._values = self._shapes = 0
         self._scopes: dict[tuple[ScopeId | None, int], ScopeId] = {}
@@ -284,6 +286,8 @@ class Functions:
             elif phase is Phase.OPTIMIZER and WRITES.match(one.kind):
                 # An optimizer's slots are set up by writes, too.
                 function.trains = function.trains or one.name in updates or "Apply" in one.kind
+            if self.telling:
+                function.told[one.name] = (phase, lines.get(one.name, ()))
             self._declare_node(
                 function, one, phase, dict(ranged), lines.get(one.name, ()), entered.get(one.name),
                 wired[one.name],

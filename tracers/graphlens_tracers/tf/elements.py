@@ -29,3 +29,8 @@ def keep(
     indices, start = part_of(array.shape, array.itemsize, place)
     piece = np.ascontiguousarray(array[tuple(indices)] if indices else array)
     return keeping.put(piece.reshape(-1).view(np.uint8).data, spec, start, given)
+
+
+def bytes_of(array: Any) -> bytes:
+    """The elements of an array in order."""
+    return bytes(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

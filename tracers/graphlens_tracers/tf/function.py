@@ -81,6 +81,7 @@ class Function:
         looked: The tensors that are looked at; None: all that are made of numbers.
         live: Names of the operations that run, in order; their nodes are `first` and so on.
         ranged: For each of those, the outputs that are looked at: (slot, "f4" or "f8").
+        told: By operation, its phase and the user's frames, where a debugger may ask for them.
         nodes: By operation; `modules`: the same; `values`: by tensor.
         trains: Whether it computes gradients or changes what is trained; `layered`: whether it has layers.
         inner: Functions that it enters: (operation, attribute, function).
@@ -107,6 +108,7 @@ class Function:
     first: int = -1
     graph: GraphId | None = None
     nodes: dict[str, NodeId] = field(default_factory=dict)
+    told: dict[str, tuple[Phase, tuple[Line, ...]]] = field(default_factory=dict)
     modules: dict[str, Module] = field(default_factory=dict)
     values: dict[Tensor, ValueId] = field(default_factory=dict)
     trains: bool = False

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from time import perf_counter_ns
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphlens_tracers.api import Options, Sink
+from graphlens_tracers.api import HOLD, Options, Sink
 from graphlens_tracers.epochs import epoch_at
 from graphlens_tracers.events import TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
@@ -34,6 +36,11 @@ from graphlens_tracers.tf.sessions import Sessions
 from graphlens_tracers.tf.threads import Threads
 from graphlens_tracers.tf.watched import Watched
 
+if TYPE_CHECKING:
+    from graphlens_tracers.gate import Gate
+    from graphlens_tracers.tf.function import Function
+    from graphlens_tracers.tf.stepping import Stops
+
 
 class TensorFlowTracer:
     """Records what TensorFlow runs in one process.
@@ -43,7 +50,9 @@ class TensorFlowTracer:
     """
 
     def __init__(self) -> None:
-        self.interpreted: Interpreted | None = None
+        # Before the first function: kernels of one that runs by TensorFlow keep what they remember.
+        self.interpreted: Interpreted | None = Interpreted() if os.environ.get(HOLD) == "1" else None
+        self._stops: Stops | None = None
         self._undo: list[Callable[[], object]] = []
         self._failed = True  # nothing is recorded yet
 
@@ -105,9 +114,45 @@ class TensorFlowTracer:
                 self._drop()
                 self._functions.declare_all()
 
-    def attend(self, gate: Any) -> None:
-        """Let the gate stop what runs."""
-        self._sink.gap("unheld", "TensorFlow's operations: nothing stops at them")
+    def attend(self, gate: Gate) -> None:
+        """Let the gate stop what runs. Called late, it stops at nothing inside of functions."""
+        from graphlens_tracers.tf.stepping import Stops  # what most runs never need
+
+        if self._stops is None and not self._failed:
+            self._functions.telling = True
+            self._stops = Stops(self, gate)
+            gate.arms.append(self._stops.arm)
+            if self.interpreted is None:
+                self._sink.gap("unheld", "what runs in functions of TensorFlow: run with --hold or --break")
+            self._stops.arm(gate.armed)
+
+    # ── what the debugger asks ───────────────────────────────────────────────────────────────
+
+    def next_seq(self) -> int:
+        """The number of the operation that this thread records next."""
+        return self._sink.seq
+
+    def step(self) -> int | None:
+        """The training step under way; None before the first."""
+        step = self._eager.stream.step
+        return None if step < 0 else step
+
+    def function(self, name: str) -> Function | None:
+        """What is known of a function."""
+        return self._functions.known.get(name)
+
+    def said_gap(self, what: str) -> None:
+        """Say that the debugger failed."""
+        self._sink.gap("failed", what)
+
+    @contextlib.contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """What runs inside of it on the main thread is not recorded."""
+        on, self._eager.on = self._eager.on, False
+        try:
+            yield
+        finally:
+            self._eager.on = on
 
     def forked(self) -> None:
         """See `Tracer.forked`."""
