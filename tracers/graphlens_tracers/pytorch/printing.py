@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -18,7 +19,7 @@ from graphlens_tracers.sink import words_of
 
 def wrap(here: Callable[[], Dispatch | None]) -> Callable[[], None]:
     """Note what is written as text, on the threads for which `here` gives a mode; the result undoes it."""
-    holder: Any = torch._tensor_str
+    holder: Any = sys.modules["torch._tensor_str"]
     original: Any = holder._str
 
     @wraps(original)
