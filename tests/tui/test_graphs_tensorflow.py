@@ -33,7 +33,7 @@ def program() -> None:
 
 
 async def test_functions_branches_and_bodies(tmp_path: Path) -> None:
-    """Each is in the list with its calls, counted row by row; choosing one enters it, ( and ) go by rounds."""
+    """Each has its calls, counted row by row; choosing one enters it, ( and ) go by rounds."""
     process = recorded(program, tmp_path / "tf.glens", of=tensorflow)
     entries = {one.seen.graph: one for one in catalog(process)}
     counted: dict[int, int] = {}
@@ -69,4 +69,4 @@ async def test_functions_branches_and_bodies(tmp_path: Path) -> None:
             assert app.at == seq
         assert f"6 of {len(rows)} " in screen.text()
         await screen.press("s")
-        assert "Sin" in screen.text() and f"{len(rows) // STEPS} ops" in screen.text()
+        assert "x = tf.sin(x)" in screen.text() and f"{len(rows)} ops Sin" in screen.text()
