@@ -17,11 +17,11 @@ def program() -> None:
     """Three calls of a function with a loop of four rounds, a condition and an inner function."""
     import tensorflow as tf
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def inner(x: tf.Tensor) -> tf.Tensor:
         return tf.exp(x) * 0.5
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def outer(x: tf.Tensor) -> tf.Tensor:
         for _ in tf.range(4):
             x = tf.sin(x)
@@ -53,8 +53,8 @@ async def test_functions_branches_and_bodies(tmp_path: Path) -> None:
             await screen.press("P", "/", *entry.seen.name[:30], "enter")
             assert app.graph.on_headline
             graph = app.model.shown.timeline.graph_of(app.graph.line())  # type: ignore[union-attr, arg-type]
-            call = app.model.shown.timeline.call_of(app.graph.line())  # type: ignore[union-attr, arg-type]
-            assert call is not None and call.graph == entry.seen.graph and graph >= 0
+            chosen = app.model.shown.timeline.call_of(app.graph.line())  # type: ignore[union-attr, arg-type]
+            assert chosen is not None and chosen.graph == entry.seen.graph and graph >= 0
         sin = next(
             node
             for node in process.nodes.values()
