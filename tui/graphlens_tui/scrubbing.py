@@ -76,7 +76,8 @@ class Scrubbing(Navigating):
 
     def arrange_scrubber(self) -> None:
         """There is a line for it where there is room, whatever the cursor is on: nothing moves then."""
-        self.scrubber.display = self.mode is Mode.GRAPH and self.size.height >= ROOM_FOR_SCRUBBER
+        graph = self.mode is Mode.GRAPH and self._zoomed is not self.output
+        self.scrubber.display = graph and self.size.height >= ROOM_FOR_SCRUBBER
 
     def on_sized(self, event: Sized) -> None:
         """Sizes are known, or others are wanted."""
