@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 
@@ -80,8 +81,8 @@ def _add_to_lines(lines: list[Answer], who: Who, file: str, parts: Sequence[Part
             lines[number - 1]["nodes"] += count
     bad = process.bad_rows()
     took, flags = _columns(process, ran, parts)
-    starts = np.flatnonzero(np.diff(ran.line, prepend=-1))
-    for low, high in zip(starts.tolist(), [*starts[1:].tolist(), len(ran.line)], strict=True):
+    edges = np.flatnonzero(np.diff(ran.line, prepend=-1, append=1 << 60)).tolist()
+    for low, high in itertools.pairwise(edges):
         number = int(ran.line[low])
         if not 1 <= number <= len(lines):
             continue

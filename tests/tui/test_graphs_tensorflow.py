@@ -17,11 +17,11 @@ def program() -> None:
     """Three calls of a function with a loop of four rounds, a condition and an inner function."""
     import tensorflow as tf
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def inner(x: tf.Tensor) -> tf.Tensor:
         return tf.exp(x) * 0.5
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def outer(x: tf.Tensor) -> tf.Tensor:
         for _ in tf.range(4):
             x = tf.sin(x)
@@ -33,7 +33,7 @@ def program() -> None:
 
 
 async def test_functions_branches_and_bodies(tmp_path: Path) -> None:
-    """Each is in the list with its calls, counted row by row; choosing one enters it, ( and ) go by rounds."""
+    """Each has its calls, counted row by row; choosing one enters it, ( and ) go by rounds."""
     process = recorded(program, tmp_path / "tf.glens", of=tensorflow)
     entries = {one.seen.graph: one for one in catalog(process)}
     counted: dict[int, int] = {}
@@ -53,8 +53,8 @@ async def test_functions_branches_and_bodies(tmp_path: Path) -> None:
             await screen.press("P", "/", *entry.seen.name[:30], "enter")
             assert app.graph.on_headline
             graph = app.model.shown.timeline.graph_of(app.graph.line())  # type: ignore[union-attr, arg-type]
-            call = app.model.shown.timeline.call_of(app.graph.line())  # type: ignore[union-attr, arg-type]
-            assert call is not None and call.graph == entry.seen.graph and graph >= 0
+            chosen = app.model.shown.timeline.call_of(app.graph.line())  # type: ignore[union-attr, arg-type]
+            assert chosen is not None and chosen.graph == entry.seen.graph and graph >= 0
         sin = next(
             node
             for node in process.nodes.values()
@@ -69,4 +69,4 @@ async def test_functions_branches_and_bodies(tmp_path: Path) -> None:
             assert app.at == seq
         assert f"6 of {len(rows)} " in screen.text()
         await screen.press("s")
-        assert "Sin" in screen.text() and f"{len(rows) // STEPS} ops" in screen.text()
+        assert "x = tf.sin(x)" in screen.text() and f"{len(rows)} ops Sin" in screen.text()

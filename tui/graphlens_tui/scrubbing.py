@@ -76,7 +76,8 @@ class Scrubbing(Navigating):
 
     def arrange_scrubber(self) -> None:
         """There is a line for it where there is room, whatever the cursor is on: nothing moves then."""
-        self.scrubber.display = self.mode is Mode.GRAPH and self.size.height >= ROOM_FOR_SCRUBBER
+        graph = self.mode is Mode.GRAPH and self._zoomed is not self.output
+        self.scrubber.display = graph and self.size.height >= ROOM_FOR_SCRUBBER
 
     def on_sized(self, event: Sized) -> None:
         """Sizes are known, or others are wanted."""
@@ -121,9 +122,9 @@ class Scrubbing(Navigating):
         if shown is None or line is None:
             return
         call, graph = shown.timeline.call_of(line), shown.timeline.graph_of(line)
-        if before is not None and (
-            line.sort is not Sort.OP or _is_of(before, call and call.call, line.position)
-        ):
+        number = None if call is None else call.call
+        again = before is not None and (before.call, before.origin) == (number, line.position)
+        if before is not None and (again or line.sort is Sort.CALL):
             self.graph.show_trace(None)
             self.say("nothing is highlighted any more")
             return
@@ -137,10 +138,6 @@ class Scrubbing(Navigating):
             f"in this call computed from {len(trace.sources):,}, read on by {len(trace.readers):,}{more};"
             f" {self.keymap_.shown('trace')} ends it"
         )
-
-
-def _is_of(trace: Trace, call: int | None, position: int) -> bool:
-    return (trace.call, trace.origin) == (call, position)
 
 
 def _alike(timeline: Timeline, call: Call) -> list[Call]:

@@ -120,8 +120,10 @@ class SourceView(Pane):
         shown = self.model.shown
         if shown is not self._of:
             self._of, self._site, self._ran = shown, None, (None, NOTHING)
-            self._sources = shown and Sources(shown.process, self.model.session.run.info.cwd)
-            self._places = shown and Places(shown.process)
+            self._sources = self._places = None
+            if shown is not None:
+                self._sources = Sources(shown.process, self.model.session.run.info.cwd)
+                self._places = Places(shown.process)
 
     def _lines(self) -> Sequence[Text]:
         if self._site is None or self._sources is None:
@@ -221,8 +223,8 @@ class SourceView(Pane):
         palette, lines = self.palette, self._lines()
         if number > len(lines):
             text = f" {self._nothing()}" if y == 0 and not lines else ""
-            ground = style(palette.faint, palette.ground)
-            return Strip([Segment(self.glyphs.text(text), ground)]).adjust_cell_length(width, ground)
+            faint = style(palette.faint, palette.ground)
+            return Strip([Segment(self.glyphs.text(text), faint)]).adjust_cell_length(width, faint)
         selected = number == self.cursor
         ground = palette.ground
         if selected:
