@@ -87,11 +87,13 @@ class Answer:
         self.error = ""
 
 
-def evaluate(text: str, frame: FrameType, names: Mapping[str, Any]) -> Answer:
+def evaluate(
+    text: str, frame: FrameType, names: Mapping[str, Any], first: Mapping[str, Any] | None = None
+) -> Answer:
     """Evaluate an expression, or run statements, in a frame; never raises but KeyboardInterrupt.
 
     Args:
-        names: Seen where neither the frame nor Python has such a name.
+        names: Seen where neither the frame nor Python has such a name; `first`: before all others.
     """
     answer, printed = Answer(), io.StringIO()
     try:
@@ -106,7 +108,7 @@ def evaluate(text: str, frame: FrameType, names: Mapping[str, Any]) -> Answer:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _deadline():
             if is_expression:
                 # As globals, so that comprehensions and lambdas see all of them.
-                answer.value = eval(code, {**known, **frame.f_globals, **frame.f_locals})
+                answer.value = eval(code, {**known, **frame.f_globals, **frame.f_locals, **(first or {})})
             else:
                 _run(code, frame, everything)
     except KeyboardInterrupt:

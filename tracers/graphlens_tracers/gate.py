@@ -317,8 +317,8 @@ class Gate:
             return "there is no frame of the script's here"
         try:
             with self._apart(operation):
-                names = {**names_of(operation), "x": operation.usable(tensors[index])}
-                answer = asking.evaluate(text, frame, names)
+                x = {"x": operation.usable(tensors[index])}
+                answer = asking.evaluate(text, frame, names_of(operation), x)
                 if not answer.error:
                     operation.replace(which, index, answer.value)
         except (ValueError, TypeError, RuntimeError) as error:
