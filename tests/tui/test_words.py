@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import Input
 
 from graphlens.session import Process, Saved, load
@@ -342,6 +342,17 @@ async def test_hostile_text(tmp_path: Path, key: str) -> None:
         text += screen.text()
         assert not set(text) & {"\x1b", "\x07", "\x9b", "\u202e"}
         assert screen.app.is_running
+
+
+async def test_typing_ahead(tmp_path: Path) -> None:
+    """What is typed before the line is on the screen is in it."""
+    async with showing(saved(tmp_path), (120, 40)) as screen:
+        app = screen.app
+        app.do_command()
+        for letter in "op 84":
+            app.screen.post_message(Key("space" if letter == " " else letter, letter))
+        app.screen.post_message(Key("enter", "\r"))
+        await screen.wait(lambda: app.at == 84)
 
 
 async def test_all_runs_by_name(tmp_path: Path) -> None:

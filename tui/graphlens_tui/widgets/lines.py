@@ -162,6 +162,8 @@ class TypedLine(Dialog[str | None], inherit_bindings=False):
                 self._turn(turns[event.key])
             else:
                 self._remember(1 if event.key == "up" else -1)
+        else:
+            self.query_one(Typing).typed_ahead(event)
 
     def _turn(self, by: int) -> None:
         offers = self._offers.offers
