@@ -348,11 +348,12 @@ async def test_typing_ahead(tmp_path: Path) -> None:
     """What is typed before the line is on the screen is in it."""
     async with showing(saved(tmp_path), (120, 40)) as screen:
         app = screen.app
-        app.do_command()
+        app.post_message(Key("colon", ":"))
         for letter in "op 84":
-            app.screen.post_message(Key("space" if letter == " " else letter, letter))
-        app.screen.post_message(Key("enter", "\r"))
+            app.post_message(Key("space" if letter == " " else letter, letter))
+        app.post_message(Key("enter", "\r"))
         await screen.wait(lambda: app.at == 84)
+        assert len(app.screen_stack) == 1
 
 
 async def test_all_runs_by_name(tmp_path: Path) -> None:

@@ -149,12 +149,11 @@ class Typing(Input):
         return value if value.isprintable() else "".join(one for one in value if one.isprintable())
 
     def typed_ahead(self, event: Key) -> None:
-        """A key that came before this line had the keys."""
+        """A key that came before this line had the keys; one that it did not want itself goes no further."""
+        event.stop()
         if event.is_printable and event.character is not None:
-            event.stop()
             self.insert_text_at_cursor(event.character)
         elif event.key == "enter":
-            event.stop()
             self.call_later(self.action_submit)
 
 
