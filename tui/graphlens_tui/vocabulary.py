@@ -144,7 +144,8 @@ def offers(line: str, keymap: Keymap, arguments: Sequence[str]) -> Iterator[Offe
             yield Offer(line, f"{word.name} {word.form}: {word.help}")
         return
     known = {
-        one.name: Offer(one.name, f"{one.form}  {one.help}".strip(), keymap.shown(one.alone)) for one in WORDS
+        one.name: Offer(one.name, f"{one.form}  {one.help}".strip(), keymap.shown(one.alone or one.name))
+        for one in WORDS
     }
     for action in ACTIONS:
         if action.id not in known and action.help:
