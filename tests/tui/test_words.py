@@ -161,8 +161,8 @@ async def test_completion(tmp_path: Path) -> None:
 async def test_history(tmp_path: Path) -> None:
     """up and down, of this session, and of what begins like the line."""
     async with showing(saved(tmp_path)) as screen:
-        for line in ("op 3", "theme light", "op 5"):
-            await type_line(screen, line)
+        for typed in ("op 3", "theme light", "op 5"):
+            await type_line(screen, typed)
         await screen.press(":")
         line = screen.app.screen.query_one(Input)
         seen = []
