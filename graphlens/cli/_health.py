@@ -130,13 +130,14 @@ def _steps_text(answer: Answer) -> Iterator[str]:
     )
     steps = answer["steps"]
     if sum(many for _, many in answer["calls"]) > len(steps):
-        yield f"  {'the run':<10} {_strip(answer['calls'], STRIP)}"
+        yield f"  {'the run':<13} {_strip(answer['calls'], STRIP)}"
     longest = max((one["ops"] for one in steps), default=1)
     for one in steps:
         name = one["role"] if one["step"] is None else f"step {one['step']}"
+        name += "" if one["role"] == "train" or one["step"] is None else f" {one['role']}"
         strip = _strip(one["cells"], max(1, STRIP * one["ops"] // max(1, longest)))
         bad = _counted(one["cells"])
-        yield f"  {clean(name):<10} {strip:<{STRIP}} {one['ops']:,} ops{bad}"
+        yield f"  {clean(name):<13} {strip:<{STRIP}} {one['ops']:,} ops{bad}"
     if answer["focus"] is None:
         return
     step = answer["focus"]["step"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import Input
 
 from graphlens.session import Process, Saved, load
@@ -161,8 +161,8 @@ async def test_completion(tmp_path: Path) -> None:
 async def test_history(tmp_path: Path) -> None:
     """up and down, of this session, and of what begins like the line."""
     async with showing(saved(tmp_path)) as screen:
-        for line in ("op 3", "theme light", "op 5"):
-            await type_line(screen, line)
+        for typed in ("op 3", "theme light", "op 5"):
+            await type_line(screen, typed)
         await screen.press(":")
         line = screen.app.screen.query_one(Input)
         seen = []
@@ -342,6 +342,18 @@ async def test_hostile_text(tmp_path: Path, key: str) -> None:
         text += screen.text()
         assert not set(text) & {"\x1b", "\x07", "\x9b", "\u202e"}
         assert screen.app.is_running
+
+
+async def test_typing_ahead(tmp_path: Path) -> None:
+    """What is typed before the line is on the screen is in it."""
+    async with showing(saved(tmp_path), (120, 40)) as screen:
+        app = screen.app
+        app.post_message(Key("colon", ":"))
+        for letter in "op 84":
+            app.post_message(Key("space" if letter == " " else letter, letter))
+        app.post_message(Key("enter", "\r"))
+        await screen.wait(lambda: app.at == 84)
+        assert len(app.screen_stack) == 1
 
 
 async def test_all_runs_by_name(tmp_path: Path) -> None:

@@ -335,6 +335,7 @@ class GraphlensApp(Remembering):
     def on_key(self, event: Key) -> None:
         """Add a press to the sequence, and do what it means."""
         if len(self.screen_stack) > 1:
+            self.typed_before(event)
             return
         event.stop()
         self._note = None

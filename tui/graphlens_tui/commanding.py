@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 
+from textual.events import Key
+
 import graphlens
 from graphlens import runs
 from graphlens.text import clean
@@ -19,6 +21,7 @@ from graphlens_tui.palette import DARK_THEME, LIGHT_THEME
 from graphlens_tui.places import Place, named, places
 from graphlens_tui.query import NODE_FIELDS
 from graphlens_tui.vocabulary import BY_WORD, Meant, Offer, Word
+from graphlens_tui.widgets.dialogs import Ask
 from graphlens_tui.widgets.lines import TypedLine
 
 MOST_REMEMBERED = 200
@@ -44,6 +47,13 @@ class Commanding(Filtering, inherit_bindings=False):
         prompt = "op 84, step 3, filter nan, open RUN, any action; tab: what there is"
         line = TypedLine(prompt, self._offers(), self.glyphs, self.palette, history=self.typed)
         self.push_screen(line, self.run_line)
+
+    def typed_before(self, event: Key) -> None:
+        """A key that a pane was given before the line was there: it belongs to the line."""
+        if isinstance(self.screen, (Ask, TypedLine)):
+            event.stop()
+            event.prevent_default()
+            self.screen.post_message(Key(event.key, event.character))
 
     def run_line(self, line: str | None) -> None:
         """Do what a line says; what is wrong with it is said."""

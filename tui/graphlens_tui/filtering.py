@@ -101,8 +101,8 @@ class Filtering(Scrubbing, inherit_bindings=False):
     def _told(self, shown: int, all_: int, palette: Palette) -> tuple[list[Part], list[Part]]:
         left = [
             Part(f" {self.keymap_.shown('filter')} ", palette.warn, True, need=6),
-            Part(f"{clean(self.filtered, 80)}", palette.bright, True, need=7),
-            Part(f"   {shown:,} of {all_:,} operations", palette.text, need=8),
+            Part(f"{clean(self.filtered, 80)}", palette.bright, True, need=8),
+            Part(f"   {shown:,} of {all_:,} operations", palette.text, need=7),
             Part(f"   {all_ - shown:,} hidden ", palette.warn, True, need=9),
         ]
         return left, [Part(" escape ", palette.warn, True, need=5), Part("shows all ", palette.text, need=5)]

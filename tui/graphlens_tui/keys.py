@@ -67,7 +67,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_ill", ("]n",), "to the next NaN or infinity", "Find", "Next NaN"),
     Action("previous_ill", ("[n",), "to the previous NaN or infinity", "Find"),
     Action("first_ill", ("!",), "to the verdict's operation, else to the first NaN or infinity", "Find"),
-    Action("search", ("/",), "search: words, op: mod: dtype: shape: line: in: phase: step: nan inf >1e4 !not",
+    Action("search", ("/",), "search: words, op: mod: shape: line: phase: step: nan >1e4 !not",
            "Find", "Search"),
     Action("filter", ("&",), "show only what fits, in the same words; escape shows all again", "Find"),
     Action("next_match", ("n",), "to the next match", "Find"),

@@ -62,8 +62,8 @@ class Sizing(DebuggerWords, inherit_bindings=False):
 
     def _move_line(self, name: str, by: int) -> None:
         if not self._beside(name):
-            what = "details beside" if name == "side" else "output below"
-            self.say(f"there is no {what} the graph here")
+            what = "are no details beside" if name == "side" else "is no output below"
+            self.say(f"there {what} the graph here")
             return
         region = self._place(name).region
         self._wish(name, (region.width if name == "side" else region.height) + by)

@@ -121,7 +121,7 @@ def action_of(line: str) -> str:
 def nearest(name: str) -> str:
     """ "; do you mean …?" with what is written most alike; "" where nothing is."""
     names = [*BY_WORD, *BY_ID]
-    found = difflib.get_close_matches(name.casefold()[:60], names, 1, 0.5)
+    found = difflib.get_close_matches(name.casefold()[:60], names, 1, 0.6)
     starts = [one for one in names if name and one.startswith(name.casefold())]
     best = next(iter([*starts[:1], *found]), "")
     return f": do you mean {best}?" if best else ": tab shows what there is"
@@ -144,7 +144,8 @@ def offers(line: str, keymap: Keymap, arguments: Sequence[str]) -> Iterator[Offe
             yield Offer(line, f"{word.name} {word.form}: {word.help}")
         return
     known = {
-        one.name: Offer(one.name, f"{one.form}  {one.help}".strip(), keymap.shown(one.alone)) for one in WORDS
+        one.name: Offer(one.name, f"{one.form}  {one.help}".strip(), keymap.shown(one.alone or one.name))
+        for one in WORDS
     }
     for action in ACTIONS:
         if action.id not in known and action.help:

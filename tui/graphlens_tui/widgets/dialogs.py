@@ -148,6 +148,14 @@ class Typing(Input):
         """Printable characters alone."""
         return value if value.isprintable() else "".join(one for one in value if one.isprintable())
 
+    def typed_ahead(self, event: Key) -> None:
+        """A key that came before this line had the keys; one that it did not want itself goes no further."""
+        event.stop()
+        if event.is_printable and event.character is not None:
+            self.insert_text_at_cursor(event.character)
+        elif event.key == "enter":
+            self.call_later(self.action_submit)
+
 
 class Ask(Dialog[str | None]):
     """One line to type; escape is None."""
@@ -173,3 +181,5 @@ class Ask(Dialog[str | None]):
         if event.key in ("escape", "ctrl+c", "ctrl+q"):
             event.stop()
             self.answer(None)
+        else:
+            self.query_one(Typing).typed_ahead(event)

@@ -58,7 +58,8 @@ class Offers(Widget):
             return Strip.blank(width, style(palette.text, palette.bar))
         offer, chosen = self.offers[at], at == self.chosen
         ground = palette.cursor if chosen else palette.bar
-        room = max(20, width * 2 // 5)
+        longest = max(cell_len(one.text) for one in self.offers[self.first : self.first + MOST])
+        room = max(16, min(width * 2 // 5, longest + 2))
         text = elided(glyphs.text(clean(offer.text, 200)), room - 1, glyphs.text("…"))
         key = f"{offer.key:>9}  "
         rest = glyphs.text(clean(offer.help, 200))
@@ -162,6 +163,8 @@ class TypedLine(Dialog[str | None], inherit_bindings=False):
                 self._turn(turns[event.key])
             else:
                 self._remember(1 if event.key == "up" else -1)
+        else:
+            self.query_one(Typing).typed_ahead(event)
 
     def _turn(self, by: int) -> None:
         offers = self._offers.offers
