@@ -13,10 +13,11 @@ from textual.events import DescendantBlur, DescendantFocus, Key, Resize
 from textual.timer import Timer
 from textual.widget import Widget
 
-from graphlens.session import Call, Session
+from graphlens.session import Session
 from graphlens_tracers.events import CallId, Seq
 from graphlens_tui import glyphs as characters
 from graphlens_tui import keys, saying
+from graphlens_tui.box_commands import BoxCommands
 from graphlens_tui.bridge import Bridge
 from graphlens_tui.judging import Judge
 from graphlens_tui.listing import Listing, Opened
@@ -24,6 +25,7 @@ from graphlens_tui.messages import Chosen, CursorMoved, IllKnown, Judged, Said
 from graphlens_tui.model import Mode, Model
 from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
 from graphlens_tui.panes import Pane, panes
+from graphlens_tui.panes.boxes import BoxesPane
 from graphlens_tui.panes.compare import ComparePane
 from graphlens_tui.panes.graph import GraphPane
 from graphlens_tui.panes.health import HealthPane
@@ -31,8 +33,6 @@ from graphlens_tui.panes.output import OutputPane
 from graphlens_tui.panes.preview import PreviewPane
 from graphlens_tui.panes.runs import RunsPane
 from graphlens_tui.panes.tensor import TensorPane
-from graphlens_tui.run_commands import RunCommands
-from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.bars import Bar, Part
 
 WIDEST, WIDE, MEDIUM = 190, 140, 110
@@ -54,7 +54,7 @@ def light_terminal(environment: Mapping[str, str] = os.environ) -> bool:
     return ground in ("7", "15")
 
 
-class GraphlensApp(RunCommands):
+class GraphlensApp(BoxCommands):
     """The terminal UI on one session."""
 
     CSS_PATH = "app.tcss"
@@ -79,6 +79,8 @@ class GraphlensApp(RunCommands):
         self.keymap_ = keymap or keys.load()
         self.panes = [pane(self.model, self.glyphs, self.palette) for pane in panes()]
         self.graph = next(pane for pane in self.panes if isinstance(pane, GraphPane))
+        self.boxes = next(pane for pane in self.panes if isinstance(pane, BoxesPane))
+        self.boxes.display = False
         self.output = next(pane for pane in self.panes if isinstance(pane, OutputPane))
         self.health = next(pane for pane in self.panes if isinstance(pane, HealthPane))
         self.tensor = next(pane for pane in self.panes if isinstance(pane, TensorPane))
@@ -160,7 +162,7 @@ class GraphlensApp(RunCommands):
         """Show the panes that there is room for; the one that has the keys always."""
         width, height = self.size
         has_keys = self.pane()
-        alone = self._zoomed is not None or (has_keys is not self.graph and (width < MEDIUM or height < 12))
+        alone = self._zoomed is not None or (has_keys is not self.canvas and (width < MEDIUM or height < 12))
         alone = alone or self.mode is not Mode.GRAPH
         if has_keys is self.output and (width < MEDIUM or height < TALL):
             alone = True
@@ -219,7 +221,9 @@ class GraphlensApp(RunCommands):
         self._bars["status"].set_parts(status.left, status.right)
         comparing = self.mode is Mode.RUNS and self.comparing
         typing = self.pane().keys_wanted()
-        foot = saying.footer(self.keymap_, self.model, self.mode, typing, self.palette, comparing=comparing)
+        foot = saying.footer(
+            self.keymap_, self.model, self.keys_for, typing, self.palette, comparing=comparing
+        )
         self._bars["foot"].set_parts(foot.left, foot.right)
 
     def say(self, text: str, *, wrong: bool = False) -> None:
@@ -289,6 +293,7 @@ class GraphlensApp(RunCommands):
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """Another operation is selected."""
         self.at, self._call = event.seq, event.call
+        self.follow_boxes(event.seq)
         self._show_bars()
         if self._settling is None:
             self._settling = self.set_timer(SETTLE, self._show_selection)
@@ -329,7 +334,7 @@ class GraphlensApp(RunCommands):
         """The pane that has the keys when no other one is asked for."""
         if self.mode is Mode.RUNS:
             return self.compare if self.comparing else self.runs
-        return {Mode.GRAPH: self.graph, Mode.TENSOR: self.tensor, Mode.HEALTH: self.health}[self.mode]
+        return {Mode.GRAPH: self.canvas, Mode.TENSOR: self.tensor, Mode.HEALTH: self.health}[self.mode]
 
     def on_key(self, event: Key) -> None:
         """Add a press to the sequence, and do what it means."""
@@ -344,7 +349,10 @@ class GraphlensApp(RunCommands):
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
-        action, begins = self.keymap_.action(presses, self.mode), self.keymap_.begins(presses, self.mode)
+        action, begins = (
+            self.keymap_.action(presses, self.keys_for),
+            self.keymap_.begins(presses, self.keys_for),
+        )
         if begins:
             self._presses = presses
             if action is not None:
@@ -353,10 +361,10 @@ class GraphlensApp(RunCommands):
             return
         before, self._presses = self._presses, ()
         if action is None and before:  # it is no longer sequence: do the short one, then this key
-            short = self.keymap_.action(before, self.mode)
+            short = self.keymap_.action(before, self.keys_for)
             if short is not None:
                 self._act(short)
-            action = self.keymap_.action((press,), self.mode) if press != "escape" else None
+            action = self.keymap_.action((press,), self.keys_for) if press != "escape" else None
         if action is not None:
             self._act(action)
         elif press == "escape":
@@ -365,7 +373,7 @@ class GraphlensApp(RunCommands):
 
     def _act_on_what_there_is(self) -> None:
         presses, self._presses = self._presses, ()
-        action = self.keymap_.action(presses, self.mode)
+        action = self.keymap_.action(presses, self.keys_for)
         if action is not None:
             self._act(action)
         self._show_bars()
@@ -396,7 +404,7 @@ class GraphlensApp(RunCommands):
         if self.mode is not Mode.GRAPH:
             there = [self.runs, self.preview] if self.home is self.runs else [self.home]
         else:
-            there = [pane for pane in there if pane.SLOT in ("main", "side", "bottom")]
+            there = [pane for pane in there if pane.SLOT in ("main", "side", "bottom") and pane.display]
         at = there.index(self.pane()) if self.pane() in there else 0
         self._zoomed = None
         there[(at + by) % len(there)].focus()
@@ -421,26 +429,18 @@ class GraphlensApp(RunCommands):
             self.choose()
             return
         line = self.graph.line()
-        if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
-            self.graph.toggle()
+        folded = self.boxes.key() if self.boxed else line is not None and (line.span or line.folded)
+        if self.pane() is self.canvas and folded:
+            self.do_fold()
             return
-        entered = self._entered(line) if self.pane() is self.graph else None
+        entered = self.entered(line) if self.pane() is self.canvas else None
         if entered is not None:
             self.enter_call(entered)
             return
         side = next((pane for pane in self.panes if pane.SLOT == "side"), None)
         if side is not None:
-            (self.graph if self.pane() is side else side).focus()
+            (self.canvas if self.pane() is side else side).focus()
             self._arrange()
-
-    def _entered(self, line: Line | None) -> Call | None:
-        """The call that the operation on a line made: a function, a branch, a loop's first round."""
-        shown = self.model.shown
-        if shown is None or line is None or line.sort is not Sort.OP:
-            return None
-        node = shown.timeline.node(line)
-        seen = None if node is None else shown.process.nodes.get(node)
-        return None if seen is None or seen.calls is None else shown.timeline.inside(line.seq)
 
     def show_mode(self, mode: Mode) -> None:
         """Give the whole screen to a mode; what its panes show is kept."""

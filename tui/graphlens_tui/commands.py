@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphlens.session import Call
 from graphlens_tracers.errors import UnknownOp
-from graphlens_tracers.events import Seq
+from graphlens_tracers.events import NodeId, Seq
 from graphlens_tui import details, rules, saying
 from graphlens_tui.errands import Errands
 from graphlens_tui.glyphs import Glyphs
@@ -37,6 +37,10 @@ class Commands(Errands, inherit_bindings=False):
     judge: Judge
     finding: Search | None = None
     _asked: str = ""
+
+    def highlight(self, found: frozenset[NodeId]) -> None:
+        """Underline the names of these nodes."""
+        raise AssertionError("lanes and boxes do it")
 
     def pane(self) -> Pane:
         """The pane that has the keys."""
@@ -145,7 +149,7 @@ class Commands(Errands, inherit_bindings=False):
         self._asked = asked
         if not asked.strip():
             self.finding = None
-            self.graph.highlight(frozenset())
+            self.highlight(frozenset())
             return
         self.finding = Search(Query.parsed(asked), shown.process, shown.timeline, lambda: self.model.ill)
         self._find(forward=True)
@@ -160,7 +164,7 @@ class Commands(Errands, inherit_bindings=False):
         wrapped = seq is None
         if seq is None:
             seq = finding.next(-1 if forward else 1 << 61, forward=forward)
-        self.graph.highlight(finding.nodes)
+        self.highlight(finding.nodes)
         if seq is None:
             self.say(f"nothing fits {self._asked!r}", wrong=True)
             return

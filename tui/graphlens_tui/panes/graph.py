@@ -108,6 +108,12 @@ a dot where nobody has looked. The right edge is the whole run."""
         head = None if call is None else timeline.headline_of(call)
         self._select(timeline.number_of(at) if head is None else head, middle=True)
 
+    def select(self, at: Seq) -> None:
+        """Select the line of an operation, or of the fold that hides it, and follow no more."""
+        if self.model.shown is not None:
+            self.following = False
+            self._select(self.model.shown.timeline.number_of(at))
+
     def highlight(self, found: frozenset[NodeId]) -> None:
         """Underline the names of these nodes."""
         self._found = found
