@@ -124,24 +124,22 @@ def chart_of(
 def _homes(reads: Sequence[Sequence[int]], plumbing: Sequence[bool]) -> list[int]:
     """For each position that with which it is drawn: itself, or the one operation it takes numbers from.
 
-    One that takes them from none goes with the first that reads it. Operations that take numbers from
-    several are drawn: gone into one of them, they could make it depend on itself.
+    One that takes them from none (a parameter is transposed) goes with the first that computes with them.
+    Operations that take numbers from several are drawn: in one of them, they could make it depend on itself.
     """
-    home = list(range(len(reads)))
-    first: dict[int, int] = {}
+    loose = [False] * len(reads)
+    users: dict[int, list[int]] = {}
     for position, row in enumerate(reads):
+        loose[position] = plumbing[position] and len(row) < 2 and all(loose[maker] for maker in row)
         for maker in row:
-            first.setdefault(maker, position)
+            users.setdefault(maker, []).append(position)
+    home = list(range(len(reads)))
     for position in range(len(reads) - 1, -1, -1):
-        if plumbing[position] and not reads[position] and position in first:
-            home[position] = home[first[position]]
+        if loose[position] and position in users:
+            home[position] = min(home[user] for user in users[position])
     for position, row in enumerate(reads):
-        if plumbing[position] and len(row) == 1:
+        if plumbing[position] and not loose[position] and len(row) == 1:
             home[position] = home[row[0]]
-    for position, at in enumerate(home):
-        while home[at] != at:
-            at = home[at]
-        home[position] = at
     return home
 
 

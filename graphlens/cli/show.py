@@ -17,7 +17,7 @@ from graphlens.text import clean, clean_line
 from graphlens_tracers.errors import Usage
 
 Answer = dict[str, Any]  # Any: JSON
-WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "source", "against")
+WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "source", "against", "boxes")
 TAKE_A_WORD = ("--process", "--output", "--input", "--view", "--save")
 """Options that are followed by a word of theirs."""
 
@@ -32,7 +32,7 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         "several, where ranks have their rank as number); tensor N: its elements, where they were kept; "
         "modules: what ran in each; steps: every call, and where it was ill; graphs: every way through a "
         "step; source FILE: a file as it was, with what each line computed; against OTHER: what differs from "
-        "another run, and where numbers part.",
+        "another run, and where numbers part; boxes [N]: the step or function of op N, drawn.",
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a path, a name that `graphlens runs` prints, or `last`")
@@ -107,6 +107,10 @@ def go(args: argparse.Namespace) -> int:
             _print(_answers.steps_answer(whos), partial(_steps_text, names), args.json)
         case "graphs":
             _print(_answers.graphs_answer(whos), partial(_graphs_text, names), args.json)
+        case "boxes":
+            from graphlens.cli import _boxes  # the terminal UI's drawing: needed here alone
+
+            _print(_boxes.boxes_answer(run, whos, args.which), _boxes.text_lines, args.json)
         case "against":
             from graphlens import against  # needed here alone
 
@@ -125,7 +129,7 @@ def _check(args: argparse.Namespace) -> None:
     needs = words.get(args.what or "")
     if needs and args.which is None:
         raise Usage(f"`show RUN {args.what}` needs {needs}")
-    if not needs and args.which is not None:
+    if not needs and args.which is not None and args.what != "boxes":
         raise Usage(f"`show RUN {args.what}` takes nothing more: {clean(args.which)!r}")
     for option in ("output", "input", "view", "save"):
         if args.what != "tensor" and getattr(args, option) is not None:

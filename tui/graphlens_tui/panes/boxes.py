@@ -12,7 +12,7 @@ from textual.strip import Strip
 from graphlens.canvas import Canvas
 from graphlens.chart import Folds
 from graphlens.text import clean
-from graphlens_tracers.events import CallId, GraphId, NodeId, Seq
+from graphlens_tracers.events import CallId, NodeId, Seq
 from graphlens_tui.box_paint import BoxPainter
 from graphlens_tui.charting import Asked, Calls, Drawn, Snapshot, Zoom, drawn, place_of, snapshot
 from graphlens_tui.glyphs import Glyphs
@@ -369,7 +369,8 @@ NaN born: the box made it from finite numbers. Red lines are the way that it too
         if known is None or shown is None:
             return "boxes" + (", being laid out…" if self.busy else "")
         chart = known.chart
-        parts = [clean(shown.timeline.graph_name(GraphId(int(known.asked.graph))), 40)]
+        call = shown.timeline.calls.get(shown.timeline.call_in(self._stretch))
+        parts = ["" if call is None else clean(shown.timeline.name_of(call), 40)]
         parts.append(f"{len(chart.boxes):,} boxes of {len(chart.of):,} ops")
         if chart.folded:
             parts.append(f"{chart.folded:,} folded to keep it small")
