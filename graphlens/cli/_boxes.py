@@ -91,7 +91,7 @@ def text_lines(answer: Answer) -> Iterator[str]:
     if answer["folded"]:
         said.append(f"{answer['folded']:,} folded to keep it small")
     if answer["hidden"]:
-        said.append(f"{answer['hidden']:,} that compute nothing hidden")
+        said.append(f"{answer['hidden']:,} plumbing hidden")
     yield " · ".join(said)
     yield ""
     yield from answer["canvas"]

@@ -351,16 +351,26 @@ NaN born: the box made it from finite numbers. Red lines are the way that it too
         if self._minimap is None:
             self._minimap = Minimap.of(known, calls)
         first = self.size.height - self._minimap.height - 2
-        if y < first:
+        if self._covered(first):
+            first = 1
+        if not first <= y < first + self._minimap.height + 2:
             return strip
         view = (self._left, self._top, width, self.rows)
         lines = self._minimap.strips(view, self.glyphs, self.palette)
         line = lines[y - first]
         return Strip.join([strip.crop(0, width - WIDTH - 1), line, strip.crop(width - 1, width)])
 
+    def _covered(self, first: int) -> bool:
+        """The overview would lie on the selected box when it began at line `first`."""
+        if self.drawn is None or self.box is None:
+            return False
+        place = self.drawn.canvas.places[self.box]
+        right = place.x + place.width - self._left >= self.size.width - WIDTH - 1
+        return right and place.y + place.height - self._top + 1 > first
+
     def _title(self, width: int) -> Strip:
         colour = self.palette.accent if self.has_focus else self.palette.mute
-        text = self.glyphs.text(elided(f" {self.said()}", width, "…"))
+        text = elided(self.glyphs.text(f" {self.said()}"), width, self.glyphs.text("…"))
         return Strip([Segment(sized(text, width), style(colour, self.palette.bar))], width)
 
     def said(self) -> str:
@@ -375,7 +385,7 @@ NaN born: the box made it from finite numbers. Red lines are the way that it too
         if chart.folded:
             parts.append(f"{chart.folded:,} folded to keep it small")
         if chart.hidden:
-            parts.append(f"{chart.hidden:,} that compute nothing hidden")
+            parts.append(f"{chart.hidden:,} plumbing hidden")
         parts.append(("names", "shapes", "numbers")[known.asked.zoom])
         return " · ".join(parts) + (" · being laid out…" if self.busy else "")
 
