@@ -64,6 +64,7 @@ async def test_lanes_and_boxes_share_one_cursor(tmp_path: Path) -> None:
     async with showing(saved(tmp_path), (140, 40)) as screen:
         pane = await boxes(screen, "!", "B")
         birth = screen.app.at
+        assert birth is not None
         assert chosen(pane) == "_softmax" and pane.at == birth
         await screen.press("k")
         assert chosen(pane) == "div" and screen.app.at == birth - 1 == screen.app.graph.at
@@ -110,7 +111,7 @@ async def test_fold_and_unfold(tmp_path: Path) -> None:
 
 async def test_plumbing_and_the_overview(tmp_path: Path) -> None:
     """v shows what computes nothing; m takes the overview away."""
-    async with showing(saved(tmp_path), (140, 40)) as screen:
+    async with showing(saved(tmp_path), (170, 40)) as screen:
         pane = await boxes(screen, "!", "B")
         assert pane.drawn is not None
         few, hidden = len(pane.drawn.chart.boxes), pane.drawn.chart.hidden

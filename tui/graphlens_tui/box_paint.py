@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -49,15 +50,16 @@ class BoxPainter:
         """Line `y` of the canvas, `width` cells from column `left` on."""
         blank = style(self.palette.mute, self.palette.ground)
         cells: list[tuple[str, Style]] = [(" ", blank)] * width
-        for x, (mask, source) in self.drawn.canvas.lines.get(y, {}).items():
-            if left <= x < left + width:
-                cells[x - left] = self._line_cell(mask, source)
+        lines = self.drawn.canvas.lines.get(y, {})
+        for x in range(left, left + width) if lines else ():
+            if x in lines:
+                cells[x - left] = self._line_cell(*lines[x])
         for box in self.drawn.canvas.boxes_at(y, left, left + width):
             self._put_box(cells, box, y, left)
-        segments = [
-            Segment("".join(text for text, _ in run), one)
-            for one, run in groupby(cells, key=lambda cell: cell[1])
-        ]
+        segments = []
+        for _, run in groupby(cells, key=lambda cell: id(cell[1])):  # equal styles are the same object
+            together = list(run)
+            segments.append(Segment("".join(text for text, _ in together), together[0][1]))
         return Strip(segments, width)
 
     def _line_cell(self, mask: int, source: int) -> tuple[str, Style]:
@@ -197,6 +199,9 @@ class BoxPainter:
 
 def _put(cells: list[tuple[str, Style]], at: int, text: str, shown: Style) -> int:
     """Put text over cells from `at` on, a character of two cells never by half; returns the next cell."""
+    if 0 <= at and at + len(text) <= len(cells) and _single(text):
+        cells[at : at + len(text)] = [(character, shown) for character in text]
+        return at + len(text)
     for character in text:
         width = 1 if character.isascii() else cell_len(character)
         if width == 0:
@@ -211,6 +216,12 @@ def _put(cells: list[tuple[str, Style]], at: int, text: str, shown: Style) -> in
                 cells[one] = " ", shown
         at += width
     return at
+
+
+@lru_cache(maxsize=4096)
+def _single(text: str) -> bool:
+    """Every character of it takes one cell."""
+    return text.isascii() or all(cell_len(character) == 1 for character in text)
 
 
 def text_of(rows: Iterable[Strip]) -> list[str]:

@@ -58,8 +58,9 @@ NaN born: the box made it from finite numbers. Red lines are the way that it too
         self._charts: dict[Asked, Drawn] = {}
         self._left = self._top = 0
         self._painter: BoxPainter | None = None
-        self._strips: dict[tuple[int, int, bool, bool], Strip] = {}
+        self._strips: dict[tuple[int, int, bool], Strip] = {}
         self._minimap: Minimap | None = None
+        self._map_lines: tuple[tuple[int, int, int, int], list[Strip]] = (0, 0, 0, 0), []
         self._found: frozenset[NodeId] = frozenset()
         self._middle = True
 
@@ -187,6 +188,7 @@ NaN born: the box made it from finite numbers. Red lines are the way that it too
     def _paint_anew(self) -> None:
         self._strips.clear()
         self._minimap = self._painter = None
+        self._map_lines = (0, 0, 0, 0), []
         if self.drawn is not None and self.calls is not None:
             self._painter = BoxPainter(self.drawn, self.calls, self.glyphs, self.palette)
             self._painter.found = self._found
@@ -251,12 +253,23 @@ NaN born: the box made it from finite numbers. Red lines are the way that it too
         if seq is None:
             self.post_message(Said("it did not run in this call"))
             return
+        self._forget(self.box)
+        self._forget(box)
         self.box, self._position = box, self.drawn.chart.boxes[box].start
         self.at = Seq(seq)
-        self._strips.clear()
         self._scroll()
         self.refresh()
         self.post_message(BoxChosen(self.at))
+
+    def _forget(self, box: int | None) -> None:
+        """Paint a box and the lines that leave it anew."""
+        if self.drawn is None or box is None:
+            return
+        canvas = self.drawn.canvas
+        reached = [canvas.places[target].y for source, target in canvas.entries if source == box]
+        first, last = canvas.places[box].y, max([canvas.places[box].y + canvas.places[box].height, *reached])
+        for key in [key for key in self._strips if first <= key[0] <= last]:
+            del self._strips[key]
 
     def on_click(self, event: Click) -> None:
         """Select the box that is clicked."""
@@ -329,9 +342,7 @@ NaN born: the box made it from finite numbers. Red lines are the way that it too
         if painter is None or known is None:
             return self._nothing(y, width)
         row = y - 1 + self._top
-        place = known.canvas.places[self.box] if self.box is not None else None
-        here = place is not None and place.y - 8 <= row < place.y + place.height + 8
-        key = (row, self._left, here, self.has_focus)
+        key = (row, self._left, self.has_focus)
         strip = self._strips.get(key)
         if strip is None:
             painter.selected, painter.focused = self.box, self.has_focus
@@ -356,8 +367,9 @@ NaN born: the box made it from finite numbers. Red lines are the way that it too
         if not first <= y < first + self._minimap.height + 2:
             return strip
         view = (self._left, self._top, width, self.rows)
-        lines = self._minimap.strips(view, self.glyphs, self.palette)
-        line = lines[y - first]
+        if self._map_lines[0] != view:
+            self._map_lines = view, self._minimap.strips(view, self.glyphs, self.palette)
+        line = self._map_lines[1][y - first]
         return Strip.join([strip.crop(0, width - WIDTH - 1), line, strip.crop(width - 1, width)])
 
     def _covered(self, first: int) -> bool:
