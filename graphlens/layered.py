@@ -7,7 +7,7 @@ ports and by lines that must be straight. Without recursion, and the same result
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass, field
 
 ITEM_GAP = 18.0
@@ -69,6 +69,8 @@ class _Points:
     items: list[Item]
     layer: list[int]
     count: int
+    item_gap: float = ITEM_GAP
+    line_gap: float = LINE_GAP
     up: list[list[tuple[int, float, float]]] = field(default_factory=list)  # (neighbour, its port, own port)
     down: list[list[tuple[int, float, float]]] = field(default_factory=list)
     trunk: set[tuple[int, int]] = field(default_factory=set)
@@ -90,7 +92,7 @@ def arrange(
 
     `first` and `last` are pinned to the outermost layers (the ports of a frame).
     """
-    layer = _layers(len(items), lines, set(first), set(last))
+    layer = layers(len(items), lines, set(first), set(last))
     points = _Points(list(items), layer, len(items))
     routes = _connect(points, lines)
     rows: list[list[int]] = [[] for _ in range(max(points.layer, default=-1) + 1)]
@@ -101,11 +103,43 @@ def arrange(
     return _measured(points, rows, lines, routes, x, set(first) | set(last), gap, crossings)
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Where everything is from left to right, for who measures rows and bends lines in another way.
+
+    Attributes:
+        layer: Of each point. Points are the items and, behind them, where lines pass a layer.
+        rows: The points of each layer, from left to right.
+        routes: For each line its points, both ends included.
+        x: Of each point's anchor.
+    """
+
+    layer: list[int]
+    rows: list[list[int]]
+    routes: list[list[int]]
+    x: list[float]
+
+
+def columns(
+    items: Sequence[Item], lines: Sequence[Line], *, item_gap: float = ITEM_GAP, line_gap: float = LINE_GAP
+) -> Columns:
+    """As `arrange`, up to the x coordinates."""
+    points = _Points(list(items), layers(len(items), lines), len(items), item_gap, line_gap)
+    routes = _connect(points, lines)
+    rows: list[list[int]] = [[] for _ in range(max(points.layer, default=-1) + 1)]
+    for point, at in enumerate(points.layer):
+        rows[at].append(point)
+    _reorder(points, rows)
+    return Columns(points.layer, rows, routes, _columns(points, rows) if items else [])
+
+
 # ── layers ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _layers(count: int, lines: Sequence[Line], first: set[int], last: set[int]) -> list[int]:
-    """As early as possible, then as late as shortens more lines than it lengthens."""
+def layers(
+    count: int, lines: Sequence[Line], first: Set[int] = frozenset(), last: Set[int] = frozenset()
+) -> list[int]:
+    """The layer of each item: as early as possible, then as late as shortens more lines than it lengthens."""
     after: list[list[int]] = [[] for _ in range(count)]
     before: list[list[int]] = [[] for _ in range(count)]
     for source, target in sorted({(line.source, line.target) for line in lines}):
@@ -315,7 +349,7 @@ def _columns(points: _Points, rows: list[list[int]]) -> list[float]:
 
 def _apart(points: _Points, a: int, b: int) -> float:
     """The least distance of two neighbours' anchors."""
-    gap = LINE_GAP if points.passes(a) or points.passes(b) else ITEM_GAP
+    gap = points.line_gap if points.passes(a) or points.passes(b) else points.item_gap
     return points.items[a].right + gap + points.items[b].left
 
 

@@ -348,7 +348,8 @@ def stop_text(said: Answer) -> Iterator[str]:
 def _graph_text(said: Answer) -> Iterator[str]:
     """Of an operation of a graph: its node, where that stands, and the functions around it."""
     for place in said.get("source", ())[:1]:
-        yield f"  {clean(said['node'])} at {clean(place['file'])}:{place['line']} in {clean(place['function'])}"
+        where = f"{clean(place['file'])}:{place['line']} in {clean(place['function'])}"
+        yield f"  {clean(said['node'])} at {where}"
     inside = [
         clean(one["function"]) + (f" (iteration {one['iteration']})" if one["iteration"] is not None else "")
         for one in said.get("graphs", ())

@@ -17,7 +17,7 @@ from graphlens.text import clean
 from graphlens_tracers.errors import Usage
 
 Answer = dict[str, Any]  # Any: JSON
-WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "health", "source", "against")
+WHAT = ("ops", "op", "tensor", "modules", "steps", "graphs", "health", "source", "against", "boxes")
 TAKE_A_WORD = ("--process", "--output", "--input", "--view", "--save", "--rules", "--step")
 """Options that are followed by a word of theirs."""
 
@@ -31,10 +31,10 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         epilog="ops: every operation in execution order; op N: one of them in full (PROCESS:N in a run of "
         "several, where ranks have their rank as number); tensor N: its elements, where they were kept; "
         "modules: what ran in each; steps: every call, and where it was ill; graphs: every way through a "
-        "step, how often it ran and where it parts from the one before; health: what rules hit, when, and "
-        "how far it spread; source FILE: a file as it was, with what each line computed, in all or with --step "
-        "in one step; op N --steps: the operation in all calls; against OTHER: what differs from another run, "
-        "and where numbers part.",
+        "step, how often it ran and where it parts from the one before; health: what rules hit, when, "
+        "and how far it spread; source FILE: a file as it was, with what each line computed, in all or with "
+        "--step in one step; op N --steps: the operation in all calls; against OTHER: what differs from "
+        "another run, and where numbers part; boxes [N]: the step or function of op N, drawn.",
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a path, a name that `graphlens runs` prints, or `last`")
@@ -128,6 +128,10 @@ def go(args: argparse.Namespace) -> int:
 
             answer = _health.health_answer(run, args.process, args.rules)
             _print(answer, _health.text_of, args.json)
+        case "boxes":
+            from graphlens.cli import _boxes  # the terminal UI's drawing: needed here alone
+
+            _print(_boxes.boxes_answer(run, whos, args.which), _boxes.text_lines, args.json)
         case "against":
             from graphlens import against  # needed here alone
 
@@ -146,7 +150,7 @@ def _check(args: argparse.Namespace) -> None:
     needs = words.get(args.what or "")
     if needs and args.which is None:
         raise Usage(f"`show RUN {args.what}` needs {needs}")
-    if not needs and args.which is not None:
+    if not needs and args.which is not None and args.what != "boxes":
         raise Usage(f"`show RUN {args.what}` takes nothing more: {clean(args.which)!r}")
     for option, what in (("step", "source"), ("steps", "op")):
         if args.what != what and getattr(args, option) is not None:

@@ -22,6 +22,7 @@ from graphlens_tui.messages import CursorMoved, IllKnown, Judged, Said
 from graphlens_tui.model import Mode, Model, Place
 from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
 from graphlens_tui.panes import Pane, panes
+from graphlens_tui.panes.boxes import BoxesPane
 from graphlens_tui.panes.compare import ComparePane
 from graphlens_tui.panes.graph import GraphPane
 from graphlens_tui.panes.health import HealthPane
@@ -70,6 +71,8 @@ class GraphlensApp(Remembering):
         self.keymap_ = keymap or keys.load()
         self.panes = [pane(self.model, self.glyphs, self.palette) for pane in panes()]
         self.graph = next(pane for pane in self.panes if isinstance(pane, GraphPane))
+        self.boxes = next(pane for pane in self.panes if isinstance(pane, BoxesPane))
+        self.boxes.display = False
         self.output = next(pane for pane in self.panes if isinstance(pane, OutputPane))
         self.health = next(pane for pane in self.panes if isinstance(pane, HealthPane))
         self.tensor = next(pane for pane in self.panes if isinstance(pane, TensorPane))
@@ -162,7 +165,7 @@ class GraphlensApp(Remembering):
         """Show the panes that there is room for; the one that has the keys always."""
         width, height = self.size
         has_keys = self.pane()
-        alone = self._zoomed is not None or (has_keys is not self.graph and (width < MEDIUM or height < 12))
+        alone = self._zoomed is not None or (has_keys is not self.canvas and (width < MEDIUM or height < 12))
         alone = alone or self.mode is not Mode.GRAPH
         if has_keys is self.output and (width < MEDIUM or height < TALL):
             alone = True
@@ -224,7 +227,9 @@ class GraphlensApp(Remembering):
         self._bars["status"].set_parts(status.left, status.right)
         comparing = self.mode is Mode.RUNS and self.comparing
         typing = self.pane().keys_wanted()
-        foot = saying.footer(self.keymap_, self.model, self.mode, typing, self.palette, comparing=comparing)
+        foot = saying.footer(
+            self.keymap_, self.model, self.keys_for, typing, self.palette, comparing=comparing
+        )
         self._bars["foot"].set_parts(foot.left, foot.right)
 
     def say(self, text: str, *, wrong: bool = False) -> None:
@@ -289,6 +294,7 @@ class GraphlensApp(Remembering):
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """Another operation is selected."""
         self.at, self._call = event.seq, event.call
+        self.follow_boxes(event.seq)
         self._show_bars()
         if self._settling is None:
             self._settling = self.set_timer(SETTLE, self._show_selection)
@@ -330,7 +336,7 @@ class GraphlensApp(Remembering):
         """The pane that has the keys when no other one is asked for."""
         if self.mode is Mode.RUNS:
             return self.compare if self.comparing else self.runs
-        return {Mode.GRAPH: self.graph, Mode.TENSOR: self.tensor, Mode.HEALTH: self.health}[self.mode]
+        return {Mode.GRAPH: self.canvas, Mode.TENSOR: self.tensor, Mode.HEALTH: self.health}[self.mode]
 
     def on_key(self, event: Key) -> None:
         """Add a press to the sequence, and do what it means."""
@@ -346,7 +352,10 @@ class GraphlensApp(Remembering):
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
-        action, begins = self.keymap_.action(presses, self.mode), self.keymap_.begins(presses, self.mode)
+        action, begins = (
+            self.keymap_.action(presses, self.keys_for),
+            self.keymap_.begins(presses, self.keys_for),
+        )
         if begins:
             self._presses = presses
             if action is not None:
@@ -355,10 +364,10 @@ class GraphlensApp(Remembering):
             return
         before, self._presses = self._presses, ()
         if action is None and before:  # it is no longer sequence: do the short one, then this key
-            short = self.keymap_.action(before, self.mode)
+            short = self.keymap_.action(before, self.keys_for)
             if short is not None:
                 self._act(short)
-            action = self.keymap_.action((press,), self.mode) if press != "escape" else None
+            action = self.keymap_.action((press,), self.keys_for) if press != "escape" else None
         if action is not None:
             self._act(action)
         elif press == "escape":
@@ -367,7 +376,7 @@ class GraphlensApp(Remembering):
 
     def _act_on_what_there_is(self) -> None:
         presses, self._presses = self._presses, ()
-        action = self.keymap_.action(presses, self.mode)
+        action = self.keymap_.action(presses, self.keys_for)
         if action is not None:
             self._act(action)
         self._show_bars()
@@ -400,7 +409,7 @@ class GraphlensApp(Remembering):
         if self.mode is not Mode.GRAPH:
             there = [self.runs, self.preview] if self.home is self.runs else [self.home]
         else:
-            there = [pane for pane in there if pane.SLOT in ("main", "side", "bottom")]
+            there = [pane for pane in there if pane.SLOT in ("main", "side", "bottom") and pane.display]
         at = there.index(self.pane()) if self.pane() in there else 0
         self._zoomed = None
         there[(at + by) % len(there)].focus()

@@ -8,7 +8,7 @@ from graphlens import rules
 from graphlens.session import Call
 from graphlens.text import clean
 from graphlens_tracers.errors import UnknownOp
-from graphlens_tracers.events import Seq
+from graphlens_tracers.events import NodeId, Seq
 from graphlens_tui import details, saying
 from graphlens_tui.errands import Errands
 from graphlens_tui.glyphs import Glyphs
@@ -42,6 +42,10 @@ class Commands(Errands, inherit_bindings=False):
     judge: Judge
     finding: Search | None = None
     _asked: str = ""
+
+    def highlight(self, found: frozenset[NodeId]) -> None:
+        """Underline the names of these nodes."""
+        raise AssertionError("lanes and boxes do it")
 
     def pane(self) -> Pane:
         """The pane that has the keys."""
@@ -164,7 +168,7 @@ class Commands(Errands, inherit_bindings=False):
         if self.finding is not None:
             self._find(forward=True)
         elif not asked.strip():
-            self.graph.highlight(frozenset())
+            self.highlight(frozenset())
 
     def searched(self, asked: str) -> Search | None:
         """A search for what was typed; None when that is nothing, or, which is said, no query."""
@@ -188,7 +192,7 @@ class Commands(Errands, inherit_bindings=False):
         wrapped = seq is None
         if seq is None:
             seq = finding.next(-1 if forward else 1 << 61, forward=forward)
-        self.graph.highlight(finding.marked)
+        self.highlight(finding.marked)
         if seq is None:
             self.say(f"nothing fits {self._asked!r}", wrong=True)
             return

@@ -28,6 +28,7 @@ class Glyphs:
         shades: From light to dark, for terminals without colours.
         frame: Corners from the upper left on, clockwise, then the lines, across and down.
         marked: Of a run that is to be compared.
+        head: Of an arrow that points down.
         classes: −, 0, +, ∞, NaN: there is such an element; `absent`: there is none; `unknown`.
     """
 
@@ -73,6 +74,7 @@ class Glyphs:
     shades: str
     frame: str
     marked: str
+    head: str
 
     def text(self, text: str) -> str:
         """`text` in characters that this terminal has."""
@@ -110,7 +112,7 @@ UNICODE = Glyphs(
     to_producer="⇡", to_consumer="⇣", cursor="▶", here="▶", folded="▸", open="▾", rule="─", infinity="∞",
     times="×", dots="…", path=" › ", running="▶", stopped="■", lost="◌", full="█", part="░", window="┃",
     block="▀", minus="−", micro="µ", arrow="→", cells="▁▄▆▲✖", bars=" ▁▂▃▄▅▆▇█", shades=" ░▒▓█",
-    frame="╭╮╯╰─│", marked="◉",
+    frame="╭╮╯╰─│", marked="◉", head="▼",
 )  # fmt: skip
 ASCII = Glyphs(
     ascii=True, fine="o", inf="!", nan="X", none=".", raised="E", module="#",
@@ -119,7 +121,7 @@ ASCII = Glyphs(
     to_producer="^", to_consumer="v", cursor=">", here=">", folded="+", open="-", rule="-", infinity="inf",
     times="x", dots="..", path=" > ", running=">", stopped="#", lost="?", full="#", part=".", window="|",
     block="-", minus="-", micro="u", arrow="->", cells=".o+!X", bars=" .:-=+*%@", shades=" .:-=+*%@",
-    frame="++++-|", marked="*",
+    frame="++++-|", marked="*", head="v",
 )  # fmt: skip
 
 

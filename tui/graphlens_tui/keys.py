@@ -113,6 +113,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("mark", ("m",), "mark the run, or take its mark away; two can be compared", "Runs", "Mark"),
     Action("compare", ("=",), "what differs between the two marked runs", "Runs", "Compare"),
     Action("delete", ("d", "delete"), "delete the run, after a question", "Runs", "Delete"),
+    Action("boxes", ("B",), "the graph as boxes, or as lanes again", "Boxes", "Boxes"),
+    Action("box_left", ("h", "left"), "to the box on the left", "Boxes", only="boxes"),
+    Action("box_right", ("l", "right"), "to the box on the right", "Boxes", only="boxes"),
+    Action("larger", ("+",), "say more in each box: names, shapes, numbers", "Boxes", "Zoom", "boxes"),
+    Action("smaller", ("-",), "say less", "Boxes", only="boxes"),
+    Action("plumbing", ("v",), "show or hide operations that compute nothing", "Boxes", "Plumbing", "boxes"),
+    Action("overview", ("m",), "show or hide the overview", "Boxes", only="boxes"),
     Action("follow", ("f",), "follow the end of a run that grows, or stop following", "View", "Follow"),
     Action("next_pane", ("tab",), "to the next pane", "View"),
     Action("previous_pane", ("shift+tab",), "to the previous pane", "View"),
@@ -140,7 +147,7 @@ ACTIONS: tuple[Action, ...] = (
 
 GRAPH_ONLY = frozenset(
     "next_step previous_step next_match previous_match producer consumer twin fold fold_steps follow".split()
-    + "trace next_call previous_call source graphs".split()
+    + "trace next_call previous_call source graphs boxes".split()
     + [f"fold_to_{depth}" for depth in range(1, 10)]
 )
 """What is about the lines of the graph, and does nothing elsewhere."""

@@ -13,6 +13,7 @@ from graphlens.plain import Answer
 from graphlens.runs import Entry
 from graphlens.session import Session
 from graphlens_tracers.events import CallId, Seq
+from graphlens_tui.charting import Asked, Drawn
 from graphlens_tui.decoded import Ill
 from graphlens_tui.tensors import Absent, Tensor, Wanted
 
@@ -39,6 +40,21 @@ class CursorMoved(Message):
 
     seq: Seq | None
     call: CallId | None = None
+
+
+@dataclass
+class BoxChosen(Message):
+    """Another box of the chart is selected: that of this operation."""
+
+    seq: Seq
+
+
+@dataclass
+class ChartDrawn(Message):
+    """A chart was laid out; None: it could not be."""
+
+    asked: Asked
+    drawn: Drawn | None
 
 
 class PaneLeft(Message):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from graphlens.processes import Who, named
-from graphlens.session import Call
 from graphlens.text import clean
 from graphlens_tracers.events import Seq
+from graphlens_tui.box_commands import BoxCommands
 from graphlens_tui.bridge import Bridge
 from graphlens_tui.messages import Chosen
 from graphlens_tui.model import Mode, Place
 from graphlens_tui.panes import Pane
 from graphlens_tui.panes.source import SourcePane
-from graphlens_tui.run_commands import RunCommands
-from graphlens_tui.timeline import Line, Sort
 from graphlens_tui.widgets.picker import Picker, Row, rows_of
 from graphlens_tui.widgets.scrubber import Scrubber
 
@@ -20,7 +18,7 @@ ROOM_FOR_SOURCE = 50
 """Rows from which the source stands below the details."""
 
 
-class Navigating(RunCommands):
+class Navigating(BoxCommands):
     """The app as these keys see it."""
 
     scrubber: Scrubber
@@ -85,26 +83,18 @@ class Navigating(RunCommands):
             self._go_to_op_of_line()
             return
         line = self.graph.line()
-        if self.pane() is self.graph and line is not None and (line.span is not None or line.folded):
-            self.graph.toggle()
+        folded = self.boxes.key() if self.boxed else line is not None and (line.span or line.folded)
+        if self.pane() is self.canvas and folded:
+            self.do_fold()
             return
-        entered = self._entered(line) if self.pane() is self.graph else None
+        entered = self.entered(line) if self.pane() is self.canvas else None
         if entered is not None:
             self.enter_call(entered)
             return
         side = next((pane for pane in self.panes if pane.SLOT == "side"), None)
         if side is not None:
-            (self.graph if self.pane() is side else side).focus()
+            (self.canvas if self.pane() is side else side).focus()
             self._arrange()
-
-    def _entered(self, line: Line | None) -> Call | None:
-        """The call that the operation on a line made: a function, a branch, a loop's first round."""
-        shown = self.model.shown
-        if shown is None or line is None or line.sort is not Sort.OP:
-            return None
-        node = shown.timeline.node(line)
-        seen = None if node is None else shown.process.nodes.get(node)
-        return None if seen is None or seen.calls is None else shown.timeline.inside(line.seq)
 
     # ── other processes ──────────────────────────────────────────────────────────────────────
 

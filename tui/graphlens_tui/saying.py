@@ -229,18 +229,21 @@ def runs_status(
     return Parts(left, right)
 
 
-FOOTER = ("fold", "next_ill", "search", "producer", "output", "help", "leave")
+FOOTER = ("fold", "boxes", "next_ill", "search", "producer", "help", "leave")
 TENSOR_FOOTER = ("heat", "next_bad", "expression", "difference", "save", "help", "leave")
 HEALTH_FOOTER = ("detail", "judge", "rules", "graph_mode", "help", "leave")
 COMPARED_FOOTER = ("detail", "back", "graph_mode", "health_mode", "help", "leave")
+BOXES_FOOTER = ("fold", "larger", "plumbing", "next_ill", "boxes", "help", "leave")
 RUNS_FOOTER = ("detail", "mark", "compare", "export", "delete", "help", "leave")
 """At most seven; what else there is, `?` says."""
-_FOOTERS = {Mode.TENSOR: TENSOR_FOOTER, Mode.HEALTH: HEALTH_FOOTER, Mode.RUNS: RUNS_FOOTER}
+_FOOTERS: dict[str, tuple[str, ...]] = {
+    "boxes": BOXES_FOOTER, Mode.TENSOR: TENSOR_FOOTER, Mode.HEALTH: HEALTH_FOOTER, Mode.RUNS: RUNS_FOOTER,
+}  # fmt: skip
 _LABELS = {action.id: action.label or action.id for action in ACTIONS}
 
 
 def footer(
-    keymap: Keymap, model: Model, mode: Mode, typing: bool, palette: Palette, *, comparing: bool = False
+    keymap: Keymap, model: Model, mode: str, typing: bool, palette: Palette, *, comparing: bool = False
 ) -> Parts:
     """The keys that matter most; `comparing`: two runs are shown instead of the list of runs."""
     if typing:

@@ -339,6 +339,10 @@ class Timeline:
         inside = at >= 0 and seq < self._stretches.first[at] + self._stretches.count[at]
         return at if inside else None
 
+    def call_in(self, stretch: int) -> int:
+        """The call that a stretch is a piece of; LOOSE for none."""
+        return int(self._stretches.call[stretch])
+
     def position(self, seq: int) -> tuple[int, int] | None:
         """(graph, position) of an operation; None for one that is in no graph."""
         at = self.stretch_of(seq)

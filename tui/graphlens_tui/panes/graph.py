@@ -127,6 +127,12 @@ Below: the operation, or the way of a step, in every call; how large its numbers
         self.trace = None
         self._ruler = (None, [])
 
+    def select(self, at: Seq) -> None:
+        """Select the line of an operation, or of the fold that hides it, and follow no more."""
+        if self.model.shown is not None:
+            self.following = False
+            self._select(self.model.shown.timeline.number_of(at))
+
     def highlight(self, found: frozenset[NodeId]) -> None:
         """Underline the names of these nodes."""
         self._found = found
