@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 ITEM_GAP = 18.0
 LINE_GAP = 9.0
-PASSES = 14
-"""Sweeps at most in search of fewer crossings; a third of it for very large graphs."""
+PASSES = 14  # sweeps at most in search of fewer crossings; a third of it for very large graphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +93,7 @@ def arrange(
     """
     layer = layers(len(items), lines, set(first), set(last))
     points = _Points(list(items), layer, len(items))
-    routes = _connect(points, lines)
-    rows: list[list[int]] = [[] for _ in range(max(points.layer, default=-1) + 1)]
-    for point, at in enumerate(points.layer):
-        rows[at].append(point)
-    crossings = _reorder(points, rows)
+    routes, rows, crossings = _ordered(points, lines)
     x = _columns(points, rows) if items else []
     return _measured(points, rows, lines, routes, x, set(first) | set(last), gap, crossings)
 
@@ -107,11 +102,8 @@ def arrange(
 class Columns:
     """Where everything is from left to right, for who measures rows and bends lines in another way.
 
-    Attributes:
-        layer: Of each point. Points are the items and, behind them, where lines pass a layer.
-        rows: The points of each layer, from left to right.
-        routes: For each line its points, both ends included.
-        x: Of each point's anchor.
+    Points are the items and, behind them, where lines pass a layer. `layer` and `x` (of the anchor) are
+    those of each point, `rows` the points of each layer, `routes` those of each line, ends included.
     """
 
     layer: list[int]
@@ -125,12 +117,17 @@ def columns(
 ) -> Columns:
     """As `arrange`, up to the x coordinates."""
     points = _Points(list(items), layers(len(items), lines), len(items), item_gap, line_gap)
+    routes, rows, _ = _ordered(points, lines)
+    return Columns(points.layer, rows, routes, _columns(points, rows) if items else [])
+
+
+def _ordered(points: _Points, lines: Sequence[Line]) -> tuple[list[list[int]], list[list[int]], int]:
+    """The points of each line, those of each row, and how many lines cross."""
     routes = _connect(points, lines)
     rows: list[list[int]] = [[] for _ in range(max(points.layer, default=-1) + 1)]
     for point, at in enumerate(points.layer):
         rows[at].append(point)
-    _reorder(points, rows)
-    return Columns(points.layer, rows, routes, _columns(points, rows) if items else [])
+    return routes, rows, _reorder(points, rows)
 
 
 # ── layers ───────────────────────────────────────────────────────────────────────────────────
@@ -198,9 +195,6 @@ def _connect(points: _Points, lines: Sequence[Line]) -> list[list[int]]:
                 points.up[lower].append((upper, out, into))
         routes.append(route)
     return routes
-
-
-# ── order ────────────────────────────────────────────────────────────────────────────────────
 
 
 def _reorder(points: _Points, rows: list[list[int]]) -> int:
@@ -450,9 +444,6 @@ def _compacted(
         if room and min(room) > place[block]:
             place[block] = min(room)
     return [place[root[point]] + shift[point] for point in range(len(points.items))]
-
-
-# ── y coordinates ────────────────────────────────────────────────────────────────────────────
 
 
 def _measured(
