@@ -17,7 +17,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from graphlens_tracers.control import GONE, SOCKET, Breakpoint, Way, breakpoint_of, is_mine, receive, send, watch_of
+from graphlens_tracers.control import (
+    GONE,
+    SOCKET,
+    Breakpoint,
+    Way,
+    breakpoint_of,
+    is_mine,
+    receive,
+    send,
+    watch_of,
+)
 from graphlens_tracers.errors import NotLive
 from graphlens_tracers.wire import At
 
@@ -269,11 +279,11 @@ class Debugger:
         if told is not None:
             told(stop)
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: Told | None) -> None:
         """From now on `told` is called with each stop; with those that are held at once, on this thread."""
         with self._lock:
             self._told, held = told, list(self.stops)
-        for stop in held:
+        for stop in held if told is not None else ():
             told(stop)
 
     def went_on(self, stop: Stop) -> None:

@@ -117,11 +117,13 @@ class Opened:
 
     Attributes:
         light: Dark text on light.
+        again: It is the same script once more, on its way to (an operation's number, its name).
     """
 
     session: Session
     listing: Listing
     light: bool
+    again: tuple[int, str] | None = None
 
 
 def words_of(entry: Entry) -> list[str]:

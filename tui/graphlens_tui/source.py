@@ -90,7 +90,7 @@ class Sources:
             pieces += [text[at : at + room] for at in range(room, min(len(text.plain), 8 * room), room)]
         for piece in pieces:
             colour = palette.warn if meant else palette.faint
-            paper.lines.append([Segment(gutter, style(colour, palette.ground)), *_segments(piece, plain)])
+            paper.lines.append([Segment(gutter, style(colour, palette.ground)), *segments_of(piece, plain)])
             gutter = " " * len(gutter)
 
 
@@ -126,7 +126,7 @@ def _cell(raw: str, column: int) -> int:
     return len(clean_line(before))
 
 
-def _segments(text: Text, plain: Style) -> list[Segment]:
+def segments_of(text: Text, plain: Style) -> list[Segment]:
     """A text as segments over a plain style: it keeps the ground of `plain`."""
     spans = sorted({0, len(text.plain), *(s.start for s in text.spans), *(s.end for s in text.spans)})
     found = []
