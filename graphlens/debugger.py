@@ -77,6 +77,7 @@ class Stop:
         with self._lock:
             if self.over:
                 raise NotLive("the script goes on already")
+            self.over = True  # before it goes: it may stop again before we come back
             order = {"go": way, "times": times, "to": to, "breakpoints": self._debugger.plan()}
             try:
                 send(self._connection, order)

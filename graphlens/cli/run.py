@@ -33,11 +33,11 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
     parser.add_argument(
         "--hold",
         action="store_true",
-        help="stop at the first operation; in the UI, 2 goes through it in steps",
+        help="stop at the first operation",
     )
     parser.add_argument(
         "--break", dest="breaks", metavar="WHERE", action="append", default=[],
-        help="stop at log, aten.log*, layers.*.attn, FILE:LINE, '#84', backward, or 'log if absmax(in0) > 9'; "
+        help="stop at log, aten.log*, layers.*.attn, FILE:LINE, '#84', backward, 'log if absmax(in0) > 9'; "
         "may be repeated",
     )  # fmt: skip
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The same steps as the debugger's, in what was recorded: backwards while a script is held, both ways after."""
+"""The debugger's steps in what was recorded: backwards while a script is held, both ways when it is over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphlens.scopes import Span
 from graphlens_tracers.breakpoints import is_called, is_file, is_module
 from graphlens_tracers.control import Breakpoint
-from graphlens_tracers.events import Phase, Seq, SiteSeen
+from graphlens_tracers.events import NodeId, Phase, Seq, SiteSeen
 from graphlens_tui.decoded import Ill
 from graphlens_tui.model import Shown
 
@@ -98,7 +98,7 @@ class _Place:
     def __init__(self, shown: Shown, seq: Seq) -> None:
         self._shown, self.seq = shown, seq
         _, nodes = shown.process.nodes_of(seq, seq + 1)
-        self._node = shown.process.nodes.get(int(nodes[0])) if len(nodes) else None  # type: ignore[call-overload]  # ids are plain numbers in rows
+        self._node = shown.process.nodes.get(NodeId(int(nodes[0]))) if len(nodes) else None
         self.op = "" if self._node is None else self._node.op
         self.phase: Phase | None = None if self._node is None else self._node.phase
 

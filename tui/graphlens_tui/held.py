@@ -26,13 +26,13 @@ class Held:
 
     Attributes:
         stop: Where it is held now; None while it runs.
-        expected: Where a script that was run again is to come to: (operation's number, its name).
+        expected: What a script that was run again is to come to: (operation's number, its name).
         frame: Which frame of its stack is looked at, 0 for the innermost.
         locals: Of that frame; None while they are being asked for.
         back: The operation of the record that is looked at instead; None for where it is held.
         line: (file, line) that the cursor in the source is on; None for the current one.
         section: Which frame of the screen has the cursor; `chosen`: the row in it.
-        answers: Lines of what was asked and answered, the newest last: (text, what it is: "asked", "", "wrong").
+        answers: Lines of what was asked and answered, the newest last: (text, "asked", "" or "wrong").
         pausing: Somebody wants it to stop, and it has not yet.
     """
 

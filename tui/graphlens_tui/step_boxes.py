@@ -35,8 +35,8 @@ def tensors_box(said: Said, box: Box, height: int) -> None:
     if not rows:
         box.line(("it reads no tensor", palette.faint))
     if not after:
-        box.line(("out  ", palette.mute), ("it has not run yet: ", palette.faint), (".", palette.warn, "bold"),
-                 (" runs it and stops", palette.faint))  # fmt: skip
+        box.line(("out  ", palette.mute), ("it has not run yet: ", palette.faint),
+                 (".", palette.warn, "bold"), (" runs it and stops", palette.faint))  # fmt: skip
     elif said["outputs"]:
         box.line(("as of this call: it has just run", palette.faint, "italic"))
 
@@ -87,15 +87,13 @@ def stack_box(said: Said, held: Held, cwd: str, active: bool, box: Box, height: 
         here = k == held.frame
         file = str(frame["file"]).removeprefix(folder)
         place = f"{clean(PurePath(file).name if box.width < 60 else file)}:{frame['line']}"
-        hue = palette.cursor if here and active else palette.ground
+        mark = glyphs.here if here else " "
+        name = sized(elided(names[k], wide - 1, glyphs.text("…")), wide)
         box.line(
-            (f"{glyphs.here} " if here else "  ", palette.warn, "bold"),
-            (sized(elided(names[k], wide - 1, glyphs.text("…")), wide), palette.bright if here else palette.text,
-             "bold" if here else ""),
+            (f"{mark} ", palette.warn if active else palette.mute, "bold"),
+            (name, palette.bright if here else palette.text, "bold" if here else ""),
             (f"{place}  ", palette.accent), (clean_line(str(frame["code"])), palette.mute),
         )  # fmt: skip
-        if hue != palette.ground:
-            box.lines[-1] = _grounded(box, hue)
     if not stack:
         box.line(("no frame of yours: a library runs", palette.faint))
     modules = [clean(str(path)) for path in said["modules"]]
@@ -115,15 +113,6 @@ def stack_box(said: Said, held: Held, cwd: str, active: bool, box: Box, height: 
         )
     for name, value in (held.locals or {}).items():
         box.line((f"{clean(name, 30)} ", palette.bright), (f"= {clean(value, 300)}", palette.mute))
-
-
-def _grounded(box: Box, ground: str) -> list[Segment]:
-    """The last line on another ground."""
-    return [
-        Segment(one.text, one.style + style("default", ground) if one.style is None else one.style
-                + style(one.style.color.name if one.style.color else "default", ground, bool(one.style.bold)))
-        for one in box.lines[-1]
-    ]  # fmt: skip
 
 
 def breakpoints_box(
@@ -147,11 +136,12 @@ def breakpoints_box(
         )
         text = clean(one.condition if watch else str(one)) + (" once" if one.temporary else "")
         room = max(8, box.width - 16)
+        text = sized(elided(text, room - 1, glyphs.text("…")), room)
         hue = palette.mute if not one.enabled else palette.lanes[0] if watch else palette.nan
         box.line(
             (f"{glyphs.here} " if k == chosen else "  ", palette.warn, "bold"), (f"{mark} ", hue),
             (f"{one.number:<3}", palette.faint),
-            (sized(elided(text, room - 1, glyphs.text("…")), room), palette.text if one.enabled else palette.faint),
+            (text, palette.text if one.enabled else palette.faint),
             (hits, palette.inf if hit else palette.mute, "bold" if hit else ""),
         )  # fmt: skip
     if not breakpoints:

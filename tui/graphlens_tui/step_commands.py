@@ -80,6 +80,8 @@ class StepCommands(LeaveCommands):
     def on_stopped(self, event: Stopped) -> None:
         """A thread is held: show where, if nobody is typing elsewhere."""
         held = self.step.held
+        if held.stop is event.stop or event.stop.over:
+            return
         if held.stop is not None and not held.stop.over:
             self.say("another process is held, too: it comes when this one goes on")
             return
@@ -176,7 +178,7 @@ class StepCommands(LeaveCommands):
         held = self.step.held
         if held.stop is None or not held.stop.over:
             return
-        waiting = [] if held.prompt is None else held.prompt.debugger.stops
+        waiting = [] if held.prompt is None else [one for one in held.prompt.debugger.stops if not one.over]
         if waiting:
             self.on_stopped(Stopped(waiting[0]))
         else:
@@ -346,9 +348,7 @@ class StepCommands(LeaveCommands):
         at, shown, said = step.at(), step.shown(), step.held.said
         if at is None:
             return None if said is None else ("op", str(said["op"]), 0)
-        _, nodes = shown.process.nodes_of(at, at + 1) if shown is not None else (None, ())
-        node = None if shown is None or not len(nodes) else shown.process.nodes.get(int(nodes[0]))  # type: ignore[call-overload]  # ids are plain numbers in rows
-        return None if node is None else ("op", node.op, 0)
+        return None if shown is None else ("op", shown.process.op(at).node.op, 0)
 
     def _chosen(self) -> Breakpoint | None:
         held = self.step.held
@@ -393,7 +393,7 @@ class StepCommands(LeaveCommands):
 
     def do_evaluate(self) -> None:
         if self._is_held():
-            prompt = "Python in this frame, for example in0.abs().max(), or lr = 0.1; in0, out0 are the operation's"
+            prompt = "Python in this frame, as in0.abs().max(), or lr = 0.1; in0, out0 are the operation's"
             self.push_screen(Ask(prompt, ""), self._obeyed("print"))
 
     def do_replace(self) -> None:

@@ -13,10 +13,11 @@ from graphlens_tui.palette import Palette
 from graphlens_tui.widgets.bars import Part, Parts
 
 REASONS = {
-    "start": "at its first operation", "step": "one operation on", "over": "next operation of this level",
-    "out": "out of the module", "line": "next line", "phase": "another phase", "training-step": "next training step",
-    "non-finite": "it made a NaN or an infinity", "after": "right after the operation", "at": "the operation asked for",
-    "pause": "paused",
+    "start": "at its first operation", "step": "one operation on", "over": "the next of this module",
+    "out": "out of the module", "line": "the next line", "phase": "another phase",
+    "training-step": "the next training step",
+    "non-finite": "it made a NaN or an infinity", "after": "it has just run",
+    "at": "the operation asked for", "pause": "paused",
 }  # fmt: skip
 
 
@@ -40,8 +41,8 @@ def step_status(
     if said is None:
         if held.pausing:
             left = [Part(f" {glyphs.running} pausing ", palette.on_ill, True, palette.warn, need=9),
-                    Part("  it stops at its next operation; a long one, or a sleep, has to end first", palette.text,
-                         need=6)]  # fmt: skip
+                    Part("  until its next operation: a long one, or a sleep, has to end first",
+                         palette.text, need=6)]  # fmt: skip
         elif model.session.state is RunState.RUNNING:
             left = [Part(f" {glyphs.running} running ", palette.good, True, need=9),
                     Part("  p stops it at its next operation", palette.mute, need=5)]  # fmt: skip

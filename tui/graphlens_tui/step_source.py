@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
 
-from graphlens.categories import short
+from graphlens.categories import PLUMBING, category, short
 from graphlens.letters import spec_text
 from graphlens.session import OutputSeen
 from graphlens.text import clean
@@ -19,7 +19,7 @@ from graphlens_tracers.control import Breakpoint
 from graphlens_tracers.events import Phase
 from graphlens_tui import words
 from graphlens_tui.boxes import Box
-from graphlens_tui.glyphs import Glyphs
+from graphlens_tui.glyphs import DOWN, UP, Glyphs
 from graphlens_tui.model import Model, Shown
 from graphlens_tui.paint import elided
 from graphlens_tui.palette import style
@@ -96,7 +96,7 @@ class Results:
         found: dict[tuple[str, int], list[Computed]] = {}
         for seq, number in zip(rows.seq.tolist(), rows.node.tolist(), strict=True):
             node = process.nodes.get(number)
-            if node is None or node.phase is Phase.BACKWARD:
+            if node is None or node.phase is Phase.BACKWARD or category(node.op) in PLUMBING:
                 continue
             site = process.site_of(node)
             if site is None:
@@ -154,11 +154,12 @@ def fill_source(
         here = number == view.current
         ground = palette.cursor if here else palette.cursor_away if number == view.cursor else palette.ground
         mark = marks.get(number)
+        arrow = box.glyphs.backward.strip() if view.backward else box.glyphs.here
+        bar = box.glyphs.joints[UP | DOWN] if number == view.cursor else " "
+        dot = palette.nan if mark and mark[1] else palette.mute
         gutter = [
-            Segment(mark[0] if mark else " ", style(palette.nan if mark and mark[1] else palette.mute, ground)),
-            Segment((box.glyphs.backward.strip() if view.backward else box.glyphs.here) if here
-                    else ">" if box.glyphs.ascii and number == view.cursor else "▏" if number == view.cursor else " ",
-                    style(palette.warn, ground, True)),
+            Segment(mark[0] if mark else " ", style(dot, ground)),
+            Segment(arrow if here else bar, style(palette.warn, ground, True)),
             Segment(f"{number:>{wide}}  ", style(palette.text if here else palette.faint, ground)),
         ]  # fmt: skip
         room = box.width - wide - 4

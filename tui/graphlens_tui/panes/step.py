@@ -227,7 +227,8 @@ A run that is over can be gone through in the same way."""
     def _tabs(self, box: Box, height: int) -> None:
         """One of the frames for which there is no room beside the source."""
         fills = {"execution": self._execution, "tensors": self._tensors, "stack": self._stack,
-                 "breakpoints": self._breakpoints, "answers": self._answers, "output": self._output}  # fmt: skip
+                 "breakpoints": self._breakpoints, "answers": self._answers,
+                 "output": self._output}  # fmt: skip
         name = self.held.other if self.held.other in self.sections() else "execution"
         fills[name](box, height)
         names = {"breakpoints": "break", "answers": "asked"}
