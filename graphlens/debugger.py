@@ -284,8 +284,9 @@ class Debugger:
         """From now on `told` is called with each stop; with those that are held at once, on this thread."""
         with self._lock:
             self._told, held = told, list(self.stops)
-        for stop in held if told is not None else ():
-            told(stop)
+        if told is not None:
+            for stop in held:
+                told(stop)
 
     def went_on(self, stop: Stop) -> None:
         """A stop is over."""

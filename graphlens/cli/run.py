@@ -57,7 +57,8 @@ def go(args: argparse.Namespace) -> int:
     started: list[tuple[Path, subprocess.Popen[bytes]]] = []
 
     def start(*, hold: bool) -> Path:
-        recorder = _start(args, hold=hold)
+        # Once more: the place that was named is taken by the first one.
+        recorder = _start(args, hold=hold, output="" if started else args.output or "")
         started.append((_where(recorder), recorder))
         return started[-1][0]
 
@@ -81,15 +82,15 @@ def _breakpoints(args: argparse.Namespace) -> list[Breakpoint]:
         raise Usage(str(error)) from error
 
 
-def _start(args: argparse.Namespace, *, hold: bool) -> subprocess.Popen[bytes]:
+def _start(args: argparse.Namespace, *, hold: bool, output: str) -> subprocess.Popen[bytes]:
     """`graphlens record` in a session of its own: it goes on when this terminal is closed."""
     size = os.get_terminal_size(sys.stdout.fileno())
     options = ["--pty", f"--size={size.lines}x{size.columns}", "--quiet"]
     options += [f"--level={args.level}", f"--framework={args.framework}", f"--python={args.python}"]
     options += [f"--steps={args.steps}"] if args.steps else []
     options += [f"--keep={args.keep}"] + ["--compiled"] * args.compiled
-    options += [f"--output={args.output}"] if args.output else []
-    options += ["--force"] if args.force else []
+    options += [f"--output={output}"] if output else []
+    options += ["--force"] if args.force and output else []
     options += ["--hold"] if hold else []
     return subprocess.Popen(
         # -P: the directory we are in may hold a graphlens.py of somebody else.

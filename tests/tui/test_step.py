@@ -111,6 +111,8 @@ async def test_forward_the_loss_backward_and_the_next_step(tmp_path: Path) -> No
             after = await at(screen, "aten.exp.default", "after")
             assert (after["outputs"][0]["min"], after["outputs"][0]["max"]) == (2.0, 2.0)
             await screen.wait(lambda: "changed #" in screen.text())
+            await screen.press("s")  # autograd keeps what exp made
+            await at(screen, "aten.detach.default")
             await screen.press("s")
             await at(screen, "aten.mean.default")
 
@@ -190,7 +192,8 @@ def test_the_script_goes_on_when_the_debugger_is_killed(tmp_path: Path) -> None:
         assert host.stdout is not None
         host.stdout.readline()
         code = (
-            "import sys, time\nfrom graphlens.live import Live\nfrom graphlens_tracers.control import breakpoint_of\n"
+            "import time\nfrom graphlens.live import Live\n"
+            "from graphlens_tracers.control import breakpoint_of\n"
             f"live = Live(__import__('pathlib').Path({str(run)!r}))\n"
             "debugger = live.attach(breakpoints=[breakpoint_of('addmm', 1)], at_start=False)\n"
             "print(debugger.wait(60).said['op'], flush=True)\ntime.sleep(600)\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -282,7 +283,10 @@ class Gate:
                     raise ValueError("there is no frame of the script's here")
                 import pdb  # noqa: T100  # takes long to import, and few ask for it
 
-                pdb.Pdb(nosigint=True).interaction(frame, None)
+                debugger, trace = pdb.Pdb(nosigint=True), sys.gettrace()
+                debugger.reset()
+                debugger.interaction(frame, None)
+                sys.settrace(trace)
                 return {}, b""
             raise ValueError(f"nobody knows how to answer {asked!r}")
         except (KeyboardInterrupt, SystemExit):

@@ -40,6 +40,7 @@ class StepCommands(LeaveCommands):
     listing: Listing
     _stepper: Stepper | None = None
     _pdb = False
+    _note: Part | None = None
 
     @property
     def step(self) -> StepPane:
@@ -87,6 +88,7 @@ class StepCommands(LeaveCommands):
             return
         held.prompt = held.prompt or self.stepper.prompt
         held.take(event.stop)
+        self._note = None
         typing = len(self.screen_stack) > 1 or self.pane().keys_wanted()
         if self.mode is Mode.GRAPH and not typing:
             self.show_mode(Mode.STEP)
@@ -163,9 +165,10 @@ class StepCommands(LeaveCommands):
             if held.pausing and self.session.state not in (RunState.RUNNING, RunState.HELD):
                 held.pausing = False
             return
-        if stop.over:
+        gone = stop.gone()
+        if stop.over:  # by us
             self._next_held()
-        elif stop.gone():
+        elif gone:
             stop.release()
             held.went_on()
             self.say("the script was interrupted or killed while it was held", wrong=True)
@@ -225,6 +228,8 @@ class StepCommands(LeaveCommands):
             self.stepper.obey("pause")
 
     def _say_pausing(self) -> None:
+        if self.step.held.stop is not None:
+            return  # it was quick
         self.step.held.pausing = True
         self.say("pausing… it stops at its next operation: a long one, or a sleep, has to end first")
 

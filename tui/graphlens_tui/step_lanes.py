@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.segment import Segment
 from textual.strip import Strip
@@ -22,6 +23,9 @@ from graphlens_tui.model import Shown
 from graphlens_tui.paint import Painter, elided, sized
 from graphlens_tui.palette import Palette, style
 from graphlens_tui.timeline import LOOSE, Sort
+
+NAME = 11
+"""Cells for the name of an operation where there is little room."""
 
 
 class LanesView:
@@ -64,6 +68,8 @@ class LanesView:
 
     def _made(self, shown: Shown, box: Box) -> Painter:
         columns = fit(box.width, shown.timeline.end, shown.timeline.lane_room)
+        if not columns.range and columns.op - NAME >= 10:  # many lanes: a short name leaves room for numbers
+            columns = replace(columns, op=NAME, range=columns.op - NAME)
         if self._painter is None or self._painter.process is not shown.process:
             self._painter = Painter(
                 shown.process, shown.timeline, shown.decoded, box.glyphs, box.palette, columns
