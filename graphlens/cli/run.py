@@ -84,7 +84,7 @@ def _breakpoints(args: argparse.Namespace) -> list[Breakpoint]:
 
 def _start(args: argparse.Namespace, *, hold: bool, output: str) -> subprocess.Popen[bytes]:
     """`graphlens record` in a session of its own: it goes on when this terminal is closed."""
-    size = os.get_terminal_size(sys.stdout.fileno())
+    size = os.get_terminal_size(1)  # while the UI runs, sys.stdout is its own
     options = ["--pty", f"--size={size.lines}x{size.columns}", "--quiet"]
     options += [f"--level={args.level}", f"--framework={args.framework}", f"--python={args.python}"]
     options += [f"--steps={args.steps}"] if args.steps else []

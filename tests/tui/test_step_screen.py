@@ -124,6 +124,21 @@ async def test_moving_in_the_execution_looks_back(tmp_path: Path) -> None:
         debugger.close()
 
 
+async def test_a_breakpoint_at_the_cursor_and_away_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`b` in the source is about the line, in the execution about the operation."""
+    async with showing(saved(tmp_path), (120, 40)) as screen:
+        end = screen.app.model.shown.timeline.end  # type: ignore[union-attr]  # it was recorded
+        debugger = await hold(screen, tmp_path, said(screen, end))
+        obeyed: list[str] = []
+        monkeypatch.setattr(screen.app, "_is_debugger", lambda: True)
+        monkeypatch.setattr(screen.app.stepper, "obey", lambda line, **_: obeyed.append(line))
+        await screen.press("b", "j", "b", "tab", "b")
+        assert obeyed == ["delete 2", "break train.py:13", "break op:aten.log.default"]
+        debugger.close()
+
+
 async def test_a_script_that_was_killed_is_said_to_be_gone(tmp_path: Path) -> None:
     async with showing(saved(tmp_path), (120, 40)) as screen:
         end = screen.app.model.shown.timeline.end  # type: ignore[union-attr]  # it was recorded

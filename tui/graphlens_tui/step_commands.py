@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 
 from graphlens.live import Live
 from graphlens.prompt import Answer
 from graphlens.session import RunState
 from graphlens_tracers.breakpoints import is_file
 from graphlens_tracers.control import Breakpoint
-from graphlens_tracers.errors import GraphlensError, NotLive
+from graphlens_tracers.errors import NotLive
 from graphlens_tracers.events import Seq
-from graphlens_tui import leaving
+from graphlens_tui.again_commands import AgainCommands
 from graphlens_tui.backwards import Walk
 from graphlens_tui.held import lines_of
-from graphlens_tui.leave_commands import LeaveCommands
-from graphlens_tui.listing import Listing, Opened
-from graphlens_tui.messages import Said
 from graphlens_tui.model import Mode
-from graphlens_tui.palette import LIGHT
-from graphlens_tui.panes.step import StepMoved, StepPane
+from graphlens_tui.panes.step import StepMoved
 from graphlens_tui.step_saying import step_status
 from graphlens_tui.stepper import Obeyed, Stepper, Stopped
 from graphlens_tui.widgets.bars import Part, Parts
@@ -32,20 +26,12 @@ LOOK = 0.1
 RUNS_ON = "the script runs: {} stops it at its next operation"
 
 
-class StepCommands(LeaveCommands):
+class StepCommands(AgainCommands):
     """The app as these keys see it."""
 
-    again: Callable[[], Path] | None = None
-    """Starts the script once more, held; None where nobody can."""
-    listing: Listing
     _stepper: Stepper | None = None
     _pdb = False
     _note: Part | None = None
-
-    @property
-    def step(self) -> StepPane:
-        """The pane of this mode."""
-        return next(pane for pane in self.panes if isinstance(pane, StepPane))
 
     @property
     def stepper(self) -> Stepper:
@@ -59,7 +45,7 @@ class StepCommands(LeaveCommands):
         self.step.printed = self.output.printed
         self.step.keys = (self.keymap_.shown("break_here"), self.keymap_.shown("watch"))
         if self.stepper.attached():
-            self._attach()
+            self._is_debugger()
         if self.model.live:
             self.set_interval(LOOK, self._look_at_held)
 
@@ -67,7 +53,7 @@ class StepCommands(LeaveCommands):
         """Be told no more."""
         self.stepper.close()
 
-    def _attach(self) -> bool:
+    def _is_debugger(self) -> bool:
         """Become the debugger; says why not."""
         try:
             self.step.held.prompt = self.stepper.attach()
@@ -81,13 +67,13 @@ class StepCommands(LeaveCommands):
     def on_stopped(self, event: Stopped) -> None:
         """A thread is held: show where, if nobody is typing elsewhere."""
         held = self.step.held
-        if held.stop is event.stop or event.stop.over:
+        if held.stop is event.held or event.held.over:
             return
         if held.stop is not None and not held.stop.over:
             self.say("another process is held, too: it comes when this one goes on")
             return
         held.prompt = held.prompt or self.stepper.prompt
-        held.take(event.stop)
+        held.take(event.held)
         self._note = None
         typing = len(self.screen_stack) > 1 or self.pane().keys_wanted()
         if self.mode is Mode.GRAPH and not typing:
@@ -101,6 +87,9 @@ class StepCommands(LeaveCommands):
         held = self.step.held
         said, expected = held.said, held.expected
         if said is None or expected is None:
+            return
+        if said["seq"] < expected[0]:
+            self.say(f"on its way to op {expected[0]}")
             return
         held.expected = None
         if (said["seq"], said["op"]) == expected:
@@ -224,7 +213,7 @@ class StepCommands(LeaveCommands):
             self.say("it is held already")
         elif self.session.state not in (RunState.RUNNING, RunState.HELD):
             self.say("the script has ended: there is nothing to pause")
-        elif self._attach():
+        elif self._is_debugger():
             self.stepper.obey("pause")
 
     def _say_pausing(self) -> None:
@@ -326,9 +315,9 @@ class StepCommands(LeaveCommands):
 
     def do_break_here(self) -> None:
         """At the line of the cursor, or every time the operation under it runs; again: not any more."""
-        if not self._attach():
+        if not self._is_debugger():
             return
-        held, where = self.step.held, self._place()
+        held, where = self.step.held, self._breakable()
         if where is None:
             self.say("the cursor is on no line and no operation")
             return
@@ -344,7 +333,7 @@ class StepCommands(LeaveCommands):
         else:
             self.stepper.obey(f"break {pattern}:{line}" if kind == "line" else f"break op:{pattern}")
 
-    def _place(self) -> tuple[str, str, int] | None:
+    def _breakable(self) -> tuple[str, str, int] | None:
         """What a breakpoint would be at: (kind, pattern, line)."""
         step = self.step
         if step.held.section != "execution":
@@ -373,7 +362,7 @@ class StepCommands(LeaveCommands):
             self.stepper.obey(f"delete {one.number}")
 
     def do_watch(self) -> None:
-        if self._attach():
+        if self._is_debugger():
             prompt = "stop after what makes: nan, inf, non-finite, absmax>1e4, or an expression of out"
             self.push_screen(Ask(prompt, "non-finite"), self._obeyed("watch"))
 
@@ -407,7 +396,7 @@ class StepCommands(LeaveCommands):
             self.push_screen(Ask(prompt, "out0 = x"), self._obeyed("set"))
 
     def do_words(self) -> None:
-        if self._attach():
+        if self._is_debugger():
             prompt = (
                 "a word of the debugger: break, tbreak, until, print, set, pdb, detach …; help lists them"
             )
@@ -464,55 +453,3 @@ class StepCommands(LeaveCommands):
             self.show_mode(Mode.TENSOR)
         else:
             self.say("it has no tensors")
-
-    # ── again ────────────────────────────────────────────────────────────────────────────────
-
-    def _send_kill(self) -> None:
-        if isinstance(self.session, Live):
-            try:
-                self.session.terminate()
-            except NotLive as error:
-                self.say(str(error), wrong=True)
-
-    def do_restart(self) -> None:
-        """Run the script again, to the operation that is looked at."""
-        step = self.step
-        said, at = step.held.said, step.at()
-        shown = step.shown()
-        if self.again is None:
-            self.say("only a script that `graphlens run` has started can be run again from here")
-            return
-        if at is not None and shown is not None:
-            to = (int(at), shown.process.op(at).node.op)
-        elif said is not None:
-            to = (int(said["seq"]), str(said["op"]))
-        else:
-            self.say("nothing has run yet")
-            return
-        self.say(f"running it again, to op {to[0]}")
-        self.run_again(to, list(step.held.breakpoints))
-
-    def run_again(self, to: tuple[int, str], breakpoints: list[Breakpoint]) -> None:
-        """End the script, start it once more, and show that one."""
-        again, session = self.again, self.session
-        assert again is not None, "the caller has looked"
-
-        def restart() -> None:
-            try:
-                if isinstance(session, Live) and session.state in (RunState.RUNNING, RunState.HELD):
-                    leaving.end(session)
-                run = Live(again())
-                number = max((one.number for one in breakpoints), default=0) + 1
-                stop = Breakpoint(number, "at", line=to[0], temporary=True)
-                kept = [replace(one, hits=0) for one in breakpoints]
-                run.attach(breakpoints=[stop, *kept], at_start=False)
-            except (GraphlensError, OSError) as error:
-                self.post_message(Said(str(error), wrong=True))
-                return
-            self.call_from_thread(self.show_again, run, to)
-
-        self.run_worker(restart, thread=True, name="again")
-
-    def show_again(self, run: Live, to: tuple[int, str]) -> None:
-        """Go on with the new run."""
-        self.exit(Opened(run, self.listing, self.palette is LIGHT, to))

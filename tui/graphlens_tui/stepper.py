@@ -21,7 +21,7 @@ from graphlens_tracers.errors import GraphlensError, NotLive
 class Stopped(Message):
     """A thread of the script is held."""
 
-    stop: Stop
+    held: Stop
 
 
 @dataclass
