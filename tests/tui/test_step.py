@@ -141,14 +141,14 @@ async def test_inspecting_a_live_tensor(tmp_path: Path) -> None:
             await screen.wait(lambda: screen.app.tensor.tensor is not None, 20)
             tensor = screen.app.tensor.tensor
             assert tensor is not None and tensor.view.array.shape == (3, 2)
-            assert screen.app.home is screen.app.tensor
+            assert screen.app.home.SLOT == "tensor"
             await screen.press("e")
             await typed(screen, "x[:, 0] * 0 + 5")
             await screen.wait(lambda: screen.app.tensor.expression != "", 20)
             assert screen.app.tensor.tensor is not None
             assert screen.app.tensor.tensor.view.array.tolist() == [5.0, 5.0, 5.0]
             await screen.press("backspace")
-            assert screen.app.home is screen.app.step
+            assert screen.app.home.SLOT == "step"
             session.kill()
 
 
