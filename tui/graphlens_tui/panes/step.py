@@ -16,6 +16,7 @@ from graphlens_tui.details import of_operation
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.held import SECTIONS, Held
 from graphlens_tui.model import Model, Shown
+from graphlens_tui.paint import elided
 from graphlens_tui.palette import Palette, style
 from graphlens_tui.panes import Pane, Slot
 from graphlens_tui.screen import Printed
@@ -260,7 +261,9 @@ A run that is over can be gone through in the same way."""
         if lines is not None and cursor[1] > len(lines):
             self.held.line = cursor = (file, max(1, len(lines)))
         backward = current is not None and current[2]
-        box.title = self._files.shown(file) + (" — of the forward operation" if backward else "")
+        more = " — of the forward operation" if backward else ""
+        name = elided(self._files.shown(file), max(8, box.width - 4 - len(more)), "…", left=True)
+        box.title = name + more
         line = current[1] if current is not None and current[0] == file else 0
         shown = self.shown()
         at = self.at()
