@@ -148,7 +148,7 @@ async def test_inspecting_a_live_tensor(tmp_path: Path) -> None:
             assert screen.app.tensor.tensor is not None
             assert screen.app.tensor.tensor.view.array.tolist() == [5.0, 5.0, 5.0]
             await screen.press("backspace")
-            assert screen.app.home.SLOT == "step"
+            await screen.wait(lambda: screen.app.home.SLOT == "step")
             session.kill()
 
 
