@@ -12,12 +12,22 @@ import queue
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from graphlens_tracers.control import SOCKET, Breakpoint, Way, breakpoint_of, is_mine, receive, send, watch_of
+from graphlens_tracers.control import (
+    GONE,
+    SOCKET,
+    Breakpoint,
+    Way,
+    breakpoint_of,
+    is_mine,
+    receive,
+    send,
+    watch_of,
+)
 from graphlens_tracers.errors import NotLive
 from graphlens_tracers.wire import At
 
@@ -67,6 +77,7 @@ class Stop:
         with self._lock:
             if self.over:
                 raise NotLive("the script goes on already")
+            self.over = True  # before it goes: it may stop again before we come back
             order = {"go": way, "times": times, "to": to, "breakpoints": self._debugger.plan()}
             try:
                 send(self._connection, order)
@@ -92,7 +103,9 @@ class Stop:
         self._debugger.went_on(self)
 
     def release(self) -> None:
-        """Hang up: the thread goes on, and stops no more."""
+        """Hang up: the thread goes on, and stops no more. An `ask` that waits ends with NotLive."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
         with self._lock:
             if not self.over:
                 self._end()
@@ -106,8 +119,20 @@ class Debugger:
         stops: Those that are held now.
     """
 
-    def __init__(self, pages: Path, told: Told | None = None) -> None:
-        """`told`: called on a thread of ours with each stop.
+    def __init__(
+        self,
+        pages: Path,
+        told: Told | None = None,
+        breakpoints: Sequence[Breakpoint] = (),
+        *,
+        at_start: bool = True,
+    ) -> None:
+        """Listen.
+
+        Args:
+            told: Called on a thread of ours with each stop.
+            breakpoints: To begin with.
+            at_start: Whether a script that waits at its first operation is to stop there.
 
         Raises:
             NotLive: Another debugger listens, or the run has ended.
@@ -117,10 +142,11 @@ class Debugger:
         self._told = told
         self._pausing: set[int] = set()
         self._lock = threading.Lock()
-        self.breakpoints: list[Breakpoint] = []
+        self._at_start = at_start
+        self.breakpoints: list[Breakpoint] = list(breakpoints)
         self.stops: list[Stop] = []
         self._queue: queue.SimpleQueue[Stop] = queue.SimpleQueue()
-        self._count = 0
+        self._count = max((one.number for one in breakpoints), default=0)
         self._closed = False
         self._listener = self._listen()
         self._thread = threading.Thread(target=self._accept, name="graphlens-debugger", daemon=True)
@@ -134,6 +160,7 @@ class Debugger:
                 raise NotLive("another debugger is attached to this run")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            (self._pages / GONE).unlink(missing_ok=True)
             self._path.unlink(missing_ok=True)  # of a debugger that was killed
             listener.bind(str(self._path))
             listener.listen(64)
@@ -233,7 +260,8 @@ class Debugger:
         message, _ = receive(connection)
         if "called" in message:
             pid = int(message["called"])
-            send(connection, {"breakpoints": self.plan(), "hold": pid in self._pausing})
+            held = pid in self._pausing
+            send(connection, {"breakpoints": self.plan(), "hold": held, "at_start": self._at_start or held})
             self._pausing.discard(pid)
             connection.close()
             return
@@ -245,10 +273,20 @@ class Debugger:
                 if one.number == int(number):
                     one.hits = hits
         self.breakpoints = [one for one in self.breakpoints if one.number not in said["gone"]]
-        self.stops.append(stop)
+        with self._lock:
+            self.stops.append(stop)
+            told = self._told
         self._queue.put(stop)
-        if self._told is not None:
-            self._told(stop)
+        if told is not None:
+            told(stop)
+
+    def tell(self, told: Told | None) -> None:
+        """From now on `told` is called with each stop; with those that are held at once, on this thread."""
+        with self._lock:
+            self._told, held = told, list(self.stops)
+        if told is not None:
+            for stop in held:
+                told(stop)
 
     def went_on(self, stop: Stop) -> None:
         """A stop is over."""
@@ -261,6 +299,7 @@ class Debugger:
         self._closed = True
         self.breakpoints = []
         with contextlib.suppress(OSError):
+            (self._pages / GONE).touch()  # who starts later waits for nobody
             self._path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

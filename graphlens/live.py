@@ -11,12 +11,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from graphlens.control import Control
+from graphlens.debugger import Debugger, Stop
 from graphlens.session import Delta, Run, RunState, everything, opened, state_of
+from graphlens_tracers.control import Breakpoint
 from graphlens_tracers.errors import BadRunFile, NotLive
 
 INTERVAL = 0.05
@@ -45,6 +47,8 @@ class Live:
         self._run = opened(run)
         self._state = state_of(self._run.info)
         self._control = Control()
+        self._debugger: Debugger | None = None
+        self._closing = threading.Lock()
         self.trouble: BadRunFile | None = None
         self._old: list[Told] = []
         self._new: list[Told] = []
@@ -60,8 +64,9 @@ class Live:
 
     @property
     def state(self) -> RunState:
-        """Where it stands, as of the last look."""
-        return self._state
+        """Where it stands, as of the last look; held while a debugger of ours has a thread of it stopped."""
+        held = self._state is RunState.RUNNING and self._debugger is not None and self._debugger.stops
+        return RunState.HELD if held else self._state
 
     def watch(self, told: Told) -> Callable[[], None]:
         """Call `told` after each batch, on the reader's thread; the result ends it.
@@ -100,6 +105,54 @@ class Live:
         if self._thread is not threading.current_thread():
             self._thread.join(timeout=5)
         self._control.close()
+        self.detach()
+
+    # ── stopping it at operations ────────────────────────────────────────────────────────────
+
+    def attach(
+        self,
+        told: Callable[[Stop], None] | None = None,
+        breakpoints: Sequence[Breakpoint] = (),
+        *,
+        at_start: bool = True,
+    ) -> Debugger:
+        """Become the debugger of this run, or say who is told of its stops from now on.
+
+        Args:
+            told: Called on a thread of the debugger's with each stop; those that are there already are told
+                at once.
+            breakpoints: To begin with.
+            at_start: Stop a script that was started held at its first operation, too.
+
+        Raises:
+            NotLive: Another debugger listens, or the run has ended.
+        """
+        with self._closing:
+            if self._state not in (RunState.RUNNING, RunState.HELD) or self._closed:
+                raise NotLive(f"{self._run.info.name} has ended: there is nothing to stop")
+            if self._debugger is None:
+                pages = Path(self._run.info.pages)
+                self._debugger = Debugger(pages, breakpoints=breakpoints, at_start=at_start)
+            debugger = self._debugger
+        if told is not None:
+            debugger.tell(told)
+        return debugger
+
+    @property
+    def debugger(self) -> Debugger | None:
+        """Ours; None while nobody has attached."""
+        return self._debugger
+
+    def detach(self) -> None:
+        """Let the script go on, and stop it no more."""
+        with self._closing:
+            debugger, self._debugger = self._debugger, None
+        if debugger is not None:
+            debugger.close()
+
+    def look(self) -> None:
+        """Read on now, not at the next look: something is known to be there."""
+        self._wake.set()
 
     # ── orders ───────────────────────────────────────────────────────────────────────────────
 

@@ -122,8 +122,7 @@ class Prompt:
                 f"there is no word {word!r}" + (f"; did you mean {near[0]!r}?" if near else "; see help")
             )
         if name in GOES:
-            self._held().go(GOES[name], _count(rest))
-            self.stop = None
+            self._on(GOES[name], _count(rest))
             return None
         answer: Answer | None = getattr(self, f"_{name}")(rest)
         return answer
@@ -133,20 +132,24 @@ class Prompt:
             raise Usage("the script runs: `pause` stops it")
         return self.stop
 
+    def _on(self, way: Way, times: int = 1, to: int = 0) -> None:
+        """Let it go on. It may stop again before this returns: `stop` is the new one then."""
+        stop, self.stop = self._held(), None
+        stop.go(way, times, to)
+
     # ── going on ─────────────────────────────────────────────────────────────────────────────
 
     def _until(self, rest: str) -> None:
-        stop = self._held()
+        self._held()
         ways = {"phase": Way.PHASE, "training-step": Way.TRAINING_STEP, "step": Way.TRAINING_STEP,
                 "non-finite": Way.NON_FINITE, "nan": Way.NON_FINITE, "line": Way.LINE}  # fmt: skip
         if rest in ways:
-            stop.go(ways[rest])
+            self._on(ways[rest])
         elif rest.startswith("#") and rest[1:].isdigit():
-            stop.go(Way.AT, to=int(rest[1:]))
+            self._on(Way.AT, to=int(rest[1:]))
         else:
             self.debugger.add(rest, temporary=True)
-            stop.go(Way.CONTINUE)
-        self.stop = None
+            self._on(Way.CONTINUE)
 
     def _pause(self, _rest: str) -> Answer:
         self.debugger.pause()

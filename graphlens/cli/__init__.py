@@ -93,7 +93,7 @@ def _run(command: str, words: list[str]) -> int:
         from graphlens.cli import _script as starting  # needed by two commands only
 
         at = words.index(command) + 1
-        options, script = starting.split(words[at:])
+        options, script = starting.split(words[at:], command)
         words = words[:at] + options
     elif command == "export" and "--" in words:  # it may start one: what follows belongs to the script
         at = words.index("--")

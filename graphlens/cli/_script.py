@@ -27,15 +27,18 @@ TAKE_A_WORD = (
     "--json",
     "--junit",
     "--sarif",
+    "--break",
+    "--watch",
 )
 """Options that are followed by a word of theirs."""
 
 
-def split(words: list[str]) -> tuple[list[str], list[str]]:
+def split(words: list[str], command: str = "") -> tuple[list[str], list[str]]:
     """Our options, and the words of the script: from SCRIPT, or from `-m`, on.
 
     One `--` is accepted between them.
     """
+    alone = ("--json",) if command == "debug" else ()
     at = 0
     while at < len(words):
         word = words[at]
@@ -47,7 +50,7 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
             return words[:at], words[at:]
         if word.startswith("-m") and not word.startswith("--"):
             return words[:at], ["-m", word[2:], *words[at + 1 :]]
-        at += 2 if word in TAKE_A_WORD else 1
+        at += 2 if word in TAKE_A_WORD and word not in alone else 1
     return words, []
 
 

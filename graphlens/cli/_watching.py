@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graphlens import runs
-from graphlens_tracers.errors import NoTerminal
+from graphlens_tracers.control import Breakpoint
+from graphlens_tracers.errors import NoTerminal, NotLive
 
 
 def need_terminal() -> None:
@@ -28,8 +31,19 @@ def need_terminal() -> None:
         )
 
 
-def watch(run: Path) -> None:
+def watch(
+    run: Path,
+    breakpoints: Sequence[Breakpoint] | None = None,
+    *,
+    at_start: bool = True,
+    again: Callable[[], Path] | None = None,
+) -> None:
     """Show a run until the person leaves; follow it if it still runs.
+
+    Args:
+        breakpoints: For a script that was started held: what it is to stop at.
+        at_start: Stop it at its first operation, too.
+        again: Starts the same script once more, held, and says where it is recorded.
 
     Raises:
         BadRunFile: It can't be read.
@@ -42,6 +56,9 @@ def watch(run: Path) -> None:
 
     session = Live(run) if running else Saved(run)
     try:
-        show(session)
+        if breakpoints is not None and isinstance(session, Live):
+            with contextlib.suppress(NotLive):  # it has ended already
+                session.attach(breakpoints=breakpoints, at_start=at_start)
+        show(session, again)
     finally:
         session.close()

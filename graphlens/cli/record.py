@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from typing import Any
 
 from graphlens import host
@@ -30,12 +31,13 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
     _script.add_options(parser)
     # For `graphlens run`, which starts us in the background: the script gets a terminal of its own.
     parser.add_argument("--pty", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--hold", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--size", default="24x80", help=argparse.SUPPRESS)
 
 
 def go(args: argparse.Namespace) -> int:
     """Does not return once the script has started: ends as the script ended."""
-    wanted = _script.launch(args)
+    wanted = replace(_script.launch(args), hold=args.hold)
     recording = _script.recording(args, wanted, pty=args.pty)
     try:
         ended = _in_terminal(recording, args.size) if args.pty else host.wait(recording)

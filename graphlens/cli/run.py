@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from graphlens import host, runs
 from graphlens.cli import _script, _summary, _watching, complain
 from graphlens.host import Ended
-from graphlens_tracers.errors import CannotStart
+from graphlens_tracers.control import Breakpoint, breakpoint_of, watch_of
+from graphlens_tracers.errors import CannotStart, Usage
 
 
 def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subparsers private
@@ -28,27 +30,68 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         allow_abbrev=False,
     )
     _script.add_options(parser)
+    parser.add_argument(
+        "--hold",
+        action="store_true",
+        help="stop at the first operation",
+    )
+    parser.add_argument(
+        "--break", dest="breaks", metavar="WHERE", action="append", default=[],
+        help="stop at log, aten.log*, layers.*.attn, FILE:LINE, '#84', backward, 'log if absmax(in0) > 9'; "
+        "may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--watch", dest="watches", metavar="RULE", action="append", default=[],
+        help="stop after what makes nan, inf, non-finite, 'absmax>1e4', or an expression of out true; "
+        "may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--stop-on-non-finite", action="store_true", help="the same as --watch non-finite")
 
 
 def go(args: argparse.Namespace) -> int:
     """The script's own exit code when it has ended, else 0."""
     _watching.need_terminal()
     _script.launch(args)  # what is wrong with the words is said by us, not by the background
-    recorder = _start(args)
-    path = _where(recorder)
-    _watching.watch(path)
+    breakpoints = _breakpoints(args)
+    holds = bool(breakpoints) or args.hold
+    started: list[tuple[Path, subprocess.Popen[bytes]]] = []
+
+    def start(*, hold: bool) -> Path:
+        # Once more: the place that was named is taken by the first one.
+        recorder = _start(args, hold=hold, output="" if started else args.output or "")
+        started.append((_where(recorder), recorder))
+        return started[-1][0]
+
+    path = start(hold=holds)
+    _watching.watch(path, breakpoints if holds else None, at_start=args.hold, again=partial(start, hold=True))
+    path, recorder = started[-1]
     return _leave(path, recorder, quiet=args.quiet)
 
 
-def _start(args: argparse.Namespace) -> subprocess.Popen[bytes]:
+def _breakpoints(args: argparse.Namespace) -> list[Breakpoint]:
+    """What the script is to stop at from its first operation on.
+
+    Raises:
+        Usage: One of them means nothing.
+    """
+    watches = [*args.watches, *["non-finite"] * args.stop_on_non_finite]
+    try:
+        found = [breakpoint_of(where, k) for k, where in enumerate(args.breaks, 1)]
+        return found + [watch_of(rule, k) for k, rule in enumerate(watches, len(found) + 1)]
+    except ValueError as error:
+        raise Usage(str(error)) from error
+
+
+def _start(args: argparse.Namespace, *, hold: bool, output: str) -> subprocess.Popen[bytes]:
     """`graphlens record` in a session of its own: it goes on when this terminal is closed."""
-    size = os.get_terminal_size(sys.stdout.fileno())
+    size = os.get_terminal_size(1)  # while the UI runs, sys.stdout is its own
     options = ["--pty", f"--size={size.lines}x{size.columns}", "--quiet"]
     options += [f"--level={args.level}", f"--framework={args.framework}", f"--python={args.python}"]
     options += [f"--steps={args.steps}"] if args.steps else []
     options += [f"--keep={args.keep}"] + ["--compiled"] * args.compiled
-    options += [f"--output={args.output}"] if args.output else []
-    options += ["--force"] if args.force else []
+    options += [f"--output={output}"] if output else []
+    options += ["--force"] if args.force and output else []
+    options += ["--hold"] if hold else []
     return subprocess.Popen(
         # -P: the directory we are in may hold a graphlens.py of somebody else.
         [sys.executable, "-P", "-m", "graphlens", "record", *options, *args.words],

@@ -62,7 +62,8 @@ class Breakpoints:
             if not one.enabled or not _is_at(operation, one, last):
                 continue
             if needs_result(one):
-                waiting.add(one.number)
+                if not (one.kind == "any" and operation.is_uninitialised()):
+                    waiting.add(one.number)
             else:
                 why = self._hit(operation, one) or why
         self._note(operation)

@@ -20,6 +20,8 @@ from typing import Any
 
 SOCKET = "debug"
 """What the debugger's socket is called, among the pages."""
+GONE = "debug-gone"
+"""Is there once a debugger has left: nobody waits for it any more."""
 LENGTHS = struct.Struct("<II")
 LONGEST = 4 << 20
 """Bytes of one JSON object."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from typing import Any
 
 from graphlens_tracers import asking
 from graphlens_tracers.breakpoints import Breakpoints, names_of
-from graphlens_tracers.control import Way, connect, receive, send
+from graphlens_tracers.control import GONE, Way, connect, receive, send
 from graphlens_tracers.operation import Chain, Operation
 
 ARRIVAL = 30.0
@@ -74,6 +75,20 @@ class Gate:
         self._arriving = True
         self._settle()
 
+    def _arrive(self) -> None:
+        """The first operation: wait for the debugger, and learn its breakpoints before they are met."""
+        self._arriving = False
+        try:
+            with self._connect(ARRIVAL) as connection:
+                send(connection, {"called": os.getpid()})
+                plan, _ = receive(connection)
+            self._take(plan)
+            if not plan.get("at_start", True):
+                self._way, self._why = Way.CONTINUE, ""
+        except (OSError, EOFError, ValueError, TypeError):
+            self._let_go()
+        self._settle()
+
     def called(self) -> None:
         """Somebody has written the control byte: ask what they want."""
         with self._turn:
@@ -113,6 +128,8 @@ class Gate:
         if self._evaluating:
             return
         with self._turn:
+            if self._arriving:
+                self._arrive()
             if not self.armed:
                 return
             why = self._reason(operation)
@@ -221,15 +238,20 @@ class Gate:
             self._let_go()
         self._settle()
 
-    def _connect(self) -> socket.socket:
-        """The debugger; at the start of a script it may not be there yet."""
-        end = time.monotonic() + (ARRIVAL if self._arriving else 0)
-        self._arriving = False
+    def _connect(self, patience: float = 0.0) -> socket.socket:
+        """The debugger; at the start of a script it may not be there yet.
+
+        Raises:
+            OSError: There is none, or it has left.
+        """
+        end = time.monotonic() + patience
         while True:
             try:
                 return connect(self._pages)
-            except (FileNotFoundError, ConnectionRefusedError):
-                if time.monotonic() > end:
+            except (FileNotFoundError, ConnectionRefusedError) as error:
+                killed = isinstance(error, ConnectionRefusedError)  # or it has not begun to listen yet
+                late = time.monotonic() > (min(end, end - patience + 0.5) if killed else end)
+                if late or os.path.exists(os.path.join(self._pages, GONE)):
                     raise
             time.sleep(0.02)
 
@@ -270,7 +292,10 @@ class Gate:
                     raise ValueError("there is no frame of the script's here")
                 import pdb  # noqa: T100  # takes long to import, and few ask for it
 
-                pdb.Pdb(nosigint=True).interaction(frame, None)
+                debugger, trace = pdb.Pdb(nosigint=True), sys.gettrace()
+                debugger.reset()
+                debugger.interaction(frame, None)
+                sys.settrace(trace)
                 return {}, b""
             raise ValueError(f"nobody knows how to answer {asked!r}")
         except (KeyboardInterrupt, SystemExit):

@@ -69,6 +69,9 @@ class Operation(Protocol):
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """What conditions may call: nan, inf, absmax, amin, amax, norm, shape, dtype."""
 
+    def is_uninitialised(self) -> bool:
+        """Whether what it makes is memory that nobody has written yet: no rule is about that."""
+
     def is_birth(self) -> bool:
         """Whether it has made a NaN or an infinity out of finite inputs."""
 

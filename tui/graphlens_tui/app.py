@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -21,7 +23,7 @@ from graphlens_tui.listing import Listing, Opened
 from graphlens_tui.messages import CursorMoved, IllKnown, Judged, Said
 from graphlens_tui.model import Mode, Model, Place
 from graphlens_tui.palette import DARK, DARK_THEME, LIGHT, LIGHT_THEME
-from graphlens_tui.panes import Pane, panes
+from graphlens_tui.panes import MODES, Pane, panes
 from graphlens_tui.panes.boxes import BoxesPane
 from graphlens_tui.panes.compare import ComparePane
 from graphlens_tui.panes.graph import GraphPane
@@ -86,6 +88,7 @@ class GraphlensApp(Remembering):
         self.typed = [] if opened is None else opened.typed
         self.at: Seq | None = None
         self.trail: list[Seq | Mode | Place] = [] if opened is None else [Mode.RUNS]
+        self.step.held.expected = None if opened is None else opened.again
         self._call: CallId | None = None
         self._bridge = Bridge(session, self.model.process, self.post_message)
         self.judge = Judge(session, self.model.process, self.post_message)
@@ -111,16 +114,15 @@ class GraphlensApp(Remembering):
         """Bars around the panes, each in its slot."""
         by_slot = {
             slot: [pane for pane in self.panes if pane.SLOT == slot]
-            for slot in ("main", "side", "bottom", "tensor", "health", "runs")
+            for slot in ("main", "side", "bottom", *MODES)
         }
         yield self._bars["top"]
         with Horizontal(id="body"):
             yield Vertical(*by_slot["main"], self.filter_bar, id="main")
             yield Vertical(*by_slot["side"], id="side")
         yield Vertical(*by_slot["bottom"], id="bottom")
-        yield Vertical(*by_slot["tensor"], id="tensor-mode", classes="hidden")
-        yield Vertical(*by_slot["health"], id="health-mode", classes="hidden")
-        yield Vertical(*by_slot["runs"], id="runs-mode", classes="hidden")
+        for mode in MODES:
+            yield Vertical(*by_slot[mode], id=f"{mode}-mode", classes="hidden")
         yield self.scrubber
         yield self._bars["status"]
         yield self._bars["foot"]
@@ -174,7 +176,7 @@ class GraphlensApp(Remembering):
             "side": has_keys.SLOT == "side" if alone else width >= MEDIUM,
             "bottom": has_keys.SLOT == "bottom" if alone else self.output.used and height >= TALL,
         }
-        for mode in ("tensor", "health", "runs"):
+        for mode in MODES:
             self._place(f"{mode}-mode").set_class(has_keys.SLOT != mode, "hidden")
         self.arrange_runs(has_keys, height)
         self.arrange_scrubber()
@@ -218,6 +220,8 @@ class GraphlensApp(Remembering):
         elif self.mode is Mode.TENSOR:
             op, findings = self.tensor.op, self.health.findings
             status = saying.tensor_status(self.model, op, findings, note, self.palette)
+        elif self.mode is Mode.STEP:
+            status = self.step_status(note)
         elif self.mode is Mode.RUNS:
             compared = self.compare.compared
             hint = f"{self.keymap_.shown('next_pane')} preview" * (not self.preview.display)
@@ -242,7 +246,8 @@ class GraphlensApp(Remembering):
     def on_run_changed(self) -> None:
         """The run moved on: look at it soon, and not more often than frames are worth it."""
         if self._looking is None:
-            self._looking = self.set_timer(0.001 if self._first else FRAME, self._look)
+            soon = self._first or self.step.held.stop
+            self._looking = self.set_timer(0.001 if soon else FRAME, self._look)
 
     def _look(self) -> None:
         self._looking = None
@@ -336,7 +341,9 @@ class GraphlensApp(Remembering):
         """The pane that has the keys when no other one is asked for."""
         if self.mode is Mode.RUNS:
             return self.compare if self.comparing else self.runs
-        return {Mode.GRAPH: self.canvas, Mode.TENSOR: self.tensor, Mode.HEALTH: self.health}[self.mode]
+        if self.mode is Mode.GRAPH:
+            return self.canvas
+        return next(pane for pane in self.panes if pane.SLOT == str(self.mode))
 
     def on_key(self, event: Key) -> None:
         """Add a press to the sequence, and do what it means."""
@@ -459,12 +466,13 @@ def _shown(app: GraphlensApp) -> Opened | None:
     return opened
 
 
-def run(session: Session) -> None:
+def run(session: Session, again: Callable[[], Path] | None = None) -> None:
     """Show a session until the person leaves, and the runs that they open meanwhile.
 
-    The session stays open; those of other runs are closed.
+    The session stays open; those of other runs are closed. `again`: starts its script once more, held.
     """
     app, shown = GraphlensApp(session), session
+    app.again = again
     try:
         while (opened := _shown(app)) is not None:
             gc.unfreeze()  # what was loaded of the run before may go
@@ -472,6 +480,7 @@ def run(session: Session) -> None:
                 shown.close()
             shown = opened.session
             app = GraphlensApp(shown, app.keymap_, opened, session)
+            app.again = again if opened.again is not None else None
     finally:
         if shown is not session:
             shown.close()

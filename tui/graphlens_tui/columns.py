@@ -40,10 +40,14 @@ _MOST = {"op": 30, "module": 34, "spec": 26, "range": 22, "jumps": 24}
 """What is left over goes to these."""
 
 
-def fit(width: int, last: int) -> Columns:
-    """The columns of a line of `width` cells, where sequence numbers go up to `last`."""
+def fit(width: int, last: int, lane_count: int = 0) -> Columns:
+    """The columns of a line of `width` cells, where sequence numbers go up to `last`.
+
+    Args:
+        lane_count: Room for so many lanes and no other; 0: as many as are good for the width.
+    """
     seq = max(5, len(str(last)) + 1)
-    lanes = 1 + 2 * (12 if width >= 130 else 9 if width >= 100 else 7 if width >= 64 else 4)
+    lanes = 1 + 2 * (lane_count or (12 if width >= 130 else 9 if width >= 100 else 7 if width >= 64 else 4))
     widths = dict.fromkeys(_LEAST, 0)
     left = width - 2 - seq - lanes
     if left < _LEAST["op"]:  # hardly any room: what it is called matters most

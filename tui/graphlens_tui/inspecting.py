@@ -92,7 +92,7 @@ class Inspecting(App[Opened], inherit_bindings=False):
 
     def _another_step(self, *, forward: bool) -> None:
         shown, op, key = self.model.shown, self.tensor.op, self.tensor.key
-        if shown is None or op is None:
+        if shown is None or op is None or self._is_of_held():
             return
         process, seq = shown.process, op.seq
 
@@ -199,7 +199,15 @@ class Inspecting(App[Opened], inherit_bindings=False):
 
     # ── differences ──────────────────────────────────────────────────────────────────────────
 
+    def _is_of_held(self) -> bool:
+        """Whether the tensor is that of an operation that has no row yet; says so."""
+        if self.tensor.held is not None:
+            self.say("it is held: it can be held against others once it is recorded")
+        return self.tensor.held is not None
+
     def do_difference(self) -> None:
+        if self._is_of_held():
+            return
         self.push_screen(Ask("against: step 3, or op 84; empty: the step before", ""), self._against)
 
     def _against(self, text: str | None) -> None:

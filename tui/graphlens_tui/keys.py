@@ -23,7 +23,7 @@ PATIENCE = 0.5
 
 NAMED = frozenset(
     "space tab enter escape backspace delete insert home end pageup pagedown up down left right".split()
-    + [f"f{n}" for n in range(1, 13)]
+    + [f"f{n}" for n in range(1, 25)]
 )
 """Keys that have a name instead of a character, as Textual says it."""
 
@@ -51,6 +51,7 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action("graph_mode", ("1",), "the graph", "Modes", "Graph"),
+    Action("step_mode", ("2",), "step by step: hold the script at its operations", "Modes", "Step"),
     Action("tensor_mode", ("3",), "the elements that were kept of the operation's output", "Modes", "Tensor"),
     Action("health_mode", ("4",), "health: the verdict, and where it comes from", "Modes", "Health"),
     Action("runs_mode", ("5",), "the saved runs: open, compare, export, delete", "Modes", "Runs"),
@@ -87,6 +88,33 @@ ACTIONS: tuple[Action, ...] = (
     Action("fold_steps", ("z0",), "fold every step to its headline", "Fold"),
     Action("judge", ("r",), "judge again what has run so far", "Health", "Judge again"),
     Action("rules", ("e",), "edit the rules that the whole run is held against", "Health", "Rules"),
+    Action("pause", ("p",), "stop a script that runs, at its next operation", "Step", "Pause"),
+    Action("step_into", ("s", "f11"), "to the next operation", "Step", "Into", "step"),
+    Action("step_over", ("n", "f10"), "to the next one of this module, or outside", "Step", "Next", "step"),
+    Action("step_out", ("u", "shift+f11", "f23"), "out of this module", "Step", "Out", "step"),
+    Action("go_on", ("c", "f5"), "on, to the next breakpoint", "Step", "Go on", "step"),
+    Action("after", (".",), "run this operation, and stop right after it", "Step", only="step"),
+    Action("step_line", ("l",), "to the next line of your source", "Step", only="step"),
+    Action("to_cursor", ("t",), "on, to the line of the cursor", "Step", only="step"),
+    Action("to_phase", ("P",), "to the next phase: forward, backward, optimizer", "Step", only="step"),
+    Action("to_training_step", ("}",), "to the next training step", "Step", only="step"),
+    Action("to_non_finite", ("]n",), "to the birth of the next NaN or infinity", "Step", only="step"),
+    Action("back_into", ("S",), "back by one operation; the script stays held", "Step", only="step"),
+    Action("back_over", ("N",), "back by one operation of this module", "Step", only="step"),
+    Action("back_out", ("U",), "back to before this module", "Step", only="step"),
+    Action("back_on", ("C",), "back to the breakpoint before", "Step", only="step"),
+    Action("break_here", ("b", "f9"), "stop at this line or operation, or no more", "Step", "Break", "step"),
+    Action("watch", ("w",), "stop after what makes nan, absmax>1e4, ...", "Step", "Watch", "step"),
+    Action("toggle_breakpoint", ("space",), "let the chosen breakpoint stop, or not", "Step", only="step"),
+    Action("delete_breakpoint", ("d", "delete"), "delete the chosen breakpoint", "Step", only="step"),
+    Action("evaluate", ("e",), "Python in the frame of the script", "Step", "Eval", "step"),
+    Action("inspect", ("i",), "the elements of the operation's tensors", "Step", only="step"),
+    Action("replace", ("I",), "replace a tensor by an expression, and go on with it", "Step", only="step"),
+    Action("restart", ("R",), "run the script again, to the same operation", "Step", only="step"),
+    Action("words", (":",), "words of the debugger: until, tbreak, pdb, detach, ...", "Step", only="step"),
+    Action("next_section", ("tab",), "to the next frame of the screen", "Step", only="step"),
+    Action("previous_section", ("shift+tab",), "to the frame before", "Step", only="step"),
+    Action("step_detail", ("enter",), "to it in the graph, or to its elements", "Step", only="step"),
     Action("left", ("h", "left"), "one column to the left", "Tensor", only="tensor"),
     Action("right", ("l", "right"), "one column to the right", "Tensor", only="tensor"),
     Action("first_column", ("0",), "to the first column", "Tensor", only="tensor"),

@@ -33,6 +33,19 @@ def stop(session: Live, say: Callable[[str], object], patience: float = PATIENCE
     return False
 
 
+def end(session: Live, patience: float = PATIENCE) -> None:
+    """Terminate it, and kill it where that does not help; blocks until it has ended.
+
+    Raises:
+        NotLive: It has no host that could be asked, or does not end.
+    """
+    session.terminate()
+    if not _over(session, patience):
+        session.kill()
+        if not _over(session, patience):
+            raise NotLive("it does not end: even SIGKILL did nothing yet")
+
+
 def _over(session: Live, patience: float) -> bool:
     until = time.monotonic() + patience
     while time.monotonic() < until:

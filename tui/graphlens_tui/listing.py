@@ -118,12 +118,14 @@ class Opened:
     Attributes:
         light: Dark text on light.
         typed: The history of the command line.
+        again: It is the same script once more, on its way to (an operation's number, its name).
     """
 
     session: Session
     listing: Listing
     light: bool
     typed: list[str] = field(default_factory=list)
+    again: tuple[int, str] | None = None
 
 
 def words_of(entry: Entry) -> list[str]:

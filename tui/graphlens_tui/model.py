@@ -19,6 +19,7 @@ class Mode(StrEnum):
     """What the whole screen is for."""
 
     GRAPH = "graph"
+    STEP = "step"
     TENSOR = "tensor"
     HEALTH = "health"
     RUNS = "runs"

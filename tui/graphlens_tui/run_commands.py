@@ -20,7 +20,6 @@ from graphlens.text import clean, size_text
 from graphlens_tracers.errors import CannotWrite
 from graphlens_tracers.events import Seq
 from graphlens_tui import words
-from graphlens_tui.leave_commands import LeaveCommands
 from graphlens_tui.listing import Listing, Opened
 from graphlens_tui.messages import (
     Compared,
@@ -39,6 +38,7 @@ from graphlens_tui.panes.compare import ComparePane
 from graphlens_tui.panes.preview import PreviewPane
 from graphlens_tui.panes.runs import RunsPane
 from graphlens_tui.reader import Reader, aside
+from graphlens_tui.step_commands import StepCommands
 from graphlens_tui.widgets.dialogs import Ask, Choice
 
 ROOM = 30
@@ -49,7 +49,7 @@ PATIENCE = 600
 """Seconds that a picture may take."""
 
 
-class RunCommands(LeaveCommands):
+class RunCommands(StepCommands):
     """The app as the keys of the Runs mode see it."""
 
     runs: RunsPane

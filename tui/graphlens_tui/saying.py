@@ -30,7 +30,9 @@ def state(model: Model, glyphs: Glyphs, palette: Palette) -> Part:
     """How the run stands."""
     info, now = model.session.run.info, model.session.state
     text = words.ending(now, info)
-    if now in (RunState.RUNNING, RunState.HELD):
+    if now is RunState.HELD:
+        return Part(f" {glyphs.stopped} held ", palette.warn, True, need=8)
+    if now is RunState.RUNNING:
         return Part(f" {glyphs.running} {text} ", palette.good, True, need=8)
     if now is RunState.LOST:
         return Part(f" {glyphs.lost} {text} ", palette.warn, True, need=8)
@@ -231,13 +233,15 @@ def runs_status(
 
 FOOTER = ("fold", "boxes", "next_ill", "search", "producer", "help", "leave")
 TENSOR_FOOTER = ("heat", "next_bad", "expression", "difference", "save", "help", "leave")
+STEP_FOOTER = ("step_into", "step_over", "step_out", "go_on", "break_here", "help", "leave")
 HEALTH_FOOTER = ("detail", "judge", "rules", "graph_mode", "help", "leave")
 COMPARED_FOOTER = ("detail", "back", "graph_mode", "health_mode", "help", "leave")
 BOXES_FOOTER = ("fold", "larger", "plumbing", "next_ill", "boxes", "help", "leave")
 RUNS_FOOTER = ("detail", "mark", "compare", "export", "delete", "help", "leave")
 """At most seven; what else there is, `?` says."""
 _FOOTERS: dict[str, tuple[str, ...]] = {
-    "boxes": BOXES_FOOTER, Mode.TENSOR: TENSOR_FOOTER, Mode.HEALTH: HEALTH_FOOTER, Mode.RUNS: RUNS_FOOTER,
+    "boxes": BOXES_FOOTER, Mode.STEP: STEP_FOOTER, Mode.TENSOR: TENSOR_FOOTER,
+    Mode.HEALTH: HEALTH_FOOTER, Mode.RUNS: RUNS_FOOTER,
 }  # fmt: skip
 _LABELS = {action.id: action.label or action.id for action in ACTIONS}
 
@@ -251,7 +255,7 @@ def footer(
             [
                 Part(" keys go to the script ", palette.warn, True, need=9),
                 Part(" escape ", palette.warn, True, need=8),
-                Part("back to the graph", palette.text, need=8),
+                Part("back", palette.text, need=8),
             ],
             [],
         )

@@ -224,6 +224,11 @@ class Timeline:
             self._width = lanes
             self._views.clear()
 
+    @property
+    def lane_room(self) -> int:
+        """How many lanes there is room for."""
+        return self._width
+
     def view(self, graph: int) -> View:
         """The lines of a graph as they are folded now."""
         found = self._views.get(graph)

@@ -306,6 +306,10 @@ class Operation:
         """What conditions may call."""
         return _FUNCTIONS
 
+    def is_uninitialised(self) -> bool:
+        """Whether what it makes is memory that nobody has written yet."""
+        return self.name.startswith(_UNINITIALISED)
+
     def is_birth(self) -> bool:
         """Whether it made a NaN of inputs without, or an infinity of finite ones."""
         made = [self.describe(tensor) or {} for tensor in self._outputs]
@@ -400,8 +404,9 @@ class Operation:
 
 
 _FILES = frozenset((__file__, gate.__code__.co_filename))
+_UNINITIALISED = ("aten.empty", "aten.new_empty", "aten.resize")
 _MAKES_ANY = (
-    "aten.empty", "aten.new_empty", "aten.resize", "aten.full", "aten.new_full", "aten.scalar_tensor",
+    *_UNINITIALISED, "aten.full", "aten.new_full", "aten.scalar_tensor",
     "aten.lift_fresh", "aten._to_copy", "aten.clone", "aten.detach", "aten.alias",
 )  # fmt: skip
 """What they make is uninitialised, given, or what they read."""

@@ -178,6 +178,10 @@ class Operation:
         """What conditions may call."""
         return _FUNCTIONS
 
+    def is_uninitialised(self) -> bool:
+        """Whether it makes memory that nobody has written."""
+        return self.name == "Empty"
+
     def is_birth(self) -> bool:
         """Whether it made a NaN of inputs without, or an infinity of finite ones."""
         if self.name in _MAKES_ANY:

@@ -6,7 +6,7 @@ computed when they are on the screen (Textual's Line API), so what it costs does
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from rich.segment import Segment
 from textual.events import MouseScrollDown, MouseScrollUp, Resize
@@ -20,7 +20,9 @@ from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.model import Model
 from graphlens_tui.palette import Palette, style
 
-Slot = Literal["main", "side", "bottom", "tensor", "health", "runs"]
+Slot = Literal["main", "side", "bottom", "step", "tensor", "health", "runs"]
+MODES: tuple[Slot, ...] = ("step", "tensor", "health", "runs")
+"""Slots that have the whole screen when their mode is shown."""
 
 
 class Pane(ScrollView, can_focus=True, inherit_bindings=False):
@@ -28,8 +30,8 @@ class Pane(ScrollView, can_focus=True, inherit_bindings=False):
 
     Attributes:
         TITLE: On its frame.
-        SLOT: Where it stands: main on the left, side beside it, bottom below both; tensor, health and
-            runs are modes of their own.
+        SLOT: Where it stands: main on the left, side beside it, bottom below both; step, tensor,
+            health and runs are modes of their own.
         ORDER: Among those of its slot.
         HELP: What it shows and how to read it, a line each; for `?`.
     """
@@ -128,8 +130,7 @@ class TextPane(Pane):
 def panes() -> list[type[Pane]]:
     """Every pane of this installation, in the order in which `tab` goes round."""
     found: list[type[Pane]] = drop_ins("graphlens_tui.panes", "PANE", type)
-    slots = ("main", "side", "bottom", "tensor", "health", "runs")
-    return sorted(found, key=lambda pane: (slots.index(pane.SLOT), pane.ORDER))
+    return sorted(found, key=lambda pane: (get_args(Slot).index(pane.SLOT), pane.ORDER))
 
 
-__all__ = ["Pane", "Slot", "TextPane", "panes"]
+__all__ = ["MODES", "Pane", "Slot", "TextPane", "panes"]

@@ -10,6 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from graphlens.categories import short
+from graphlens.debugger import Stop
 from graphlens.letters import spec_text
 from graphlens.session import Op
 from graphlens.text import clean
@@ -19,6 +20,7 @@ from graphlens_tui.boxes import Box
 from graphlens_tui.cells import FORMATS
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.grid import Grid, Look
+from graphlens_tui.held_tensors import look_held, operation_of
 from graphlens_tui.messages import Looked, Said
 from graphlens_tui.model import Model
 from graphlens_tui.palette import Palette, style
@@ -26,14 +28,8 @@ from graphlens_tui.panes import Pane, Slot
 from graphlens_tui.sheet import Sheet
 from graphlens_tui.stacking import Panel, stacked
 from graphlens_tui.tensor_boxes import (
-    DISTRIBUTION,
-    bad_box,
-    difference_box,
-    histogram_box,
-    statistics_box,
-    statistics_lines,
-    unkept_box,
-)
+    DISTRIBUTION, bad_box, difference_box, histogram_box, statistics_box, statistics_lines, unkept_box,
+)  # fmt: skip
 from graphlens_tui.tensor_head import Head
 from graphlens_tui.tensors import Absent, Key, Read, Tensor, Wanted, look, next_bad, sizes, spec_of
 from graphlens_tui.widgets.bars import Parts
@@ -59,6 +55,7 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
     def __init__(self, model: Model, glyphs: Glyphs, palette: Palette) -> None:
         super().__init__(model, glyphs, palette)
         self.op: Op | None = None
+        self.held: Stop | None = None
         self.key: Key = (None, 0)
         self.expression = ""
         self.against: tuple[Seq, str] | None = None
@@ -89,7 +86,7 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
         shown = self.model.shown
         if shown is None:
             raise UnknownOp("nothing was recorded")
-        op = shown.process.op(seq)
+        op, self.held = shown.process.op(seq), None
         if self.op is not None and op.node.node != self.op.node.node:
             self.against, self._turned, self._stood = None, 0, None
         self.op, self.expression = op, ""
@@ -100,6 +97,16 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
     def close(self) -> None:
         """Show nothing: its process is not shown any more."""
         self.op = self.tensor = self.absent = self.grid = self.against = self._wanted = None
+
+    def open_held(self, stop: Stop) -> bool:
+        """Show an output of an operation that the script is held at, else an input; False without any."""
+        self.held, self.op, self.expression, self.against = stop, operation_of(stop), "", None
+        self._turned, self._stood = 0, None
+        keys = self.keys()
+        self.key = (*keys, (None, 0))[0]
+        if keys:
+            self._look()
+        return bool(keys)
 
     def keys(self) -> list[Key]:
         """The outputs and inputs of the operation, in the order in which a key goes round them."""
@@ -128,18 +135,18 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
     def _look(self, expression: str = "") -> None:
         """Read it, away from this thread."""
         shown, op = self.model.shown, self.op
-        if shown is None or op is None:
+        if op is None or (shown is None and self.held is None):
             return
         wanted = self._wanted = Wanted(op.seq, self.key, expression, self.against)
         if not expression and self._is_another(wanted):
             self.tensor = self.absent = self.grid = None
             self.trouble = ""
         self._repaint()
-        process = shown.process
+        process, held = None if shown is None else shown.process, self.held
 
         def read() -> None:
             try:
-                for found in look(process, wanted):
+                for found in look_held(held, wanted) if held else look(process, wanted) if process else ():
                     self.post_message(Looked(wanted, found))
             except GraphlensError as error:
                 self.post_message(Looked(wanted, None, str(error)))
@@ -188,7 +195,13 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
 
     def changed(self) -> None:
         """The run moved on: what was not kept yet may be there now."""
-        if self.absent is not None and self.op is not None and self.model.live and self.display:
+        if (
+            self.absent is not None
+            and self.op is not None
+            and self.held is None
+            and self.model.live
+            and self.display
+        ):
             shown = self.model.shown
             if shown is not None and tuple(shown.process.kept(self.op.seq)) != self.absent.here:
                 self._look()
@@ -299,7 +312,8 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
             return []
         head = Head(self.op, self.key, self.glyphs, self.palette)
         shown = self.model.shown
-        spec = None if shown is None else spec_of(shown.process, self.op, self.key)
+        there = shown is not None and self.held is None
+        spec = spec_of(shown.process, self.op, self.key) if shown is not None and there else None
         return head.lines(self.tensor, spec, self.grid, self.look, self.size.width)
 
     def _heads(self) -> int:
