@@ -110,10 +110,8 @@ def chart_of(
     of = [-1] * len(reads)
     for number, box in enumerate(boxes):
         of[box.start : box.stop] = [number] * (box.stop - box.start)
-    for position, at in enumerate(home):
-        if of[position] < 0:
-            of[position] = of[at]
-            boxes[of[at]].hidden.append(position)
+    for position in _hide(of, reads, home):
+        boxes[of[position]].hidden.append(position)
     edges = {(of[maker], of[position]) for position, row in enumerate(reads) for maker in row}
     found = sorted((a, b) for a, b in edges if a != b)
     alone = sum(1 for index in closed if outline.spans[index].key not in folds.folded)
@@ -141,6 +139,26 @@ def _homes(reads: Sequence[Sequence[int]], plumbing: Sequence[bool]) -> list[int
         if plumbing[position] and not loose[position] and len(row) == 1:
             home[position] = home[row[0]]
     return home
+
+
+def _hide(of: list[int], reads: Sequence[Sequence[int]], home: Sequence[int]) -> list[int]:
+    """Give those that no box covers the box of what they go with; which those are, in order.
+
+    That may be a folded module which hides what they go with, too: not the box where that would be drawn.
+    """
+    left = [position for position, box in enumerate(of) if box < 0]
+    first = dict.fromkeys(left, len(of))  # of those who read them
+    for position in range(len(of) - 1, -1, -1):
+        if of[position] < 0 and home[position] > position:
+            of[position] = first[position]
+        if of[position] >= 0:
+            for maker in reads[position]:
+                if maker in first:
+                    first[maker] = min(first[maker], of[position])
+    for position in left:
+        if of[position] < 0:
+            of[position] = of[reads[position][0]]
+    return left
 
 
 def _closed(outline: Outline, home: Sequence[int], folds: Folds, budget: int) -> set[int]:

@@ -28,7 +28,13 @@ from graphlens_tui.panes import Pane, Slot
 from graphlens_tui.sheet import Sheet
 from graphlens_tui.stacking import Panel, stacked
 from graphlens_tui.tensor_boxes import (
-    DISTRIBUTION, bad_box, difference_box, histogram_box, statistics_box, statistics_lines, unkept_box,
+    DISTRIBUTION,
+    bad_box,
+    difference_box,
+    histogram_box,
+    statistics_box,
+    statistics_lines,
+    unkept_box,
 )  # fmt: skip
 from graphlens_tui.tensor_head import Head
 from graphlens_tui.tensors import Absent, Key, Read, Tensor, Wanted, look, next_bad, sizes, spec_of
