@@ -296,7 +296,7 @@ async def test_a_run_without_numbers_is_not_clean(tmp_path: Path) -> None:
 
 
 async def test_several_processes(tmp_path: Path) -> None:
-    """The verdict is on all of them; where the graph shows another one it does not go there."""
+    """The verdict is on all of them; to go there is to see another process, and backspace comes back."""
     log = small_run(tmp_path / "run.glens", ran(0), ran(1, inputs=[0]), steps=9).finish()
     other = LogWriter(log.directory, pid=77, nonce="00000001")
     other.declare(RunStarted(("train.py",), 77, worker="DataLoader worker 0", parent=4242, began=1.0))
@@ -309,7 +309,10 @@ async def test_several_processes(tmp_path: Path) -> None:
         text = screen.text()
         assert "infinity born in aten.log.default" in text and "DataLoader worker 0" in text
         await screen.press("enter")
-        assert screen.app.mode is Mode.HEALTH and "another process" in screen.status()
+        assert screen.app.mode is Mode.GRAPH and screen.app.at == 1
+        assert screen.app.model.process().pid == 77  # type: ignore[union-attr]  # it is shown
+        await screen.press("backspace")
+        assert str(screen.app.mode) == "health"
 
 
 # ── while it is being looked at ──────────────────────────────────────────────────────────────

@@ -212,7 +212,7 @@ async def test_search(tmp_path: Path) -> None:
 
 async def test_panes(tmp_path: Path) -> None:
     """tab goes round; z gives one the screen; o is the output; escape comes back."""
-    async with showing(saved(tmp_path), (160, 46)) as screen:
+    async with showing(saved(tmp_path), (160, 52)) as screen:
         app = screen.app
         assert app.pane().TITLE == "graph"
         await screen.press("tab")

@@ -151,7 +151,7 @@ async def test_completion(tmp_path: Path) -> None:
         await screen.press("enter")
         assert screen.app.at == screen.app.model.ill.seqs[0]
         await screen.press(":", *"mode ")
-        assert offered(screen)[:4] == [f"mode {mode}" for mode in Mode]
+        assert offered(screen)[: len(Mode)] == [f"mode {mode}" for mode in Mode]
         await screen.press("escape", ":", *"ni soft")
         assert "ni _softmax" in offered(screen)
         await screen.press("escape", ":", *"what was not seen")

@@ -105,7 +105,7 @@ class Gate:
 
     def _settle(self) -> None:
         """Let operations come by, or not, as is needed now."""
-        wanted = self._way is not Way.CONTINUE or self._breakpoints.wanted
+        wanted = bool(self._way is not Way.CONTINUE or self._breakpoints.wanted or self._replacing)
         if wanted != self.armed:
             self.armed = wanted
             for arm in self.arms:
@@ -160,6 +160,7 @@ class Gate:
                 error = self._replaced(operation, "out", index, text, frame)
                 if error:
                     self._hold(operation, f"not replaced: {error}", "after")
+            self._settle()
             if not self.armed:
                 return
             why = self._breakpoints.after(operation)
