@@ -52,8 +52,9 @@ class Armed(Dispatch):
     def _should_skip_dynamo(cls) -> bool:
         return False  # as for Dispatch: torch asks the class that defines `__torch_dispatch__`
 
+    # Torch looks the method up on the mode.
     @property
-    def __torch_dispatch__(self) -> Callable[..., Any]:
+    def __torch_dispatch__(self) -> Callable[..., Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._come_by
 
     @__torch_dispatch__.setter

@@ -59,7 +59,7 @@ A run that is over can be gone through in the same way."""
         super().__init__(model, glyphs, palette)
         self.held = Held()
         self.printed = Printed()
-        self.keys = ("b", "w")
+        self.keys: tuple[str, str] = ("b", "w")
         self._lanes = LanesView()
         self._files = Files(model)
         self._results = Results()
