@@ -54,11 +54,13 @@ class Armed(Dispatch):
 
     # Torch looks the method up on the mode.
     @property
-    def __torch_dispatch__(self) -> Callable[..., Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __torch_dispatch__(self) -> Callable[..., Any]:
         return self._come_by
 
     @__torch_dispatch__.setter
-    def __torch_dispatch__(self, meets: Callable[..., Any]) -> None:
+    def __torch_dispatch__(  # pyright: ignore[reportIncompatibleMethodOverride]  # see above
+        self, meets: Callable[..., Any]
+    ) -> None:
         self.__dict__["__torch_dispatch__"] = meets
 
     def _come_by(
