@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from graphlens.debugger import Debugger, Stop
 from graphlens_tracers.control import Way
 from graphlens_tracers.gate import gate
@@ -108,6 +110,7 @@ def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
     child = os.fork()
     if child == 0:
         status = 1
+        torch.set_num_threads(1)  # those of the parent are gone here, and to wait for them is to hang
         try:
             with recording(path) as tracer:
                 os.environ["GRAPHLENS_PAGES"] = str(pages)
