@@ -6,13 +6,14 @@ import importlib
 import pkgutil
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import graphlens.cli
 from graphlens.exporters import Exporter
 from graphlens_tracers import discover
-from graphlens_tui.panes import Pane
+from graphlens_tui.panes import Pane, Slot
 
 
 def test_every_exporter_is_one() -> None:
@@ -35,8 +36,7 @@ def test_every_pane_is_one() -> None:
     assert found
     for pane in found:
         assert issubclass(pane, Pane)
-        slots = ("main", "side", "bottom", "tensor", "health", "runs")
-        assert pane.TITLE and pane.HELP and pane.SLOT in slots
+        assert pane.TITLE and pane.HELP and pane.SLOT in get_args(Slot)
 
 
 def test_every_command_can_add_itself_and_go() -> None:

@@ -169,13 +169,15 @@ def test_every_option_that_takes_a_word_is_known_to_take_one() -> None:
     """Else its value would be taken for the script."""
     import argparse
 
-    from graphlens.cli import check
+    from graphlens.cli import check, debug, record, run
 
     commands = argparse.ArgumentParser().add_subparsers()
-    check.add_to(commands)  # it has those of the other commands that start a script, and more
+    for command in (check, debug, record, run):
+        command.add_to(commands)
     taking = {
         name
-        for action in commands.choices["check"]._actions
+        for parser in commands.choices.values()
+        for action in parser._actions
         if action.nargs is None and action.option_strings
         for name in action.option_strings
     }

@@ -27,7 +27,7 @@ def _capable_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 FRONT = """
 import sys, time, types
 app = types.ModuleType("graphlens_tui.app")
-def run(session):
+def run(session, again=None):
     {ui}
 app.run = run
 sys.modules["graphlens_tui.app"] = app
