@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from random_functions import program, random_steps
 import graphlens
 from graphlens_tracers.tf.compat import tf
 from graphlens_tracers.tf.interpreted import Interpreted
+from graphlens_tracers.tf.moments import Moment
 from graphlens_tracers.tf.tracer import TensorFlowTracer
 from recorded import recording, tensorflow
 
@@ -202,6 +204,37 @@ def _fitted(optimizer: str) -> list[bytes]:
     x, y = numbers.normal(size=(20, 8, 8, 1)).astype("f4"), numbers.integers(0, 2, 20)
     history = model.fit(x, y, batch_size=8, epochs=2, verbose=0)
     return bytes_of([*model.weights, *made.variables, *history.history["loss"]])
+
+
+def _convolved(x: Any, weights: Any, bias: Any) -> Any:
+    """A convolution with a bias and their gradients: oneDNN, where it is on, computes them in pairs."""
+    with tf.GradientTape() as tape:
+        tape.watch([weights, bias])
+        y = tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME", name="convolved"), bias)
+        loss = tf.reduce_sum(tf.cast(y, tf.float32) ** 2)
+    return [y, *tape.gradient(loss, [weights, bias])]
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16, tf.float16])
+@pytest.mark.parametrize("factor", [1, 2])
+def test_what_onednn_computes_together_is_the_same(dtype: Any, factor: int) -> None:
+    """And what reads a tensor that was put in the place of another reads that. `factor`: of that one."""
+    numbers = np.random.default_rng(1)
+    given = [tf.constant(numbers.normal(size=shape), dtype) for shape in ((4, 16, 16, 3), (3, 3, 3, 5), (5,))]
+    if factor == 1:
+        plain = tf.function(_convolved)(*given)
+    else:
+        y = tf.nn.bias_add(tf.nn.conv2d(given[0], given[1], 1, "SAME") * tf.cast(factor, dtype), given[2])
+
+    def changed(moment: Moment, outputs: Sequence[Any]) -> Sequence[Any]:
+        return [outputs[0] * tf.cast(factor, dtype)] if moment.node == "convolved" and factor > 1 else outputs
+
+    with interpreted(Hearing(change=changed)):
+        found = tf.function(_convolved)(*given)
+    if factor == 1:
+        assert bytes_of(found) == bytes_of(plain)
+    else:
+        assert bytes_of(found[:1]) == bytes_of([y])
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -1,9 +1,9 @@
-"""One operation in a function of its own: its kernel is its own, and with it what the kernel remembers."""
+"""Operations in a function of their own: the kernel of one is its own then, and with it what it remembers."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.routines import Op, outputs_named
@@ -13,20 +13,24 @@ OURS = "graphlens_alone_"
 _serial = itertools.count()
 
 
-def register(op: Op, types: Sequence[int]) -> str:
-    """Register such a function; gives its name.
+def register(ops: Sequence[Op], types: Mapping[int, int]) -> str:
+    """Register such a function, which gives what the last operation makes; gives its name.
 
     Args:
-        types: Of the inputs, by number.
+        types: By the values that it is given, in their order, of which type they are.
     """
     definition = compat.new_definition(f"{OURS}{next(_serial)}")
-    node, signature = definition.node_def.add(), definition.signature
-    node.CopyFrom(op.node)
-    node.attr.pop("_class", None)  # beside which other nodes it is
-    del node.input[:]
-    for k, kind in enumerate(types):
-        signature.input_arg.add(name=f"given{k}", type=kind)
-        node.input.append(f"given{k}")
+    signature = definition.signature
+    names = {slot: f"given{k}" for k, slot in enumerate(types)}
+    for slot, kind in types.items():
+        signature.input_arg.add(name=names[slot], type=kind)
+    for op in ops:
+        node = definition.node_def.add()
+        node.CopyFrom(op.node)
+        node.attr.pop("_class", None)  # beside which other nodes it is
+        del node.input[:]
+        node.input.extend(names[slot] for slot in op.inputs)
+        names.update(zip(op.outputs, (name for name, _ in outputs_named(node)), strict=True))
     for k, (name, kind) in enumerate(outputs_named(node)):
         signature.output_arg.add(name=f"made{k}", type=kind)
         definition.ret[f"made{k}"] = name

@@ -163,7 +163,10 @@ class Interpreter:
         if self.listener is not listener:
             return made
         shown = made[: len(made) - op.told]
-        return [*_checked(op, shown, listener.after(moment, shown)), *made[len(shown) :]]
+        wanted = _checked(op, shown, listener.after(moment, shown))
+        pairs = zip(op.outputs, shown, wanted, strict=False)  # the last outputs may be ours
+        running.changed.update(k for k, one, other in pairs if one is not other)
+        return [*wanted, *made[len(shown) :]]
 
     # ── one operation ────────────────────────────────────────────────────────────────────────
 
@@ -187,6 +190,10 @@ class Interpreter:
             raise
 
     def _by_kernel(self, running: Running, op: Op, inputs: list[Any]) -> list[Any]:
+        if op.partner is not None:
+            made = self._beside(running, op, op.partner, inputs)
+            if made is not None:
+                return made
         if op.how is How.PLAIN:
             if op.kind == "AddN" and len(inputs) > 2:
                 inputs = begun(running, op, inputs)
@@ -194,10 +201,25 @@ class Interpreter:
                 return self._kernel(op.kind, inputs, op.attributes, len(op.outputs), op.node.device)
             except (TypeError, ValueError):  # it takes an attribute otherwise; nothing has run
                 op.how = How.ALONE
-        alone = running.place.alone
-        if op.name not in alone:
-            alone[op.name] = register(op, [one._datatype_enum() for one in inputs])
-        return self._kernel(alone[op.name], inputs, (), len(op.outputs))
+        return self._alone(running, (op,), dict(zip(op.inputs, inputs, strict=True)))
+
+    def _beside(self, running: Running, op: Op, partner: Op, inputs: list[Any]) -> list[Any] | None:
+        """What an operation makes with the one beside it; None where it reads what that has not made."""
+        given = {k: running.values[k] for k in partner.inputs}
+        for k, one in zip(op.inputs, inputs, strict=True):
+            if k in partner.outputs:
+                if k in running.changed:
+                    return None
+            elif one is not given.setdefault(k, one):
+                return None
+        return self._alone(running, (partner, op), given)
+
+    def _alone(self, running: Running, ops: tuple[Op, ...], given: dict[int, Any]) -> list[Any]:
+        """What the last of some operations makes, in a function of their own."""
+        alone, name = running.place.alone, "+".join(op.name for op in ops)
+        if name not in alone:
+            alone[name] = register(ops, {k: one._datatype_enum() for k, one in given.items()})
+        return self._kernel(alone[name], list(given.values()), (), len(ops[-1].outputs))
 
     def _kernel(
         self, kind: str, inputs: list[Any], attributes: Sequence[Any], count: int, device: str = ""

@@ -11,6 +11,7 @@ from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.bodies import INNER, LOOPS
 from graphlens_tracers.tf.flow import ENTERS, EXITS, MERGES, NEXT, SWITCHES
 from graphlens_tracers.tf.looking import outputs_of
+from graphlens_tracers.tf.pairs import pairs_of
 
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 _SEEDS = ("seed", "seed2")
@@ -39,6 +40,7 @@ class Op:
         attributes: As the runtime takes them: name, value, name, value.
         enters: The functions that it may enter, by attribute.
         controls: Operations that it waits for.
+        partner: The one that oneDNN computes it with.
         is_ours: Whether it is one of those that look.
         told: How many outputs are ours, the last ones; `given`: how many inputs.
     """
@@ -53,6 +55,7 @@ class Op:
     enters: dict[str, tuple[str, ...]]
     drops: tuple[int, ...] = ()
     controls: tuple[str, ...] = ()
+    partner: Op | None = None
     is_ours: bool = False
     told: int = 0
     given: int = 0
@@ -100,7 +103,9 @@ def routine_of(name: str, originals: Mapping[str, str]) -> Routine:
     shown = originals.get(name, name)
     routine = Routine(name, shown, len(places), values=len(places))
     theirs = _names(shown) if shown != name else None
-    nodes = in_order(live(definition))
+    nodes = live(definition)
+    pairs = pairs_of(nodes, list(definition.ret.values()))
+    nodes = in_order(nodes, {name: one.input for name, one in pairs.items()})
     made = {node.name: _placed(routine, places, node) for node in nodes}
     for node in nodes:
         inputs = tuple(_place(places, one) for one in node.input if not one.startswith("^"))
@@ -114,6 +119,9 @@ def routine_of(name: str, originals: Mapping[str, str]) -> Routine:
     results = [definition.ret[arg.name] for arg in definition.signature.output_arg]
     routine.results = tuple(_place(places, name) for name in results)
     routine.flows = any(op.kind in _FLOW for op in routine.ops)
+    known = {op.name: op for op in routine.ops}
+    for name, one in pairs.items() if not routine.flows else ():
+        known[name].partner = known[one.name]
     routine.remembers = any(remembers(op.node) for op in routine.ops)
     _let_go(routine)
     return routine
@@ -155,15 +163,20 @@ def maker(name: str) -> str:
     return name.lstrip("^").partition(":")[0]
 
 
-def in_order(nodes: Sequence[Any]) -> list[Any]:
-    """Each node behind those that it needs, but for what an iteration of TensorFlow 1 hands to the next."""
+def in_order(nodes: Sequence[Any], more: Mapping[str, Sequence[str]]) -> list[Any]:
+    """Each node behind those that it needs, but for what an iteration of TensorFlow 1 hands to the next.
+
+    Args:
+        more: By node, further tensors that have to be there.
+    """
     known = {node.name: node for node in nodes}
     found: dict[str, Any] = {}
     for begin in nodes:
         ahead = [begin]
         while ahead:
             one = ahead[-1]
-            needs = [known[name] for name in map(maker, one.input) if name in known and name not in found]
+            inputs = (*one.input, *more.get(one.name, ()))
+            needs = [known[name] for name in map(maker, inputs) if name in known and name not in found]
             missing = [need for need in needs if one.op not in MERGES or need.op not in NEXT]
             if one.name in found or not missing:
                 found.setdefault(one.name, ahead.pop())
@@ -249,7 +262,7 @@ def _let_go(routine: Routine) -> None:
     """Say of each value behind which operation nobody reads it any more."""
     wanted = set(routine.results)
     for op in reversed(routine.ops):
-        last = {*op.inputs, *op.outputs} - wanted
+        last = {*op.inputs, *op.outputs, *(op.partner.inputs if op.partner is not None else ())} - wanted
         op.drops = tuple(sorted(last))
         wanted |= last
     routine.drops = tuple(k for k in range(routine.arguments) if k not in wanted)

@@ -35,6 +35,7 @@ class Running:
         outer: The run with the operation that entered it; `part`: by which of its attributes.
         iteration: Of a loop.
         op: The operation that runs.
+        changed: Values that whoever listens has put in the place of others.
     """
 
     place: Place
@@ -44,3 +45,4 @@ class Running:
     part: str = ""
     iteration: int | None = None
     op: Op | None = None
+    changed: set[int] = field(default_factory=set)

@@ -135,7 +135,7 @@ def records() -> Any:
 
 @program
 def shown_as_they_run() -> Any:
-    compute = tf.function(lambda x: tf.sin(x) * 2.0)
+    compute = tf.function(lambda x: tf.math.bessel_i1e(x) * 2.0)  # what no other function here computes
     with tempfile.TemporaryDirectory() as directory:
         with tf.summary.create_file_writer(directory).as_default():
             tf.summary.trace_on(graph=True)
@@ -146,4 +146,4 @@ def shown_as_they_run() -> Any:
         (written,) = [value.tensor.string_val[0] for one in events for value in one.summary.value]
         told = tf.compat.v1.RunMetadata.FromString(written)
         graphs = [[node.name for node in one.pre_optimization_graph.node] for one in told.function_graphs]
-        return y, [sorted(names) for names in graphs if "Sin" in names]
+        return y, [sorted(names) for names in graphs if "BesselI1e" in names]
