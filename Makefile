@@ -82,9 +82,9 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-# Each TensorFlow has its own bounds for the four that go.
+# Each PyTorch has its own torchvision, and each TensorFlow its own bounds for the four that go.
 $(VENV)/constraints.txt: constraints.txt $(VENV)/.made
-	sed $(if $(TORCH),-e 's/^torch==.*/torch==$(TORCH)/') \
+	sed $(if $(TORCH),-e 's/^torch==.*/torch==$(TORCH)/' -e '/^torchvision==/d') \
 		$(if $(TENSORFLOW),-e 's/^tensorflow==.*/tensorflow==$(TENSORFLOW)/' -e '/^\(numpy\|protobuf\|ml-dtypes\|tf-keras\)==/d') \
 		constraints.txt > $@
 
