@@ -29,6 +29,12 @@ for line in sys.stdin:
 """
 
 
+def heed() -> None:
+    """Under nohup, or behind a shell's `&`, signals are ignored, also by what starts there."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def started(path: Path, run: Path, *options: str) -> subprocess.Popen[bytes]:
     """A recording on pipes whose script has said "ready"."""
     process = subprocess.Popen(
@@ -38,6 +44,7 @@ def started(path: Path, run: Path, *options: str) -> subprocess.Popen[bytes]:
         # A job of ours: where no shell looks after the tests themselves, their own group cannot be
         # stopped by SIGTSTP, and a recording in it could not either.
         process_group=0,
+        preexec_fn=heed,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
