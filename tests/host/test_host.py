@@ -14,7 +14,7 @@ import pytest
 
 from graphlens import host, runs, tails
 from graphlens_tracers.errors import CannotStart
-from host_processes import RECORD, on_terminal, record_of, script, until
+from host_processes import HEEDED, RECORD, on_terminal, record_of, script, until
 
 WAITS = """
 import os, signal, sys, time
@@ -30,8 +30,7 @@ for line in sys.stdin:
 
 
 def heed() -> None:
-    """Under nohup, or behind a shell's `&`, signals are ignored, also by what starts there."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    for number in HEEDED:
         signal.signal(number, signal.SIG_DFL)
 
 
