@@ -96,12 +96,11 @@ def ask_all(stop: Stop, text: str) -> dict[str, Any]:
     return stop.ask("eval", text=text, elements=True)[0]
 
 
-def test_whatever_is_asked_is_answered_and_the_script_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_is_asked_is_answered_and_the_script_goes_on(tmp_path: Path) -> None:
     kept = tmp_path / "result"
 
     def program() -> None:
+        asking.PATIENCE = 0.5  # in its own process
         torch.manual_seed(0)
         total = 0.0
         x = torch.arange(6.0)
@@ -135,7 +134,6 @@ def test_whatever_is_asked_is_answered_and_the_script_goes_on(
             stop.ask("replace", which="in", index=0, text="[1.0, 2.0]")
         stop.go(Way.CONTINUE)
 
-    monkeypatch.setattr(asking, "PATIENCE", 0.5)
     debug(program, tmp_path / "run.glens", obey)
 
     assert answers["value"]["shape"] == [6]
