@@ -1,28 +1,20 @@
-"""A debugger in a process of its own that answers every stop of a script at random, for the tests."""
+"""Debuggers for the tests: one that answers every stop at random, and one that a test leads."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import marshal
-import multiprocessing
 import os
 import random
-import select
-import sys
+import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType
 from typing import Any
-
-import cloudpickle
 
 from graphlens.debugger import Debugger, Stop
 from graphlens_tracers.control import Way
-from graphlens_tracers.gate import gate
+from graphlens_tracers.gate import _gates, gate
 from recorded import recording
 
 MOST = 1500
@@ -110,67 +102,47 @@ Next = Callable[[], Stop | None]
 Obey = Callable[[Debugger, Next], None]
 
 
-# A process that has never run a backward: the engine's threads do not outlive a fork of one that has.
-CLEAN = multiprocessing.get_context("forkserver")
-CLEAN.set_forkserver_preload(["torch", "torch._dynamo"])
-
-
-class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
-    """With the files and lines of the code, which cloudpickle leaves out."""
-
-    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child(
-        {CodeType: lambda code: (marshal.loads, (marshal.dumps(code),))}
-    )
-
-
 def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
-    """Run a program in a process of its own, stopped at its first operation; `obey` says how it goes on.
+    """Run a program, stopped at its first operation; `obey` says how it goes on, on a thread of its own."""
+    pages = path.parent / f"{path.name}-pages"
+    ended = threading.Event()
+    raised: list[BaseException] = []
 
-    The program travels there with all that it refers to, but for what modules other than its own hold.
-    """
-    pages, failed = path.parent / f"{path.name}-pages", path.with_suffix(".failed")
-    cloudpickle.register_pickle_by_value(sys.modules[program.__module__])
-    pickled = io.BytesIO()
-    Pickler(pickled).dump(program)
-    child = CLEAN.Process(target=_held, args=(pickled.getvalue(), path, failed))
-    child.start()
-    debugger: Debugger | None = None
-
-    def next_stop() -> Stop | None:
-        assert debugger is not None
-        while not select.select([child.sentinel], [], [], 0)[0]:
-            stop = debugger.wait(0.05)
-            if stop is not None:
-                return stop
-        return None
-
-    try:
+    def answer() -> None:
         while not pages.is_dir():
-            assert child.is_alive(), failed.read_text() if failed.exists() else "no word"
-            time.sleep(0.01)
+            time.sleep(0.001)
         debugger = Debugger(pages)
-        obey(debugger, next_stop)
-    finally:
-        if debugger is not None:
+
+        def next_stop() -> Stop | None:
+            while not ended.is_set():
+                stop = debugger.wait(0.05)
+                if stop is not None:
+                    return stop
+            return None
+
+        try:
+            obey(debugger, next_stop)
+        except BaseException as error:
+            raised.append(error)
+        finally:
             debugger.close()
-        child.join(60)
-        child.kill()
-        child.join()
-    assert child.exitcode == 0, failed.read_text() if failed.exists() else child.exitcode
 
-
-def _held(pickled: bytes, path: Path, failed: Path) -> None:
-    """In the other process: run the program, and leave what it raised."""
+    debugging = threading.Thread(target=answer)
+    debugging.start()  # before anything is recorded: it is no thread of the program's
+    _gates.clear()  # that of an earlier program knows other pages
+    os.environ["GRAPHLENS_PAGES"] = str(pages)
     try:
-        program = cloudpickle.loads(pickled)
         with recording(path) as tracer:
-            os.environ["GRAPHLENS_PAGES"] = f"{path}-pages"
             tracer.attend(gate())
             gate().hold()
             program()
-    except BaseException:
-        failed.write_text(traceback.format_exc())
-        raise
+    finally:
+        ended.set()
+        debugging.join()
+        _gates.clear()
+        del os.environ["GRAPHLENS_PAGES"]
+    for error in raised:
+        raise error
 
 
 def walk(way: Way, said: list[Any], prepare: Callable[[Debugger], object] = lambda _: None) -> Obey:
