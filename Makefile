@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PINS := $(if $(TORCH)$(TENSORFLOW),$(VENV)/constraints.txt,constraints.txt)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
-.PHONY: run test lint types layers tests long verdict truth compare tensorflow libraries bench pictures clean
+.PHONY: run test lint types layers tests long verdict truth compare tensorflow libraries formats bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -65,6 +65,10 @@ tensorflow: $(VENV)/.for-tensorflow
 libraries: $(VENV)/.for-libraries
 	$(BIN)/python -m pytest tests/libraries $(PYTEST_ARGS)
 
+# Our files in the programs they are for: DuckDB, Chromium, Mermaid, Model Explorer, as far as those are here.
+formats: $(VENV)/.for-formats
+	$(BIN)/python -m pytest -m 'long or not long' tests/exporters $(PYTEST_ARGS)
+
 # What tracing costs, and what a frame of the terminal costs, on this machine.
 bench: $(VENV)/.for-test
 	for benchmark in $(filter-out benchmarks/training.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$benchmark || exit 1; done
@@ -82,9 +86,9 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-# Each TensorFlow has its own bounds for the four that go.
+# Each PyTorch has its own torchvision, and each TensorFlow its own bounds for the four that go.
 $(VENV)/constraints.txt: constraints.txt $(VENV)/.made
-	sed $(if $(TORCH),-e 's/^torch==.*/torch==$(TORCH)/') \
+	sed $(if $(TORCH),-e 's/^torch==.*/torch==$(TORCH)/' -e '/^torchvision==/d') \
 		$(if $(TENSORFLOW),-e 's/^tensorflow==.*/tensorflow==$(TENSORFLOW)/' -e '/^\(numpy\|protobuf\|ml-dtypes\|tf-keras\)==/d') \
 		constraints.txt > $@
 
@@ -100,6 +104,10 @@ $(VENV)/.for-test: $(VENV)/.made pyproject.toml $(PINS)
 
 $(VENV)/.for-tensorflow: $(VENV)/.made pyproject.toml $(PINS)
 	$(INSTALL) --editable '.[tensorflow]' hypothesis pytest pytest-asyncio pytest-xdist tf-keras
+	touch $@
+
+$(VENV)/.for-formats: $(VENV)/.for-test
+	$(INSTALL) --editable '.[dev,formats]'
 	touch $@
 
 # Operators of a torchvision that was built for another PyTorch cannot be loaded, and what imports it fails.

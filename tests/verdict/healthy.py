@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from recorded import pytorch
 from verdict.judged import judged
+from verdict.observed_pytorch import SCRATCH
 
 Step = Callable[[], torch.Tensor]
 Made = tuple[nn.Module, Step]
@@ -31,10 +32,12 @@ class Births(TorchDispatchMode):
         self.ops: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        before = _kinds([args, kwargs])
+        # A constant of the script has its numbers before the first operation that anybody sees.
+        before = set() if str(func).startswith("aten.lift_fresh") else _kinds([args, kwargs])
         result = func(*args, **(kwargs or {}))
-        after = _kinds([result, args if func._schema.is_mutable else ()])  # what is written in place
         name = str(func)
+        results = result[:-1] if name in SCRATCH else result
+        after = _kinds([results, args if func._schema.is_mutable else ()])  # what is written in place
         if not name.startswith(_LOOKS) and (
             (after and not before) or ("nan" in after and "nan" not in before)
         ):

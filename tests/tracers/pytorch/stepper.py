@@ -1,4 +1,4 @@
-"""A debugger in a process of its own that answers every stop of a script at random, for the tests."""
+"""Debuggers for the tests: one that answers every stop at random, and one that a test leads."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import contextlib
 import json
 import os
 import random
-import select
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from graphlens.debugger import Debugger, Stop
 from graphlens_tracers.control import Way
-from graphlens_tracers.gate import gate
+from graphlens_tracers.gate import _gates, gate
 from recorded import recording
 
 MOST = 1500
@@ -104,41 +103,46 @@ Obey = Callable[[Debugger, Next], None]
 
 
 def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
-    """Run a program in a forked child, stopped at its first operation; `obey` says how it goes on."""
+    """Run a program, stopped at its first operation; `obey` says how it goes on, on a thread of its own."""
     pages = path.parent / f"{path.name}-pages"
-    alive, end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        torch.set_num_threads(1)  # those of the parent are gone here, and to wait for them is to hang
+    ended = threading.Event()
+    raised: list[BaseException] = []
+
+    def answer() -> None:
+        while not pages.is_dir():
+            time.sleep(0.001)
+        debugger = Debugger(pages)
+
+        def next_stop() -> Stop | None:
+            while not ended.is_set():
+                stop = debugger.wait(0.05)
+                if stop is not None:
+                    return stop
+            return None
+
         try:
-            with recording(path) as tracer:
-                os.environ["GRAPHLENS_PAGES"] = str(pages)
-                tracer.attend(gate())
-                gate().hold()
-                program()
-            status = 0
+            obey(debugger, next_stop)
+        except BaseException as error:
+            raised.append(error)
         finally:
-            os._exit(status)
-    os.close(end)
-    while not pages.is_dir():
-        pass
-    debugger = Debugger(pages)
+            debugger.close()
 
-    def next_stop() -> Stop | None:
-        while not select.select([alive], [], [], 0)[0]:
-            stop = debugger.wait(0.05)
-            if stop is not None:
-                return stop
-        return None
-
+    debugging = threading.Thread(target=answer)
+    debugging.start()  # before anything is recorded: it is no thread of the program's
+    _gates.clear()  # that of an earlier program knows other pages
+    os.environ["GRAPHLENS_PAGES"] = str(pages)
     try:
-        obey(debugger, next_stop)
+        with recording(path) as tracer:
+            tracer.attend(gate())
+            gate().hold()
+            program()
     finally:
-        debugger.close()
-        os.close(alive)
-        _, status = os.waitpid(child, 0)
-    assert status == 0
+        ended.set()
+        debugging.join()
+        _gates.clear()
+        del os.environ["GRAPHLENS_PAGES"]
+    for error in raised:
+        raise error
 
 
 def walk(way: Way, said: list[Any], prepare: Callable[[Debugger], object] = lambda _: None) -> Obey:
