@@ -7,6 +7,7 @@ make the script go on give no answer: what comes next is a stop, or the end.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from graphlens.debugger import Debugger, Stop
 from graphlens.elements import array_of
 from graphlens.text import clean, clean_line
 from graphlens_tracers.control import Breakpoint, Way
-from graphlens_tracers.errors import Usage
+from graphlens_tracers.errors import NotLive, Usage
 
 Answer = dict[str, Any]
 
@@ -70,8 +71,13 @@ WORDS = (
     Word(("set",), "in0|out0 = EXPRESSION", "replace a tensor, and go on with it later; x is what it was"),
     Word(("pdb",), "", "Python's own debugger in this frame, in the script's terminal"),
     Word(("why",), "", "which number went wrong first, so far"),
+    Word(
+        ("show",),
+        "op N | tensor N | steps | ...",
+        "what was recorded so far, as graphlens show RUN; also when the script has ended",
+    ),
     Word(("pause",), "", "stop a script that runs, at its next operation"),
-    Word(("restart",), "", "run the script again, up to the same operation"),
+    Word(("restart",), "", "run the script again, up to the operation it was last held at"),
     Word(("detach", "quit", "q"), "", "let the script go on without us"),
     Word(("kill", "k"), "", "end the script"),
     Word(("help", "h"), "", "these words"),
@@ -89,19 +95,32 @@ class Prompt:
         stop: The one that words are about; None while the script runs.
         frame: The frame that is looked at, 0 for the innermost.
         changes: What was replaced by hand: (operation's number, which tensor, expression).
+        ended: How the script ended, in words: there is nobody to ask then; "" while it runs.
     """
 
-    def __init__(self, debugger: Debugger, why: Callable[[], Answer] | None = None) -> None:
-        """`why`: the verdict so far; None where nobody can give it."""
+    def __init__(
+        self,
+        debugger: Debugger,
+        why: Callable[[], Answer] | None = None,
+        show: Callable[[list[str]], Answer] | None = None,
+    ) -> None:
+        """Begin without a stop.
+
+        Args:
+            why: The verdict so far; None where nobody can give it.
+            show: What `graphlens show RUN` answers to these words; likewise.
+        """
         self.debugger = debugger
         self.stop: Stop | None = None
         self.frame = 0
         self.changes: list[tuple[int, str, str]] = []
-        self._verdict = why
+        self.ended = ""
+        self._at = 0
+        self._verdict, self._shown = why, show
 
     def stopped(self, stop: Stop) -> Answer:
         """A thread has stopped: words are about it from now on."""
-        self.stop, self.frame = stop, 0
+        self.stop, self.frame, self._at = stop, 0, stop.said["seq"]
         return {"answer": "stopped", **{key: value for key, value in stop.said.items() if key != "gone"}}
 
     def obey(self, line: str) -> Answer | None:
@@ -128,9 +147,14 @@ class Prompt:
         return answer
 
     def _held(self) -> Stop:
+        self._alive()
         if self.stop is None:
             raise Usage("the script runs: `pause` stops it")
         return self.stop
+
+    def _alive(self) -> None:
+        if self.ended:
+            raise NotLive(f"the script has ended: {self.ended}")
 
     def _on(self, way: Way, times: int = 1, to: int = 0) -> None:
         """Let it go on. It may stop again before this returns: `stop` is the new one then."""
@@ -152,8 +176,9 @@ class Prompt:
             self._on(Way.CONTINUE)
 
     def _pause(self, _rest: str) -> Answer:
+        self._alive()
         self.debugger.pause()
-        return {"answer": "pausing"}
+        return {"answer": "pausing", "text": "the script stops at its next operation"}
 
     def _detach(self, _rest: str) -> Answer:
         self.debugger.close()
@@ -161,10 +186,11 @@ class Prompt:
         return {"answer": "detached"}
 
     def _kill(self, _rest: str) -> Answer:
+        self._alive()
         return {"answer": "kill"}
 
     def _restart(self, _rest: str) -> Answer:
-        return {"answer": "restart", "to": self._held().said["seq"]}
+        return {"answer": "restart", "to": self._at}
 
     # ── breakpoints ──────────────────────────────────────────────────────────────────────────
 
@@ -273,6 +299,15 @@ class Prompt:
             raise Usage("nobody can say so here: graphlens why RUN")
         return {"answer": "verdict", **self._verdict()}
 
+    def _show(self, rest: str) -> Answer:
+        if self._shown is None:
+            raise Usage("nobody can say so here: graphlens show RUN")
+        try:
+            words = shlex.split(rest)
+        except ValueError as error:
+            raise Usage(f"{rest!r}: {error}") from error
+        return {"answer": "shown", **self._shown(words)}
+
     def _help(self, _rest: str) -> Answer:
         return {"answer": "help", "words": [asdict(word) for word in WORDS]}
 
@@ -322,11 +357,15 @@ def text_of(answer: Answer) -> Iterator[str]:
     elif kind == "replaced":
         later = "; it will be when the operation has run" if answer["later"] else ""
         yield f"{clean(answer['which'])} is replaced by {clean(answer['text'])}{later}"
+    elif kind == "shown":
+        yield from answer["lines"]
     elif kind == "help":
         for word in answer["words"]:
             yield f"  {', '.join(word['names']) + ' ' + word['takes']:<44} {word['help']}"
     elif kind == "error":
         yield clean_line(answer["error"])
+    elif kind in ("interrupted", "pausing"):
+        yield answer["text"]
     else:
         yield kind
 

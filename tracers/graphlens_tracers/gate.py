@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import sys
 import threading
@@ -54,6 +55,8 @@ class Gate:
         self._from: dict[str, Any] = {}
         """Where the thread that steps was when it went on; empty: whichever thread comes next."""
         self._evaluating = False
+        self._asker: socket.socket | None = None
+        """Who waits for an answer."""
         self.running: set[object] = set()
         self._replacing: dict[object, list[tuple[int, str, FrameType | None]]] = {}
         """By strand, what the operation that is about to run makes is replaced by."""
@@ -223,11 +226,14 @@ class Gate:
             return
         try:
             with connection:
+                self._asker = connection
                 send(connection, {"stopped": self._said(operation, why, when)})
                 while True:
                     request, _ = receive(connection)
                     if "go" in request:
                         break
+                    if "leave-off" in request:
+                        continue  # it came too late: that is answered
                     answer, more = self._answer(operation, request)
                     send(connection, answer, more)
             self._take(request)
@@ -237,6 +243,8 @@ class Gate:
             self._from = self._here(operation)
         except (OSError, EOFError, ValueError, TypeError, KeyError):
             self._let_go()
+        finally:
+            self._asker = None
         self._settle()
 
     def _connect(self, patience: float = 0.0) -> socket.socket:
@@ -310,7 +318,7 @@ class Gate:
         if frame is None:
             raise ValueError("there is no frame of the script's here")
         with self._apart(operation):
-            answer = asking.evaluate(text, frame, names_of(operation))
+            answer = asking.evaluate(text, frame, names_of(operation), given_up=self._given_up)
         found: dict[str, Any] = {"printed": answer.printed[-100_000:], "error": answer.error[-20_000:]}
         if answer.error:
             return found, b""
@@ -344,12 +352,16 @@ class Gate:
         try:
             with self._apart(operation):
                 x = {"x": operation.usable(tensors[index])}
-                answer = asking.evaluate(text, frame, names_of(operation), x)
+                answer = asking.evaluate(text, frame, names_of(operation), x, self._given_up)
                 if not answer.error:
                     operation.replace(which, index, answer.value)
         except (ValueError, TypeError, RuntimeError) as error:
             return f"{type(error).__name__}: {error}"
         return answer.error
+
+    def _given_up(self) -> bool:
+        """Whether who asked does not wait for the answer any more: it has left, or says so."""
+        return self._asker is not None and bool(select.select([self._asker], [], [], 0)[0])
 
     @contextlib.contextmanager
     def _apart(self, operation: Operation) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import struct
 import threading
 from collections.abc import Callable
@@ -263,3 +265,22 @@ def test_all_threads_wait_while_one_is_stopped(tmp_path: Path) -> None:
     debug(program, tmp_path / "run.glens", obey)
 
     assert counted[0] <= 1  # one may have been on its way
+
+
+def test_a_debugger_that_talks_nonsense_is_left(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+
+    def program() -> None:
+        done.write_text(repr((torch.ones(2) * 3).tolist()))
+
+    def obey(_debugger: Debugger, next_stop: Next) -> None:
+        stop = next_stop()
+        assert stop is not None
+        with socket.socket(fileno=os.dup(stop.fileno())) as connection:
+            connection.sendall(struct.pack("<II", 5, 0) + b"{nope")
+            assert connection.recv(1) == b""  # it hung up
+        assert next_stop() is None
+
+    debug(program, tmp_path / "run.glens", obey)
+
+    assert done.read_text() == "[3.0, 3.0]"
