@@ -253,8 +253,8 @@ def test_nothing_overlaps(run: Run, browser: Any, tmp_path: Path) -> None:
                 break
             closed.first.dispatch_event("click")
         boxes = visit.page.evaluate(
-            "[...document.querySelectorAll('.card > rect:first-of-type')].map(r => ['x', 'y', 'width', 'height']"
-            ".map(n => +r.getAttribute(n)))"
+            "[...document.querySelectorAll('.card > rect:first-of-type')].map(rect => "
+            "['x', 'y', 'width', 'height'].map(name => +rect.getAttribute(name)))"
         )
 
         assert len(boxes) > 100
