@@ -182,9 +182,13 @@ class Visit:
         self.page = browser.new_page(viewport={"width": 1100, "height": 700}, **more)
         self.page.on("console", lambda said: self.trouble.append(said.text))
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.trouble.append("dialog"), dialog.dismiss()))
+        self.page.on("dialog", self._asked_for)
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
+
+    def _asked_for(self, dialog: Any) -> None:
+        self.trouble.append("a dialog")
+        dialog.dismiss()
 
     def drawn(self) -> tuple[int, int]:
         """How many cards and how many open modules there are."""
