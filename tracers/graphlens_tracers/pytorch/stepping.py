@@ -19,6 +19,7 @@ import torch
 
 from graphlens_tracers import page as at
 from graphlens_tracers.control import LARGEST
+from graphlens_tracers.events import ByHand, Seq, Unusual
 from graphlens_tracers.gate import Gate, gate
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import PLAIN, OpInfo, collect, home_of
@@ -341,6 +342,17 @@ class Operation:
                 self._replace_input(index, value)
             else:
                 self._replace_output(index, value)
+
+    def changed(self, which: str, index: int, text: str) -> None:
+        """Write down what was replaced, and how it looks now."""
+        sink = self._mode.sink
+        if which == "in":
+            sink.declare(Unusual(Seq(self._seq), 0, by_hand=(ByHand(text, index),)))
+            return
+        made = self._outputs[index]
+        with _quiet():
+            found = numerics(made) if ranged_as(made) else None
+        sink.declare(Unusual(Seq(self._seq), index, found, by_hand=(ByHand(text),)))
 
     def _fitting(self, tensor: torch.Tensor, value: Any) -> torch.Tensor:
         given = torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device)
