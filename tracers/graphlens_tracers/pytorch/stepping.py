@@ -122,7 +122,9 @@ class Armed(Dispatch):
         if self.idle:
             return None
         info = self.recorder.info(func)
-        return None if info.profiler else Operation(self, func, info, args, kwargs)
+        return (
+            None if info.profiler or func in _ASKS_WHAT_IT_IS else Operation(self, func, info, args, kwargs)
+        )
 
 
 class Operation:
@@ -419,6 +421,19 @@ class Operation:
 
 
 _FILES = frozenset((__file__, gate.__code__.co_filename))
+_ASKS_WHAT_IT_IS = frozenset(
+    getattr(packet, name)
+    for packet in (getattr(torch.ops.aten, name, None) for name in (
+        "sym_size", "sym_stride", "sym_numel", "sym_storage_offset", "size", "stride", "numel",
+        "storage_offset", "dim", "is_contiguous", "is_strides_like_format",
+        "is_non_overlapping_and_dense", "sym_is_contiguous",
+    )) if packet is not None for name in packet.overloads()
+) | {torch.ops.prim.device.default, torch.ops.prim.layout.default}  # fmt: skip
+"""Torch asks a tensor of a class of its own for its shape: it may hold a lock of the tensor's meanwhile.
+
+Seen in 2.13: `AccumulateGrad` is made under the mutex of its tensor, and asks for the sizes; whoever then
+runs an operation on that tensor waits for ever.
+"""
 _UNINITIALISED = ("aten.empty", "aten.new_empty", "aten.resize")
 _MAKES_ANY = (
     *_UNINITIALISED, "aten.full", "aten.new_full", "aten.scalar_tensor",
@@ -429,8 +444,10 @@ _MAKES_ANY = (
 
 def _shape(tensor: torch.Tensor) -> list[int | None]:
     """Its extents; None where the parts of a nested tensor differ."""
-    if not tensor.is_nested:
-        return list(tensor.shape)
+    if (
+        not tensor.is_nested or type(tensor) not in PLAIN
+    ):  # of the jagged ones, torch crashes in `unbind` here
+        return [n if type(n) is int else None for n in tensor.shape]
     parts = [tuple(part.shape) for part in tensor.unbind()]
     same = [extents[0] if len(set(extents)) == 1 else None for extents in zip(*parts, strict=True)]
     return [len(parts), *same]
