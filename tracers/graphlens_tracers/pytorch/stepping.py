@@ -25,6 +25,7 @@ from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import PLAIN, OpInfo, collect, home_of
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.elements import bytes_of, readable
+from graphlens_tracers.pytorch.measures import FUNCTIONS, quiet, usable
 from graphlens_tracers.pytorch.modules import ModuleCall
 from graphlens_tracers.pytorch.numerics import numerics, ranged_as
 from graphlens_tracers.pytorch.phases import phase_of
@@ -265,14 +266,14 @@ class Operation:
 
     def usable(self, tensor: Any) -> Any:
         """The tensor as expressions may use it."""
-        with _quiet():
-            return _usable(tensor)
+        with quiet():
+            return usable(tensor)
 
     def describe(self, tensor: Any) -> dict[str, Any] | None:
         """Shape, type, device, name and numbers."""
         if not isinstance(tensor, torch.Tensor):
             return None
-        with _quiet():
+        with quiet():
             about: dict[str, Any] = {
                 "shape": _shape(tensor), "dtype": str(tensor.dtype).removeprefix("torch."),
                 "device": str(tensor.device),
@@ -304,13 +305,13 @@ class Operation:
             raise ValueError(f"the elements of a {tensor.layout} tensor of {tensor.dtype} cannot be read")
         if tensor.numel() * tensor.element_size() > LARGEST:
             raise ValueError(f"it has more than {LARGEST >> 20} MiB: look at a part, as x[0]")
-        with _quiet():
+        with quiet():
             data = bytes_of(tensor)
         return {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}, data
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """What conditions may call."""
-        return _FUNCTIONS
+        return FUNCTIONS
 
     def is_uninitialised(self) -> bool:
         """Whether what it makes is memory that nobody has written yet."""
@@ -339,7 +340,7 @@ class Operation:
         Raises:
             ValueError, TypeError: They do not fit.
         """
-        with _quiet():
+        with quiet():
             if which == "in":
                 self._replace_input(index, value)
             else:
@@ -352,7 +353,7 @@ class Operation:
             sink.declare(Unusual(Seq(self._seq), 0, by_hand=(ByHand(text, index),)))
             return
         made = self._outputs[index]
-        with _quiet():
+        with quiet():
             found = numerics(made) if ranged_as(made) else None
         sink.declare(Unusual(Seq(self._seq), index, found, by_hand=(ByHand(text),)))
 
@@ -398,7 +399,7 @@ class Operation:
 
     def quiet(self) -> contextlib.AbstractContextManager[None]:
         """While a condition is asked for: no modes and no gradients."""
-        return _quiet()
+        return quiet()
 
     @contextlib.contextmanager
     def sheltered(self) -> Iterator[None]:
@@ -451,60 +452,6 @@ def _shape(tensor: torch.Tensor) -> list[int | None]:
     parts = [tuple(part.shape) for part in tensor.unbind()]
     same = [extents[0] if len(set(extents)) == 1 else None for extents in zip(*parts, strict=True)]
     return [len(parts), *same]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """While we compute: no gradients, no functions and modes of the script's."""
-    with torch.no_grad(), compat.without_modes(), compat.without_torch_function():
-        yield
-
-
-def _reals(tensor: Any) -> torch.Tensor | None:
-    """Its elements as real numbers in plain memory; None where there are none to read."""
-    if not isinstance(tensor, torch.Tensor) or not ranged_as(tensor) or not tensor.numel():
-        return None
-    tensor = _usable(tensor)
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
-
-
-def _usable(tensor: torch.Tensor) -> torch.Tensor:
-    """The same with memory of its own, where it has none: in here torch crashes on such a one."""
-    if type(tensor) not in PLAIN:
-        return tensor
-    if tensor._is_zerotensor():
-        return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
-    return tensor.resolve_conj().resolve_neg()
-
-
-def _number(measure: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], float]:
-    def number(tensor: Any) -> float:
-        with _quiet():
-            reals = _reals(tensor)
-            return float("nan") if reals is None else float(measure(reals))
-
-    return number
-
-
-def _whether(any_is: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], bool]:
-    def whether(tensor: Any) -> bool:
-        with _quiet():
-            reals = _reals(tensor)
-            return reals is not None and bool(any_is(reals).any())
-
-    return whether
-
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "nan": _whether(torch.isnan),
-    "inf": _whether(torch.isinf),
-    "absmax": _number(lambda x: x.abs().amax()),
-    "amin": _number(torch.amin),
-    "amax": _number(torch.amax),
-    "norm": _number(torch.linalg.vector_norm),
-    "shape": lambda tensor: tuple(tensor.shape),
-    "dtype": lambda tensor: str(tensor.dtype).removeprefix("torch."),
-}
 
 
 def _arm_all(armed: bool) -> None:
