@@ -249,6 +249,12 @@ class GraphlensApp(Remembering):
             soon = self._first or self.step.held.stop
             self._looking = self.set_timer(0.001 if soon else FRAME, self._look)
 
+    def look_now(self) -> None:
+        """Show what is on its way at once."""
+        if self._looking is not None:
+            self._looking.stop()
+            self._look()
+
     def _look(self) -> None:
         self._looking = None
         self._bridge.taken()

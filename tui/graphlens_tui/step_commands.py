@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphlens.debugger import Stop
 from graphlens.live import Live
 from graphlens.prompt import Answer
 from graphlens.session import RunState
@@ -23,6 +24,8 @@ from graphlens_tui.widgets.dialogs import Ask
 
 LOOK = 0.1
 """Seconds between two looks whether what is held is still there."""
+RUNS = 0.05
+"""Seconds after which a script that goes on is shown to run: a step has come to its next stop before."""
 RUNS_ON = "the script runs: {} stops it at its next operation"
 
 
@@ -30,6 +33,7 @@ class StepCommands(AgainCommands):
     """The app as these keys see it."""
 
     _stepper: Stepper | None = None
+    _over: Stop | None = None
     _pdb = False
     _note: Part | None = None
 
@@ -79,6 +83,7 @@ class StepCommands(AgainCommands):
         if self.mode is Mode.GRAPH and not typing:
             self.show_mode(Mode.STEP)
         self._check_way()
+        self.look_now()
         self._shown_anew()
         self._ask_locals()
 
@@ -103,19 +108,22 @@ class StepCommands(AgainCommands):
     def on_obeyed(self, event: Obeyed) -> None:
         """Something was answered, or the script goes on."""
         held, answer = self.step.held, event.answer
+        if self._pdb and event.line == "pdb":
+            self._pdb = False
+            self.on_pane_left()
         if event.trouble:
             if not event.quiet:
                 held.answered(event.line, event.trouble.splitlines(), "wrong")
                 self.say(event.trouble.splitlines()[-1], wrong=True)
         elif answer is None:
-            self.call_after_refresh(self._next_held)
+            self.set_timer(RUNS, self._next_held)
+            return
         elif answer["answer"] == "locals":
             held.locals = answer["locals"]
+            self.step.changed("stack")
+            return
         else:
             self._answered(event.line, answer)
-        if self._pdb and event.line == "pdb":
-            self._pdb = False
-            self.on_pane_left()
         self._shown_anew()
 
     def _answered(self, line: str, answer: Answer) -> None:
@@ -156,7 +164,9 @@ class StepCommands(AgainCommands):
             return
         gone = stop.gone()
         if stop.over:  # by us
-            self._next_held()
+            if self._over is stop:
+                self._next_held()
+            self._over = stop
         elif gone:
             stop.release()
             held.went_on()
@@ -188,6 +198,10 @@ class StepCommands(AgainCommands):
         if prompt is not None and held.stop is not None:
             prompt.frame = held.frame
             self.stepper.obey("locals", quiet=True)
+
+    def look_now(self) -> None:
+        """Take in what was recorded up to here."""
+        raise AssertionError("the app does")
 
     def _shown_anew(self) -> None:
         self.step.changed()
