@@ -287,6 +287,35 @@ def test_a_debugger_that_talks_nonsense_is_left(tmp_path: Path) -> None:
     assert done.read_text() == "[3.0, 3.0]"
 
 
+def test_conditions_about_facts_stop_as_often_as_they_are_true(tmp_path: Path) -> None:
+    def program() -> None:
+        x = torch.arange(4.0)
+        for k in range(6):
+            y = x * (k % 3)
+            y / y
+
+    places = {
+        "aten.mul* if absmax(out) > 3": 2, "div if nan(out)": 6, "div if inf(in0)": 0,
+        "aten.mul* if hits >= 0": 6,
+        "aten.mul* if shape(out) == (4,) and dtype(out) == 'float32'": 6, "aten.mul* if changed(out)": 5,
+        "aten.mul* if changed(in0)": 0, "if norm(out) == 0 and op.startswith('aten.mul')": 2,
+    }  # fmt: skip
+    said: list[Any] = []
+
+    def prepare(debugger: Debugger) -> None:
+        for place in places:
+            debugger.add(place)
+        debugger.add("aten.mul*", ignore=4, temporary=True)
+        debugger.add("aten.mul*", enabled=False)
+
+    debug(program, tmp_path / "run.glens", walk(Way.CONTINUE, said, prepare))
+
+    hits = [said[-1]["hits"].get(str(k + 1)) for k in range(len(places) + 2)]
+    assert hits[:-2] == list(places.values())
+    assert hits[-2:] == [None, 0]  # the temporary one is gone
+    assert sum(f"breakpoint {len(places) + 1}" == one["why"] for one in said) <= 1
+
+
 def test_what_was_put_in_by_hand_is_recorded_and_blamed(tmp_path: Path) -> None:
     def program() -> None:
         x = torch.arange(6.0, requires_grad=True)
