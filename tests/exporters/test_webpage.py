@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,6 @@ from graphlens.exporters import Options
 from graphlens.exporters._chosen import chosen, subject_of
 from graphlens.store import Run
 from graphlens.view.subject import forward_of
-
-Page = Any
-"""Playwright is an extra."""
 
 
 @pytest.fixture(scope="module")
@@ -158,19 +152,6 @@ def test_hostile_names_are_data(hostile: Run) -> None:
 
 
 # ── in Chromium ──────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The Chromium of this machine, without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("there is no Chromium")
-    with playwright.sync_playwright() as engine:
-        started = engine.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 class Visit:
