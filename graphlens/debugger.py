@@ -224,6 +224,15 @@ class Debugger:
         self.find(number).enabled = enabled
         self.changed()
 
+    def edit(self, number: int, where: str) -> Breakpoint:
+        """Let a breakpoint be at another place, with another condition. Raises ValueError."""
+        one = self.find(number)
+        kept = {"ignore": one.ignore, "temporary": one.temporary, "enabled": one.enabled, "hits": one.hits}
+        made = breakpoint_of(where, number, **kept)
+        self.breakpoints[self.breakpoints.index(one)] = made
+        self.changed()
+        return made
+
     def changed(self) -> None:
         """Breakpoints are others: threads that run are told at their next operation."""
         self._call(hold=False)

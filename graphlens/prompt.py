@@ -9,15 +9,17 @@ from __future__ import annotations
 import difflib
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from graphlens import project
 from graphlens.debugger import Debugger, Stop
 from graphlens.elements import array_of
 from graphlens.text import clean, clean_line
-from graphlens_tracers.control import Breakpoint, Way
+from graphlens_tracers.control import Breakpoint, Way, words_of
 from graphlens_tracers.errors import NotLive, Usage
 
 Answer = dict[str, Any]
@@ -61,6 +63,9 @@ WORDS = (
     Word(("enable",), "NUMBER", "let a breakpoint stop again"),
     Word(("disable",), "NUMBER", "let it not"),
     Word(("ignore",), "NUMBER HITS", "let its first hits pass"),
+    Word(("edit",), "NUMBER WHERE [if CONDITION]", "let a breakpoint be somewhere else"),
+    Word(("condition",), "NUMBER [CONDITION]", "let it stop only if this is true; without one: always"),
+    Word(("save",), "", "keep the breakpoints with the project, in .graphlens.toml"),
     Word(("where", "bt"), "", "where the script is: its lines, and modules"),
     Word(("frame", "f"), "N", "look at another frame: 0 is the innermost"),
     Word(("locals",), "", "local variables of the frame"),
@@ -235,6 +240,21 @@ class Prompt:
         self.debugger.changed()
         return self._breakpoints("")
 
+    def _edit(self, rest: str) -> Answer:
+        number, _, where = rest.partition(" ")
+        return _breakpoint(self.debugger.edit(_whole(number), self._here(where.strip())))
+
+    def _condition(self, rest: str) -> Answer:
+        number, _, condition = rest.partition(" ")
+        one = self.debugger.find(_whole(number))
+        where = words_of(replace(one, condition=""))
+        condition = condition.strip()
+        return _breakpoint(self.debugger.edit(one.number, where + f" if {condition}" * bool(condition)))
+
+    def _save(self, _rest: str) -> Answer:
+        path = project.save(Path.cwd(), self.debugger.breakpoints)
+        return {"answer": "saved", "text": f"the breakpoints are kept in {path}"}
+
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 
     def _where(self, _rest: str) -> Answer:
@@ -364,8 +384,8 @@ def text_of(answer: Answer) -> Iterator[str]:
             yield f"  {', '.join(word['names']) + ' ' + word['takes']:<44} {word['help']}"
     elif kind == "error":
         yield clean_line(answer["error"])
-    elif kind in ("interrupted", "pausing"):
-        yield answer["text"]
+    elif kind in ("interrupted", "pausing", "saved"):
+        yield clean_line(answer["text"])
     else:
         yield kind
 
@@ -421,6 +441,7 @@ def _breakpoints_text(breakpoints: list[Answer]) -> Iterator[str]:
     for one in breakpoints:
         state = "" if one["enabled"] else "  off"
         once = "  once" if one["temporary"] else ""
+        once += f"  after {one['ignore']} hits" if one["ignore"] else ""
         yield f"{one['number']:>3}  {clean(one['text'])}  hits {one['hits']}{once}{state}"
 
 

@@ -19,9 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphlens import host
+from graphlens import host, project
 from graphlens.cli import NOT_STARTED, _script, _summary, complain
-from graphlens_tracers.control import Breakpoint
 from graphlens_tracers.errors import GraphlensError
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def go(args: argparse.Namespace) -> int:
 
     wanted = replace(_script.launch(args), hold=True)
     lines = Lines(args.command)
-    to, kept = -1, list[Breakpoint]()
+    to, kept = -1, project.breakpoints(Path.cwd())
     while True:
         script = _started(args, wanted)
         debugger = Debugger(script.recording.pages, breakpoints=kept)

@@ -30,8 +30,8 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         help="write a graph as a picture or a data file",
         usage="graphlens export [options] RUN -o FILE\n"
         "       graphlens export [options] SCRIPT -o FILE [-- ARG ...]",
-        description="Write one graph of a run: .svg, .png and .pdf are pictures; "
-        ".dot, .mmd, .graphml and .explorer.json are for other programs, .json is the graph itself. Or "
+        description="Write one graph of a run: .svg, .png and .pdf are pictures, .html is one to look around "
+        "in; .dot, .mmd, .graphml and .explorer.json are for other programs, .json is the graph itself. Or "
         "what ran: .parquet and .csv are tables, .trace.json is a trace. A script is recorded first.",
         epilog="By default the training step that ran most is drawn, modules folded to what a person can "
         "take in, forward and backward side by side where both can be read.",

@@ -98,7 +98,7 @@ def test_file_that_appears_meanwhile_stays(tmp_path: Path) -> None:
         (["-o", "/dev/null", "--format", "svg", "--force"], "it is no ordinary file"),
         (
             ["-o", "out.gif"],
-            "no exporter for '.gif'; choose one with --format: csv, dot, explorer, graphml, json",
+            "no exporter for '.gif'; choose one with --format: csv, dot, explorer, graphml, html, json",
         ),
         (["-o", "out"], "has no suffix to say which format is meant"),
         (

@@ -124,7 +124,7 @@ def test_coded_label_reads_back(name: str) -> None:
     coded = mermaid.quoted(name)[1:-1]
     back = re.sub(r"#(\d+);", lambda found: chr(int(found[1])), coded)
 
-    assert back == clean(name, mermaid.MOST)
+    assert back == (clean(name, mermaid.MOST) or " ")
 
 
 def test_hostile_names_are_no_formulas(hostile: Run) -> None:

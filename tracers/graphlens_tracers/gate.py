@@ -21,7 +21,7 @@ from typing import Any
 from graphlens_tracers import asking
 from graphlens_tracers.breakpoints import Breakpoints, names_of
 from graphlens_tracers.control import GONE, Way, connect, receive, send
-from graphlens_tracers.operation import Chain, Operation
+from graphlens_tracers.operation import Chain, Notes, Operation
 
 ARRIVAL = 30.0
 """Seconds that a script which is to stop at its first operation waits for the debugger."""
@@ -355,6 +355,8 @@ class Gate:
                 answer = asking.evaluate(text, frame, names_of(operation), x, self._given_up)
                 if not answer.error:
                     operation.replace(which, index, answer.value)
+                    if isinstance(operation, Notes):
+                        operation.changed(which, index, text)
         except (ValueError, TypeError, RuntimeError) as error:
             return f"{type(error).__name__}: {error}"
         return answer.error

@@ -99,6 +99,8 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
     if entered is not None:
         where = f"  #{entered.first} to #{entered.last}, enter goes there"
         page.fact("runs", (clean(shown.timeline.name_of(entered)), palette.text), (where, palette.mute))
+    for which, index, text in op.by_hand:
+        page.fact("by hand", (f"{which}put {index} = {clean(text, 200)}", palette.warn, "bold"))
     if op.took_ns:  # TensorFlow tells no times of what it runs in a function
         page.fact("time", (words.duration(op.took_ns), palette.text))
     twin = _twins(shown, op)

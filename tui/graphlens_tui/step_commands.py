@@ -9,7 +9,7 @@ from graphlens.live import Live
 from graphlens.prompt import Answer
 from graphlens.session import RunState
 from graphlens_tracers.breakpoints import is_file
-from graphlens_tracers.control import Breakpoint
+from graphlens_tracers.control import Breakpoint, words_of
 from graphlens_tracers.errors import NotLive
 from graphlens_tracers.events import Seq
 from graphlens_tui.again_commands import AgainCommands
@@ -147,6 +147,8 @@ class StepCommands(AgainCommands):
         elif kind == "replaced":
             self._go("step" if held.said is not None and held.said["when"] == "after" else "after")
             self.say(f"{answer['which']} is replaced by {answer['text']}")
+        elif kind == "saved":
+            self.say(answer["text"])
         elif kind == "pdb is over":
             self.say("Python's debugger has ended: the script is held as before")
         else:
@@ -444,7 +446,15 @@ class StepCommands(AgainCommands):
         self.step.turn(-1)
 
     def do_step_detail(self) -> None:
-        """The operation that is looked at, in the graph."""
+        """The operation that is looked at, in the graph; of a breakpoint, where it is."""
+        held = self.step.held
+        if held.section == "breakpoints" and 0 <= held.chosen < len(held.breakpoints):
+            one = held.breakpoints[held.chosen]
+            self.push_screen(
+                Ask("stop here instead: WHERE if CONDITION", words_of(one)),
+                self._obeyed(f"edit {one.number}"),
+            )
+            return
         at = self.step.at()
         if at is not None:
             self.go_to(at)

@@ -19,11 +19,13 @@ import torch
 
 from graphlens_tracers import page as at
 from graphlens_tracers.control import LARGEST
+from graphlens_tracers.events import ByHand, Seq, Unusual
 from graphlens_tracers.gate import Gate, gate
 from graphlens_tracers.pytorch import compat
 from graphlens_tracers.pytorch.arguments import PLAIN, OpInfo, collect, home_of
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.elements import bytes_of, readable
+from graphlens_tracers.pytorch.measures import FUNCTIONS, quiet, usable
 from graphlens_tracers.pytorch.modules import ModuleCall
 from graphlens_tracers.pytorch.numerics import numerics, ranged_as
 from graphlens_tracers.pytorch.phases import phase_of
@@ -121,7 +123,9 @@ class Armed(Dispatch):
         if self.idle:
             return None
         info = self.recorder.info(func)
-        return None if info.profiler else Operation(self, func, info, args, kwargs)
+        return (
+            None if info.profiler or func in _ASKS_WHAT_IT_IS else Operation(self, func, info, args, kwargs)
+        )
 
 
 class Operation:
@@ -262,14 +266,14 @@ class Operation:
 
     def usable(self, tensor: Any) -> Any:
         """The tensor as expressions may use it."""
-        with _quiet():
-            return _usable(tensor)
+        with quiet():
+            return usable(tensor)
 
     def describe(self, tensor: Any) -> dict[str, Any] | None:
         """Shape, type, device, name and numbers."""
         if not isinstance(tensor, torch.Tensor):
             return None
-        with _quiet():
+        with quiet():
             about: dict[str, Any] = {
                 "shape": _shape(tensor), "dtype": str(tensor.dtype).removeprefix("torch."),
                 "device": str(tensor.device),
@@ -301,13 +305,13 @@ class Operation:
             raise ValueError(f"the elements of a {tensor.layout} tensor of {tensor.dtype} cannot be read")
         if tensor.numel() * tensor.element_size() > LARGEST:
             raise ValueError(f"it has more than {LARGEST >> 20} MiB: look at a part, as x[0]")
-        with _quiet():
+        with quiet():
             data = bytes_of(tensor)
         return {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}, data
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """What conditions may call."""
-        return _FUNCTIONS
+        return FUNCTIONS
 
     def is_uninitialised(self) -> bool:
         """Whether what it makes is memory that nobody has written yet."""
@@ -336,11 +340,22 @@ class Operation:
         Raises:
             ValueError, TypeError: They do not fit.
         """
-        with _quiet():
+        with quiet():
             if which == "in":
                 self._replace_input(index, value)
             else:
                 self._replace_output(index, value)
+
+    def changed(self, which: str, index: int, text: str) -> None:
+        """Write down what was replaced, and how it looks now."""
+        sink = self._mode.sink
+        if which == "in":
+            sink.declare(Unusual(Seq(self._seq), 0, by_hand=(ByHand(text, index),)))
+            return
+        made = self._outputs[index]
+        with quiet():
+            found = numerics(made) if ranged_as(made) else None
+        sink.declare(Unusual(Seq(self._seq), index, found, by_hand=(ByHand(text),)))
 
     def _fitting(self, tensor: torch.Tensor, value: Any) -> torch.Tensor:
         given = torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device)
@@ -384,7 +399,7 @@ class Operation:
 
     def quiet(self) -> contextlib.AbstractContextManager[None]:
         """While a condition is asked for: no modes and no gradients."""
-        return _quiet()
+        return quiet()
 
     @contextlib.contextmanager
     def sheltered(self) -> Iterator[None]:
@@ -407,6 +422,19 @@ class Operation:
 
 
 _FILES = frozenset((__file__, gate.__code__.co_filename))
+_ASKS_WHAT_IT_IS = frozenset(
+    getattr(packet, name)
+    for packet in (getattr(torch.ops.aten, name, None) for name in (
+        "sym_size", "sym_stride", "sym_numel", "sym_storage_offset", "size", "stride", "numel",
+        "storage_offset", "dim", "is_contiguous", "is_strides_like_format",
+        "is_non_overlapping_and_dense", "sym_is_contiguous",
+    )) if packet is not None for name in packet.overloads()
+) | {torch.ops.prim.device.default, torch.ops.prim.layout.default}  # fmt: skip
+"""Torch asks a tensor of a class of its own for its shape: it may hold a lock of the tensor's meanwhile.
+
+Seen in 2.13: `AccumulateGrad` is made under the mutex of its tensor, and asks for the sizes; whoever then
+runs an operation on that tensor waits for ever.
+"""
 _UNINITIALISED = ("aten.empty", "aten.new_empty", "aten.resize")
 _MAKES_ANY = (
     *_UNINITIALISED, "aten.full", "aten.new_full", "aten.scalar_tensor",
@@ -417,65 +445,13 @@ _MAKES_ANY = (
 
 def _shape(tensor: torch.Tensor) -> list[int | None]:
     """Its extents; None where the parts of a nested tensor differ."""
-    if not tensor.is_nested:
-        return list(tensor.shape)
+    if (
+        not tensor.is_nested or type(tensor) not in PLAIN
+    ):  # of the jagged ones, torch crashes in `unbind` here
+        return [n if type(n) is int else None for n in tensor.shape]
     parts = [tuple(part.shape) for part in tensor.unbind()]
     same = [extents[0] if len(set(extents)) == 1 else None for extents in zip(*parts, strict=True)]
     return [len(parts), *same]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """While we compute: no gradients, no functions and modes of the script's."""
-    with torch.no_grad(), compat.without_modes(), compat.without_torch_function():
-        yield
-
-
-def _reals(tensor: Any) -> torch.Tensor | None:
-    """Its elements as real numbers in plain memory; None where there are none to read."""
-    if not isinstance(tensor, torch.Tensor) or not ranged_as(tensor) or not tensor.numel():
-        return None
-    tensor = _usable(tensor)
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
-
-
-def _usable(tensor: torch.Tensor) -> torch.Tensor:
-    """The same with memory of its own, where it has none: in here torch crashes on such a one."""
-    if type(tensor) not in PLAIN:
-        return tensor
-    if tensor._is_zerotensor():
-        return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
-    return tensor.resolve_conj().resolve_neg()
-
-
-def _number(measure: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], float]:
-    def number(tensor: Any) -> float:
-        with _quiet():
-            reals = _reals(tensor)
-            return float("nan") if reals is None else float(measure(reals))
-
-    return number
-
-
-def _whether(any_is: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], bool]:
-    def whether(tensor: Any) -> bool:
-        with _quiet():
-            reals = _reals(tensor)
-            return reals is not None and bool(any_is(reals).any())
-
-    return whether
-
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "nan": _whether(torch.isnan),
-    "inf": _whether(torch.isinf),
-    "absmax": _number(lambda x: x.abs().amax()),
-    "amin": _number(torch.amin),
-    "amax": _number(torch.amax),
-    "norm": _number(torch.linalg.vector_norm),
-    "shape": lambda tensor: tuple(tensor.shape),
-    "dtype": lambda tensor: str(tensor.dtype).removeprefix("torch."),
-}
 
 
 def _arm_all(armed: bool) -> None:
