@@ -119,7 +119,7 @@ def breakpoints(model: str, rounds: int, steps: int) -> dict[str, tuple[float, f
 
 
 def steps(model: str, count: int, held: float) -> tuple[list[float], tuple[float, float]]:
-    """Milliseconds from one stop to the next beyond the operation; CPU seconds of script and debugger held."""
+    """Milliseconds from stop to stop beyond the operation; CPU seconds that script and debugger use, held."""
     with tempfile.TemporaryDirectory(prefix="graphlens-stepping-") as folder:
         script, debugger, stop = started(model, Path(folder))
         ends = []
@@ -174,9 +174,7 @@ def main() -> None:
         times = sorted(times[len(times) // 10 :])
         middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
         print(f"  a step, beyond its operation: median {middle:.2f} ms, 99 of 100 below {late:.2f} ms")
-        print(
-            f"  held for {arguments.held:.0f} s: {theirs:.2f} s of CPU for the script, {ours:.2f} for the debugger"
-        )
+        print(f"  held for {arguments.held:.0f} s, CPU: script {theirs:.2f} s, debugger {ours:.2f} s")
 
 
 if __name__ == "__main__":
