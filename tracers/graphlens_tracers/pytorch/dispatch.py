@@ -39,7 +39,7 @@ _HERE = os.path.dirname(__file__)
 _OURS = frozenset(
     (
         __file__, boundary.__file__, checks.__file__, parts.__file__, quick.__file__,
-        os.path.join(_HERE, "stepping.py"),
+        os.path.join(_HERE, "stepping.py"), os.path.join(_HERE, "operation.py"),
     )
 )  # fmt: skip
 """Files whose frames lie between the script and what looks at its stack."""
