@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ ENDS = 8
 IN, OUT = ("in", 0), ("out", 0)
 """Where lines come into a module, and where they leave it."""
 
+_SLASH_OR_DOT = re.compile(r"[./]")
 Data = dict[str, Any]  # Any: JSON
 
 
@@ -263,7 +265,7 @@ def _params(made: Outline, subject: Subject, forward: Forward, i: int) -> list[i
     for read in forward.reads[i]:
         leaf = subject.leaves.get(read.value) if read.maker < 0 else None
         if leaf is not None and leaf.kind in ("parameter", "buffer"):
-            found.append(made.string(f"{leaf.name.rpartition('.')[2]} {shape_text(leaf.spec)}"))
+            found.append(made.string(f"{_SLASH_OR_DOT.split(leaf.name)[-1]} {shape_text(leaf.spec)}"))
     return found[:6]
 
 
