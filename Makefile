@@ -67,6 +67,7 @@ libraries: $(VENV)/.for-libraries
 
 # Our files in the programs they are for: DuckDB, Chromium, Mermaid, Model Explorer, as far as those are here.
 formats: $(VENV)/.for-formats
+	command -v npm > /dev/null && npm install --silent --no-save --prefix $(VENV) 'mermaid@11' || echo 'no npm: Mermaid is not tried'
 	$(BIN)/python -m pytest -m 'long or not long' tests/exporters $(PYTEST_ARGS)
 
 # What tracing costs, and what a frame of the terminal costs, on this machine.
@@ -106,8 +107,11 @@ $(VENV)/.for-tensorflow: $(VENV)/.made pyproject.toml $(PINS)
 	$(INSTALL) --editable '.[tensorflow]' hypothesis pytest pytest-asyncio pytest-xdist tf-keras
 	touch $@
 
+# Model Explorer brings a PyTorch, a TensorFlow and a NumPy of its own choice: it gets an environment of its own.
 $(VENV)/.for-formats: $(VENV)/.for-test
 	$(INSTALL) --editable '.[dev,formats]'
+	$(PYTHON) -m venv $(VENV)/explorer
+	$(VENV)/explorer/bin/python -m pip install --disable-pip-version-check --quiet 'ai-edge-model-explorer==0.1.34'
 	touch $@
 
 # Operators of a torchvision that was built for another PyTorch cannot be loaded, and what imports it fails.

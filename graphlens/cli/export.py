@@ -85,7 +85,9 @@ def go(args: argparse.Namespace) -> int:
         raise Usage("-o - needs --format, for example --format svg")
     exporter = exporter_for(args.output, args.format)
     check(exporter)
-    folder = _is_folder(args.output) and isinstance(exporter, Partitioned)
+    folder = _is_folder(args.output)
+    if folder and not isinstance(exporter, Partitioned):
+        raise Usage(f"{exporter.name} is one file, and {args.output!r} a directory: name a file in it")
     if args.output != STDOUT and not folder:
         check_target(Path(args.output), force=args.force)
     run = _read(_recorded(args))

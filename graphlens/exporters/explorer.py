@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from graphlens.exporters import Options
-from graphlens.letters import bytes_text, size_bytes, spec_text
+from graphlens.ir import leaf_key
+from graphlens.letters import bytes_text, elements, size_bytes, spec_text
 from graphlens.plain import inside, shown_path
 from graphlens.text import clean
 from graphlens_tracers.events import Phase
@@ -39,19 +40,26 @@ EXPORTER = Explorer()
 def collection(picked: Chosen, cwd: str = "") -> _Node:
     """What Model Explorer calls a graph collection."""
     graph = picked.process.graph(picked.seen.graph)
-    nodes = [_leaf(leaf) for leaf in graph.leaves()] + [_op(picked, graph, node, cwd) for node in graph.order]
+    nodes = [_leaf(picked, graph, leaf) for leaf in graph.leaves()]
+    nodes += [_op(picked, graph, node, cwd) for node in graph.order]
     name = clean(picked.seen.name) or "graph"
     return {"label": name, "graphs": [{"id": name, "nodes": nodes}]}
 
 
-def _leaf(leaf: Any) -> _Node:
-    module, _, name = (
-        leaf.name.rpartition(".") if leaf.kind in ("parameter", "buffer") else ("", "", leaf.name)
-    )
+def _leaf(picked: Chosen, graph: Any, leaf: Any) -> _Node:
+    """A parameter is in its module, what is fed in outside of all, anything else where it is read first."""
+    module, _, name = leaf.name.rpartition(".")
+    if leaf.kind in ("parameter", "buffer"):
+        space = _space(module)
+    else:
+        name = leaf.name
+        reader = min(graph.nx.successors(leaf_key(leaf.value)), default=None)
+        fed = leaf.kind == "batch" and elements(leaf.spec)
+        space = "" if fed or reader is None else _space_of(picked, graph.node(reader))
     return {
-        "id": f"leaf:{leaf.value}",
+        "id": leaf_key(leaf.value),
         "label": clean(name) or leaf.kind,
-        "namespace": _space(module),
+        "namespace": space,
         "attrs": _facts(kind=leaf.kind, name=leaf.name),
         "incomingEdges": [],
         "outputsMetadata": [_output(0, leaf.spec)],
@@ -62,8 +70,6 @@ def _op(picked: Chosen, graph: Any, node: Any, cwd: str) -> _Node:
     process = picked.process
     seen = graph.node(node)
     site = process.site_of(seen)
-    module = _space(inside(process.scope_path(seen)) if seen.scope is not None else "")
-    phase = "" if seen.phase is Phase.FORWARD else str(seen.phase)
     edges = []
     for source, _, data in graph.nx.in_edges(node, data=True):
         if "use" in data:
@@ -73,7 +79,7 @@ def _op(picked: Chosen, graph: Any, node: Any, cwd: str) -> _Node:
     return {
         "id": str(node),
         "label": clean(seen.op),
-        "namespace": "/".join(part for part in (phase, module) if part),
+        "namespace": _space_of(picked, seen),
         "attrs": _facts(
             phase=str(seen.phase),
             source="" if site is None else f"{shown_path(site.file, cwd)}:{site.line}",
@@ -87,6 +93,13 @@ def _op(picked: Chosen, graph: Any, node: Any, cwd: str) -> _Node:
         ],
         "outputsMetadata": [_output(slot, output.spec) for slot, output in enumerate(seen.outputs)],
     }
+
+
+def _space_of(picked: Chosen, seen: Any) -> str:
+    """The phase, unless it is the forward pass, and the module."""
+    module = inside(picked.process.scope_path(seen)) if seen.scope is not None else ""
+    phase = "" if seen.phase is Phase.FORWARD else str(seen.phase)
+    return "/".join(part for part in (phase, _space(module)) if part)
 
 
 def _space(module: str) -> str:

@@ -62,8 +62,8 @@ def text(subject: Subject, options: Options | None = None) -> str:
 
 
 def quoted(said: str, most: int = MOST) -> str:
-    """A label of which nothing means anything to Mermaid."""
-    return '"' + _coded(clean(said, most)) + '"'
+    """A label of which nothing means anything to Mermaid, which takes no empty one."""
+    return '"' + (_coded(clean(said, most)) or f"#{ord(' ')};") + '"'
 
 
 def _coded(said: str) -> str:
@@ -79,7 +79,7 @@ def _box(box: Box, name: str) -> str:
         box.note,
         f"{'NaN' if box.ill == 'nan' else 'Inf'} born here" if box.born else "",
     ]
-    label = "<br/>".join(_coded(clean(row, MOST)) for row in rows if row)
+    label = "<br/>".join(quoted(row)[1:-1] for row in rows if row) or quoted("")[1:-1]
     left, right = BRACKETS.get(box.sort, ("(", ")") if box.small else ("[", "]"))
     kind = "ill" if box.ill else "gradient" if box.backward else "module" if box.sort == "module" else ""
     kind = kind or ("small" if box.small else "")

@@ -82,13 +82,6 @@ def test_library_that_does_not_load_is_said(monkeypatch: pytest.MonkeyPatch) -> 
         check(exporter)
 
 
-def test_same_run_same_bytes(run: Run) -> None:
-    """PDF is left out: Cairo writes the date into it."""
-    for one in exporters():
-        if one.name != "pdf" and needs(one):
-            assert exported(run, one.name) == exported(run, one.name), one.name
-
-
 # ── hostile names ────────────────────────────────────────────────────────────────────────────
 
 
@@ -124,7 +117,7 @@ def test_coded_label_reads_back(name: str) -> None:
     coded = mermaid.quoted(name)[1:-1]
     back = re.sub(r"#(\d+);", lambda found: chr(int(found[1])), coded)
 
-    assert back == clean(name, mermaid.MOST)
+    assert back == (clean(name, mermaid.MOST) or " ")
 
 
 def test_hostile_names_are_no_formulas(hostile: Run) -> None:
