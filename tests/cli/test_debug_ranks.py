@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,44 +24,62 @@ for step in range(3):
     dist.all_reduce(loss)
     if dist.get_rank() == 0:
         print(step, loss.item(), flush=True)
+dist.barrier()
 dist.destroy_process_group()
 """
 RANKS = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "ddp.py"]
-WORDS = """\
-tbreak addmm
-continue
-rank 1
-break pow
-continue
-continue
-rank 0
-step 3
-rank 7
-delete
-continue
-continue
-continue
-"""
+
+
+class Talk:
+    """A debugger that is spoken with."""
+
+    def __init__(self, folder: Path) -> None:
+        debug = [sys.executable, "-P", "-m", "graphlens", "debug", "--json", "-q", "-o", "run.glens", *RANKS]
+        self.process = subprocess.Popen(
+            debug, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.printed = ""
+
+    def hear(self) -> dict[str, Any]:
+        """The next answer."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            answer: dict[str, Any] = json.loads(line)
+            if answer["answer"] != "printed":
+                return answer
+            self.printed += answer["text"] if answer["stream"] == "stdout" else ""
+        raise AssertionError("it has ended")
+
+    def ask(self, words: str) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        print(words, file=self.process.stdin, flush=True)
+        return self.hear()
 
 
 @pytest.mark.long
 def test_a_held_rank_says_who_waits_and_the_job_comes_to_the_same(tmp_path: Path) -> None:
     (tmp_path / "ddp.py").write_text(DDP)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     plain = subprocess.run(
-        [sys.executable, *RANKS], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, *RANKS], cwd=tmp_path, stdout=subprocess.PIPE, text=True, timeout=120, check=True
     )
-    debug = [sys.executable, "-P", "-m", "graphlens", "debug", "--json", "-q", "-o", "run.glens", *RANKS]
-    done = subprocess.run(
-        debug, cwd=tmp_path, env=environment, input=WORDS, capture_output=True, text=True, timeout=240
-    )
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-
-    assert done.returncode == plain.returncode == 0, done.stderr
-    out = [one["text"] for one in answers if one["answer"] == "printed" and one["stream"] == "stdout"]
-    assert "".join(out) == plain.stdout
-    stops = [one for one in answers if one["answer"] == "stopped"]
-    assert {one["rank"] for one in stops} == {0, 1} and {one["world"] for one in stops} == {2}
-    both = [one for one in stops if one["held"]]
-    assert both and all({one["rank"], one["held"][0]["rank"]} == {0, 1} for one in both)
-    assert [one["error"] for one in answers if one["answer"] == "error"][0].startswith("rank 7 is not held")
+    talk = Talk(tmp_path)
+    try:
+        first = talk.hear()
+        assert first["world"] == 2
+        assert talk.ask("rank 7")["error"].startswith("rank 7 is not held")
+        other = 1 - first["rank"]
+        while (there := talk.ask(f"rank {other}"))["answer"] == "error":
+            time.sleep(0.1)  # it is on its way
+        assert (there["rank"], there["held"][0]["rank"]) == (other, first["rank"])
+        assert talk.ask("break pow")["answer"] == "breakpoint"
+        seen = [talk.ask("continue") for _ in range(6)]
+        assert {one["rank"] for one in seen} == {0, 1}
+        assert {one["op"] for one in seen[1:]} <= {"aten.pow.Tensor_Scalar", seen[0]["op"]}
+        talk.ask("delete")
+        while talk.ask("continue")["answer"] != "ended":
+            pass
+        assert talk.printed == plain.stdout
+    finally:
+        assert talk.process.stdin is not None
+        talk.process.stdin.close()
+        assert talk.process.wait(60) == 0
