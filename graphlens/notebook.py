@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from graphlens import host, runs, session
 from graphlens.exporters import Options, PhaseChoice, check, exporter_for
-from graphlens.exporters._writing import check_target, write
+from graphlens.exporters._writing import check_output, save
 from graphlens.ir import Graph
 from graphlens.session import Process, Run
 from graphlens_tracers import inprocess
@@ -55,7 +55,7 @@ class Recorded(Run):
 
         Args:
             path: Its suffix says the format: .svg .html .png .pdf .dot .json .graphml .mmd .parquet .csv
-                .explorer.json .trace.json
+                .explorer.json .trace.json; for format="parquet" also a folder, which ends in "/".
             options: Which graph, and how it is drawn.
             format: A format by its name, where the suffix does not say it.
             force: Replace a file that is there.
@@ -65,13 +65,13 @@ class Recorded(Run):
             NotInstalled: The format needs a package that is not installed; the message says which.
             FileExists, CannotWrite: The file is there already, or cannot be made.
         """
-        target = Path(fspath(path))
-        exporter = exporter_for(str(target), format)
+        target = fspath(path)
+        exporter = exporter_for(target, format)
         check(exporter)
-        check_target(target, force=force)
+        check_output(exporter, target, force=force)
         self.refresh()
-        write(target, lambda file: exporter.export(self, file, options or Options()), force=force)
-        return target
+        save(exporter, self, target, options or Options(), force=force)
+        return Path(target)
 
     def _repr_svg_(self) -> str | None:
         """The picture, for a notebook; None where nothing was recorded."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphlens import runs
 from graphlens.cli import complain
-from graphlens.exporters import Exporter, Options, Partitioned, check, exporter_for
-from graphlens.exporters._writing import check_part, check_target, write, write_parts
+from graphlens.exporters import Exporter, Options, check, exporter_for
+from graphlens.exporters._writing import check_output, save
 from graphlens_tracers.errors import UnknownRun, Usage
 
 if TYPE_CHECKING:
@@ -85,9 +85,8 @@ def go(args: argparse.Namespace) -> int:
         raise Usage("-o - needs --format, for example --format svg")
     exporter = exporter_for(args.output, args.format)
     check(exporter)
-    folder = _is_folder(args.output) and isinstance(exporter, Partitioned)
-    if args.output != STDOUT and not folder:
-        check_target(Path(args.output), force=args.force)
+    if args.output != STDOUT:
+        check_output(exporter, args.output, force=args.force)
     run = _read(_recorded(args))
     options = Options(
         graph=args.graph,
@@ -102,10 +101,7 @@ def go(args: argparse.Namespace) -> int:
     if args.output == STDOUT:
         _print(exporter, run, options)
         return 0
-    if folder:
-        size = _add(exporter, run, Path(args.output), options, force=args.force)
-    else:
-        size = write(Path(args.output), lambda file: exporter.export(run, file, options), force=args.force)
+    size = save(exporter, run, args.output, options, force=args.force)
     if not args.quiet:
         complain(f"wrote {args.output} ({_size(size)}, {exporter.name})")
     return 0
@@ -118,18 +114,6 @@ def _print(exporter: Exporter, run: Run, options: Options) -> None:
         file.seek(0)
         shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-
-
-def _is_folder(output: str) -> bool:
-    """Whether a data set is meant, to which the run is added."""
-    return output.endswith(os.sep) or (output != STDOUT and Path(output).is_dir())
-
-
-def _add(exporter: Exporter, run: Run, root: Path, options: Options, *, force: bool) -> int:
-    assert isinstance(exporter, Partitioned), f"{exporter.name} writes no folders"
-    name = exporter.part_of(run.info.name)
-    check_part(root, name, force=force)
-    return write_parts(root, name, exporter.parts(run, options), force=force)
 
 
 def _size(count: int) -> str:

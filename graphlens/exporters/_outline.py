@@ -10,26 +10,30 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphlens.categories import category
-from graphlens.exporters._chosen import Chosen, subject_of
+from graphlens.exporters._chosen import Chosen, subject_of, telling
 from graphlens.layered import Item, Line, columns
 from graphlens.letters import elements, shape_text, spec_text
 from graphlens.plain import inside, number, shown_path
 from graphlens.text import clean, clean_line, lines_of
+from graphlens.view import FULL
 from graphlens.view.folding import fold
 from graphlens.view.groups import ROOT, Tree, cut, gather, tree_of
 from graphlens.view.subject import Forward, Illnesses, Subject, forward_of, illnesses
-from graphlens_tracers.events import NodeId, Phase, ValueId
+from graphlens_tracers.events import GraphId, NodeId, Phase, ValueId
 
 if TYPE_CHECKING:
-    from graphlens.ir import Graph
+    from graphlens.store import Call, Process
 
 SHOWN = 40
 """Boxes that are open at first, at most."""
+GRAPHS = 40
+"""Functions, branches and loop bodies that come along, at most."""
 MOST = 60
 """Items of one module that are not cut into parts."""
 _Key = tuple[str, int]
@@ -40,6 +44,7 @@ ENDS = 8
 IN, OUT = ("in", 0), ("out", 0)
 """Where lines come into a module, and where they leave it."""
 
+_SLASH_OR_DOT = re.compile(r"[./]")
 Data = dict[str, Any]  # Any: JSON
 
 
@@ -59,19 +64,37 @@ class Outline:
         return self.strings.setdefault(clean(said, longest), len(self.strings))
 
 
-def outline(picked: Chosen, cwd: str = "") -> Data:
-    """The graph, its health in the call that is shown, and what is known of each operation."""
+def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | None = None) -> Data:
+    """The graph and those that are entered in it, their health, and what is known of each operation.
+
+    Args:
+        phase: "backward": the page begins with that half.
+        depth: Levels of modules that are open at first; None: as many as a person can take in.
+    """
     made = Outline()
+    facts = _Facts(made, picked.process, cwd)
+    entered: dict[GraphId, int] = {}
+    ill: dict[int, str] = {}
+    born: list[int] = []
+    called, enters = _called(picked)
+    for one in [picked, *called]:
+        subject = subject_of(one)
+        sick = illnesses(subject)
+        facts.read(one, subject)
+        entered[one.seen.graph] = len(made.sections)
+        for first, name, part in _phases(subject):
+            named = (
+                name
+                if one is picked
+                else clean(one.seen.name)
+                if first
+                else f"{clean(one.seen.name)}: {name}"
+            )
+            _section(made, named, part, sick, fed=first, depth=depth)
+        ill |= {made.place[node]: which for node, which in sick.ill.items() if node in made.place}
+        born += [made.place[node] for node in sick.births if node in made.place]
     subject = subject_of(picked)
-    process = picked.process
-    graph = process.graph(picked.seen.graph)
-    sick = illnesses(subject)
-    facts = _Facts(made, picked, graph, subject, cwd)
-    for node in subject.nodes:
-        made.place[node.node] = len(made.ops)
-        made.ops.append(facts.op(node.node))
-    for name, part in _phases(subject):
-        _section(made, name, part, sick)
+    names = [section["name"] for section in made.sections]
     return {
         "schema": "graphlens/page/1",
         "title": clean(picked.seen.name),
@@ -85,13 +108,54 @@ def outline(picked: Chosen, cwd: str = "") -> Data:
         "leaves": facts.leaves,
         "lines": facts.lines,
         "sections": made.sections,
-        "ill": {str(made.place[node]): which for node, which in sick.ill.items() if node in made.place},
-        "born": [made.place[node] for node in sick.births if node in made.place],
+        "enters": {
+            str(made.place[node]): [entered[graph] for graph in graphs if graph in entered]
+            for node, graphs in enters.items()
+            if node in made.place and graphs
+        },
+        "ill": {str(op): which for op, which in ill.items()},
+        "born": born,
+        "start": names.index(phase) if phase in names else 0,
     }
 
 
-def _phases(subject: Subject) -> list[tuple[str, Subject]]:
-    """What is drawn for itself: the forward pass with its data, the backward pass, and what remains."""
+def _called(picked: Chosen) -> tuple[list[Chosen], dict[NodeId, list[GraphId]]]:
+    """The graphs that operations enter, branches and loop bodies, with a call of each; and who enters which.
+
+    What ran says that: an operation of a loop is declared with its condition alone.
+    """
+    process, inside = picked.process, picked.call
+    calls: dict[GraphId, list[Call]] = {}
+    enters: dict[NodeId, list[GraphId]] = {}
+    for call in process.calls():
+        if (
+            inside is not None
+            and inside.first <= call.first
+            and call.last <= inside.last
+            and call.at is not None
+        ):
+            calls.setdefault(call.graph, []).append(call)
+            if call.graph not in enters.setdefault(call.at, []):
+                enters[call.at].append(call.graph)
+    known = {seen.graph: seen for seen in process.graphs()}
+    found = [picked]
+    done = {picked.seen.graph}
+    for one in found:
+        for node in process.order(one.seen.graph):
+            declared = process.nodes[node].calls
+            graphs = enters.setdefault(node, [])
+            if declared is not None and declared not in graphs:
+                graphs.append(declared)
+            for graph in graphs:
+                if graph not in done and graph in known and len(found) <= GRAPHS:
+                    done.add(graph)
+                    shown = telling(process, calls.get(graph, []))
+                    found.append(picked._replace(seen=known[graph], call=shown))
+    return found[1:], enters
+
+
+def _phases(subject: Subject) -> list[tuple[bool, str, Subject]]:
+    """What is drawn for itself: first the forward pass with its data, the backward pass, what remains."""
     drawn = {node.node for node in forward_of(subject).nodes}
     has_forward = any(node.phase is Phase.FORWARD for node in subject.nodes)
     parts: dict[str, list[Any]] = {"forward" if has_forward else "all": []}
@@ -104,7 +168,7 @@ def _phases(subject: Subject) -> list[tuple[str, Subject]]:
     names = [*(name for name in order if name in parts), *(name for name in parts if name not in order)]
     # The forward half is given everything: what the backward reads says what it was all for.
     return [
-        (name, subject if name == first else replace(subject, nodes=parts[name]))
+        (name == first, name, subject if name == first else replace(subject, nodes=parts[name]))
         for name in names
         if parts[name]
     ]
@@ -116,16 +180,23 @@ def _phases(subject: Subject) -> list[tuple[str, Subject]]:
 class _Facts:
     """Looks up operations: a list each, as short as can be, for there may be thousands."""
 
-    def __init__(self, made: Outline, picked: Chosen, graph: Graph, subject: Subject, cwd: str) -> None:
-        self.made, self.graph, self.subject, self.cwd = made, graph, subject, cwd
-        self.process = picked.process
+    def __init__(self, made: Outline, process: Process, cwd: str) -> None:
+        self.made, self.process, self.cwd = made, process, cwd
         self.leaves: list[list[int]] = []
         self.lines: dict[str, str] = {}
         self.names: dict[str, int] = {}
         self._leaf: dict[int, int] = {}
         self._sources: dict[str, list[str]] = {}
-        self._ran = _ran(picked)
-        self._specs = _specs(picked)
+
+    def read(self, picked: Chosen, subject: Subject) -> None:
+        """Put the operations of a graph into the outline."""
+        self.graph, self.subject = self.process.graph(picked.seen.graph), subject
+        self._ran, self._specs = _ran(picked), _specs(picked)
+        for node in subject.nodes:
+            if node.node in self.made.place:
+                continue
+            self.made.place[node.node] = len(self.made.ops)
+            self.made.ops.append(self.op(node.node))
 
     def op(self, node: NodeId) -> list[Any]:
         """[op, module, phase, file, line, seq, took_ns, outputs, inputs, twin, arguments]; -1: none."""
@@ -212,7 +283,9 @@ def _specs(picked: Chosen) -> dict[NodeId, tuple[Any, ...]]:
 # ── the tree of a phase ──────────────────────────────────────────────────────────────────────
 
 
-def _section(made: Outline, name: str, subject: Subject, sick: Illnesses) -> None:
+def _section(
+    made: Outline, name: str, subject: Subject, sick: Illnesses, *, fed: bool, depth: int | None
+) -> None:
     forward = forward_of(subject)
     if not forward.nodes:
         return
@@ -222,7 +295,7 @@ def _section(made: Outline, name: str, subject: Subject, sick: Illnesses) -> Non
     _wrap_copies(tree)
     cut(tree, forward, MOST, SHOWN)
     base = len(made.groups)
-    pills = _pills(made, subject, forward) if name in ("forward", "all") else []
+    pills = _pills(made, subject, forward) if fed else []
     lines = _lines(tree, forward, pills)
     for at, group in enumerate(tree.groups):
         # The numbers of operations are those of the page; a module is ~its number.
@@ -240,7 +313,7 @@ def _section(made: Outline, name: str, subject: Subject, sick: Illnesses) -> Non
         if (said := _params(made, subject, forward, i))
     }
     born = [i for i, node in enumerate(forward.nodes) if node.node in set(sick.births)]
-    opened = _opened(tree, born)
+    opened = _opened(tree, born, depth)
     made.sections.append(
         {
             "name": name,
@@ -248,7 +321,6 @@ def _section(made: Outline, name: str, subject: Subject, sick: Illnesses) -> Non
             "open": [base + at for at in opened],
             "homes": {str(node): home for node, home in homes.items()},
             "params": params,
-            "left": len(subject.nodes) - len(forward.nodes) if name not in ("forward", "all") else 0,
         }
     )
 
@@ -263,7 +335,7 @@ def _params(made: Outline, subject: Subject, forward: Forward, i: int) -> list[i
     for read in forward.reads[i]:
         leaf = subject.leaves.get(read.value) if read.maker < 0 else None
         if leaf is not None and leaf.kind in ("parameter", "buffer"):
-            found.append(made.string(f"{leaf.name.rpartition('.')[2]} {shape_text(leaf.spec)}"))
+            found.append(made.string(f"{_SLASH_OR_DOT.split(leaf.name)[-1]} {shape_text(leaf.spec)}"))
     return found[:6]
 
 
@@ -381,7 +453,7 @@ def _layout(made: Outline, tree: Tree, number: int, lines: Mapping[_Line, None],
 # ── what is open at first ────────────────────────────────────────────────────────────────────
 
 
-def _opened(tree: Tree, born: Iterable[int]) -> list[int]:
+def _opened(tree: Tree, born: Iterable[int], depth: int | None) -> list[int]:
     """The groups that are open at first: those around a birth, then the outer and the larger ones."""
     opened = {ROOT}
     visible = len(tree.groups[ROOT].items)
@@ -405,7 +477,12 @@ def _opened(tree: Tree, born: Iterable[int]) -> list[int]:
     for group in sorted(opened):
         offer(group)
     while waiting:
-        _, _, group = heapq.heappop(waiting)
+        level, _, group = heapq.heappop(waiting)
+        if depth is not None:
+            if level <= depth and visible < FULL:
+                open_up(group)
+                offer(group)
+            continue
         if group in opened or visible + len(tree.groups[group].items) - 1 > SHOWN:
             continue
         open_up(group)

@@ -17,8 +17,9 @@ from graphlens.plain import inside, shown_path
 from graphlens.processes import Who, find, named
 from graphlens.rows import Floats, Ints, Ranges, Rows
 from graphlens.session import INF, NAN, RAISED, Call
+from graphlens.text import clean
 from graphlens_tracers.errors import UnknownName
-from graphlens_tracers.events import CallId, GraphId, NodeId, Spec, ValueId
+from graphlens_tracers.events import CallId, NodeId, Spec, ValueId
 
 if TYPE_CHECKING:
     from graphlens.store import Process, Run
@@ -79,11 +80,13 @@ class Batch:
 
 @dataclass
 class Table:
-    """The operations of a run that `options` mean, all of them where they mean none in particular."""
+    """The operations of a run that `options` mean, all of them where they mean none in particular.
+
+    Those of a graph are what its calls ran, and what was called in them.
+    """
 
     run: Run
     options: Options
-    graphs: dict[GraphId, str] = field(default_factory=dict)
 
     def whos(self) -> list[Who]:
         """The processes, those with an operation."""
@@ -92,8 +95,11 @@ class Table:
         found = [who for who in whos if who.process.op_count]
         if not found:
             raise UnknownName(f"{run.path.name} has no operation: nothing was recorded")
-        if self.options.step is not None and not any(self._spans(who.process) for who in found):
-            raise UnknownName(f"no step {self.options.step} in this run")
+        if not any(self._spans(who.process) for who in found):
+            step, graph = self.options.step, self.options.graph
+            where = "" if step is None else f" in step {step}"
+            what = f"no step {step}" if graph is None else f"no call of a graph {clean(graph)!r}{where}"
+            raise UnknownName(f"{what} in this run; see: graphlens show RUN graphs")
         return found
 
     def batches(self, who: Who) -> Iterator[Batch]:
@@ -107,10 +113,17 @@ class Table:
 
     def _spans(self, process: Process) -> list[tuple[int, int]]:
         """From which to which (exclusive) operation: the calls of the step, or all there is."""
-        step = self.options.step
-        if step is None:
+        step, graph = self.options.step, self.options.graph
+        if step is None and graph is None:
             return [(0, process.end)]
-        calls = [call for call in process.calls() if call.step == step and call.last >= call.first]
+        named = {seen.graph for seen in process.graphs() if graph in (str(seen.graph), seen.name)}
+        calls = [
+            call
+            for call in process.calls()
+            if (step is None or call.step == step)
+            and (graph is None or call.graph in named)
+            and call.last >= call.first
+        ]
         spans: list[tuple[int, int]] = []
         for call in sorted(calls, key=lambda call: call.first):  # a call in a call is in its span already
             if not spans or call.first >= spans[-1][1]:

@@ -86,6 +86,7 @@ function card(item) {
   if (op >= 0) {
     if (item < 0) rows.push(short(op));
     rows.push(...(section.params[op] || []).slice(0, 4).map(word));
+    if (op in data.enters) rows.push(...data.enters[op].slice(0, 3).map((at) => `▹ ${sections[at].name}`));
     if (data.born.includes(op)) rows.push(`${data.ill[op] === "inf" ? "Inf" : "NaN"} born here`);
   }
   rows = rows.map((row) => cut(row, 60));
@@ -408,7 +409,9 @@ function turn(section, fitting = true) {
   state.chosen = null;
   tabs.forEach((tab, at) => tab.setAttribute("aria-pressed", String(at === section)));
   render();
-  if (fitting) fit();
+  if (!fitting) return;
+  panel.textContent = "";
+  fit();
 }
 
 // ── the panel ───────────────────────────────────────────────────────────────────────────────
@@ -452,6 +455,13 @@ function inspect(item) {
       const line = fact("line", `${word(op[FILE])}:${op[LINE]}`);
       const code = lines[`${op[FILE]}:${op[LINE]}`];
       if (code) add(line, "code", code);
+    }
+    if (item in data.enters) {
+      add(panel, "dt", "enters");
+      const dd = add(panel, "dd");
+      for (const section of data.enters[item]) {
+        add(dd, "button", sections[section].name, "link").addEventListener("click", () => turn(section));
+      }
     }
     op[OUTPUTS].forEach((output, at) => {
       const dd = fact(op[OUTPUTS].length > 1 ? `output ${at}` : "output", word(output[0]));
@@ -574,6 +584,6 @@ addEventListener("resize", move);
 if (!sections.length) tell("this graph has no operation");
 else {
   const start = data.born.length && home[data.born[0]] ? data.born[0] : -1;
-  turn(0);
+  turn(data.start);
   if (start >= 0) go(start);
 }

@@ -11,14 +11,51 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from graphlens_tracers.errors import CannotWrite, FileExists
+from graphlens.exporters import Exporter, Options, Partitioned
+from graphlens_tracers.errors import CannotWrite, FileExists, Usage
+
+if TYPE_CHECKING:
+    from graphlens.store import Run
 
 Produce = Callable[[BinaryIO], None]
 """Writes a document, front to back."""
 
 _UNNAMED = getattr(os, "O_TMPFILE", 0) if os.path.isdir("/proc/self/fd") else 0
+
+
+def is_folder(target: str) -> bool:
+    """Whether a data set is meant, to which a run is added."""
+    return target.endswith(os.sep) or os.path.isdir(target)
+
+
+def check_output(exporter: Exporter, target: str, *, force: bool) -> None:
+    """Say what is wrong with the output before the work is done.
+
+    Raises:
+        Usage: It is a folder, and the format is one file.
+        FileExists, CannotWrite: As `save`.
+    """
+    if is_folder(target):
+        if not isinstance(exporter, Partitioned):
+            raise Usage(f"{exporter.name} is one file, and {target!r} a directory: name a file in it")
+        return
+    check_target(Path(target), force=force)
+
+
+def save(exporter: Exporter, run: Run, target: str, options: Options, *, force: bool) -> int:
+    """Write a run into a file, or add it to a folder of many; how many bytes that took.
+
+    Raises:
+        FileExists: What would be written is there, and `force` is not given.
+        CannotWrite: It cannot be made.
+    """
+    check_output(exporter, target, force=force)
+    if is_folder(target) and isinstance(exporter, Partitioned):
+        name = exporter.part_of(run.info.name)
+        return write_parts(Path(target), name, exporter.parts(run, options), force=force)
+    return write(Path(target), lambda file: exporter.export(run, file, options), force=force)
 
 
 def check_target(path: Path, *, force: bool) -> None:

@@ -106,7 +106,7 @@ def _arrow(run: str, batch: Batch, columns: Arrow, *, whole: bool) -> Arrow:
         "process": pa.array([batch.who.number] * count, pa.int32()),
         "step": pa.array([None if call is None else call.step for call in calls], pa.int64()),
         "epoch": pa.array([None if call is None else call.epoch for call in calls], pa.int64()),
-        "role": pa.array([None if call is None else call.role for call in calls]).dictionary_encode(),
+        "role": pa.array([call.role if call else None for call in calls], pa.string()).dictionary_encode(),
         "seq": pa.array(rows.seq),
         "call": pa.array([None if call is None else call.call for call in calls], pa.int32()),
         "graph": pa.array([None if call is None else call.graph for call in calls], pa.int32()),

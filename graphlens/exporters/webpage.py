@@ -34,7 +34,8 @@ class Page:
         from graphlens.exporters._chosen import chosen
         from graphlens.exporters._outline import outline
 
-        out.write(page(outline(chosen(run, options), run.info.cwd), options.theme).encode())
+        told = outline(chosen(run, options), run.info.cwd, options.phase, options.depth)
+        out.write(page(told, options.theme).encode())
 
 
 EXPORTER = Page()

@@ -94,7 +94,7 @@ def test_file_that_appears_meanwhile_stays(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["-o", "nowhere/out.svg"], "there is no directory nowhere [cannot-write]"),
-        (["-o", ".", "--format", "svg"], "it is a directory"),
+        (["-o", ".", "--format", "svg"], "svg is one file, and '.' a directory: name a file in it [usage]"),
         (["-o", "/dev/null", "--format", "svg", "--force"], "it is no ordinary file"),
         (
             ["-o", "out.gif"],
@@ -106,6 +106,8 @@ def test_file_that_appears_meanwhile_stays(tmp_path: Path) -> None:
             "no exporter named 'gif'; this installation has: csv, dot",
         ),
         (["-o", "out.svg", "--graph", "nope"], "no graph 'nope'; this run has: 0 (setup"),
+        (["-o", "out.csv", "--step", "77"], "no step 77 in this run; see: graphlens show RUN graphs"),
+        (["-o", "out.trace.json", "--graph", "x", "--step", "1"], "no call of a graph 'x' in step 1"),
         (["-o", "out.svg", "--step", "77"], "no step 77 in this run; it has 0 to 2 [unknown-name]"),
     ],
 )

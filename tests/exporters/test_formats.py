@@ -9,20 +9,22 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import networkx as nx
 import pytest
 
 from exporters_shared import HOSTILE, exported, hostile_run, needs
-from factories import write_run
-from graphlens.exporters import Options, check, exporter_for, exporters, mermaid
-from graphlens.exporters._writing import write
+from factories import LogWriter, new_run, ran, seen, write_run
+from graphlens.exporters import Options, Partitioned, check, exporter_for, exporters, mermaid
+from graphlens.exporters._writing import save, write
 from graphlens.exporters.nodelink import loads
 from graphlens.store import Run
 from graphlens.text import clean
-from graphlens_tracers.errors import NotInstalled
+from graphlens_tracers.errors import CannotWrite, FileExists, NotInstalled
+from graphlens_tracers.events import RunStarted
 
 UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
@@ -80,13 +82,6 @@ def test_library_that_does_not_load_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("graphlens.exporters.importlib.import_module", load)
     with pytest.raises(NotInstalled, match=r"which does not load: no library called cairo-2 was found \["):
         check(exporter)
-
-
-def test_same_run_same_bytes(run: Run) -> None:
-    """PDF is left out: Cairo writes the date into it."""
-    for one in exporters():
-        if one.name != "pdf" and needs(one):
-            assert exported(run, one.name) == exported(run, one.name), one.name
 
 
 # ── hostile names ────────────────────────────────────────────────────────────────────────────
@@ -292,6 +287,56 @@ def test_parquet_is_the_csv(run: Run, hostile: Run, tmp_path: Path) -> None:
             assert [one["shape"] for one in found["outputs"]] == [
                 one["shape"] for one in json.loads(said["outputs"])
             ]
+
+
+def test_folder_has_a_file_for_each_process(tmp_path: Path) -> None:
+    """Two ranks, and a worker of the second; the run's name is one that no path can hold."""
+    place = tmp_path / "ranks.glens"
+    log = new_run(place, name="a/b=c d")
+    log.declare(RunStarted(("train.py",), log.pid, 0, world=2))
+    for pid, rank in ((77, 1), (78, 1)):
+        other = LogWriter(place, pid=pid, nonce=f"{pid:08x}")
+        other.declare(RunStarted(("train.py",), pid, rank, world=2, parent=77 if pid == 78 else 4242))
+        for one in (log, other) if pid == 77 else (other,):
+            one.declare(*seen(ran(0, inputs=[9])))
+            one.ran(0, 0)
+    parquet = exporter_for("a.parquet")
+    assert isinstance(parquet, Partitioned)
+    run = Run(place)
+    parts = [path for path, _ in parquet.parts(run, Options())]
+
+    assert parts == ["rank=0/process-0.parquet", "rank=1/process-1.parquet", "rank=1/process-2.parquet"]
+    assert parquet.part_of(run.info.name) == "run=a%2Fb%3Dc%20d"
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    save(parquet, run, f"{tmp_path}/runs/", Options(), force=False)
+    table = pq.read_table(tmp_path / "runs").to_pylist()
+    assert [(row["run"], row["rank"], row["process"]) for row in table] == [
+        ("a/b=c d", rank, process) for rank, process in ((0, 0), (1, 1), (1, 2)) for _ in range(2)
+    ]
+    with pytest.raises(FileExists):
+        save(parquet, run, f"{tmp_path}/runs/", Options(), force=False)
+
+
+def test_folder_is_there_whole_or_not_at_all(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(run: Run, options: Options) -> Iterator[tuple[str, Callable[[BinaryIO], None]]]:
+        yield "rank=0/process-0.parquet", lambda file: None
+
+        def fails(file: BinaryIO) -> None:
+            raise OSError(28, "No space left on device")
+
+        yield "rank=1/process-1.parquet", fails
+
+    parquet = exporter_for("a.parquet")
+    monkeypatch.setattr(type(parquet), "parts", lambda _, run, options: half(run, options))
+    for there in (False, True):
+        if there:
+            (tmp_path / "runs").mkdir()
+        with pytest.raises(CannotWrite, match="No space left on device"):
+            save(parquet, run, f"{tmp_path}/runs/", Options(), force=False)
+        assert [*tmp_path.iterdir()] == ([tmp_path / "runs"] if there else [])
+        assert not there or list((tmp_path / "runs").iterdir()) == []
 
 
 def test_csv_is_written_where_no_one_can_seek(run: Run, tmp_path: Path) -> None:

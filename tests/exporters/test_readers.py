@@ -118,7 +118,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 def rendered(page: Any, text: str) -> dict[str, Any]:
     """What Mermaid draws: ids of boxes, texts in them, and whether anything in it could run."""
-    page.evaluate("window.evil = undefined; window.alert = () => { window.evil = true; }")
+    page.evaluate("window.evil = undefined; window.alert = () => { window.evil = true; }; 0")
     told: dict[str, Any] = page.evaluate(
         """async (text) => {
             const { svg } = await mermaid.render('made', text);

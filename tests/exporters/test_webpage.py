@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from exporters_shared import HOSTILE, exported, hostile_run
-from factories import write_run
+from factories import OpRow, leaf, new_run, ran, seen, write_run
 from graphlens.exporters import Options
 from graphlens.exporters._chosen import chosen, subject_of
 from graphlens.store import Run
 from graphlens.view.subject import forward_of
+from graphlens_tracers.events import CallBegan, CallEnded, CallId, GraphId, NodeId, Seq
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,59 @@ def test_copies_share_their_rows(run: Run) -> None:
 
     assert len(blocks) > 4
     assert len({group[4] for group in blocks}) <= 3
+
+
+def test_bodies_of_loops_come_along(tmp_path: Path) -> None:
+    """Declared or not: what an operation entered in the step that is shown is a section of its own."""
+    log = new_run(tmp_path / "loop.glens")
+    log.declare(
+        *seen(
+            ran(1, inputs=[100], op="Tanh"),
+            leaves=[leaf(100, "h", "argument", 2)],
+            graph=1,
+            name="body",
+            kind="body",
+        )
+    )
+    log.declare(
+        *seen(
+            ran(2, inputs=[101], op="Less"),
+            leaves=[leaf(101, "t", "argument", 2)],
+            graph=2,
+            name="cond",
+            kind="body",
+        )
+    )
+    log.declare(*seen(ran(0, inputs=[102], op="While", calls=2), leaves=[leaf(102, "x", "batch", 2)]))
+    log.calls(CallBegan(CallId(0), GraphId(0), Seq(0), 0, "train"))
+    for number, graph_id in ((1, 1), (2, 1)):
+        log.calls(
+            CallBegan(
+                CallId(number), GraphId(graph_id), Seq(log.seq), 0, "train", parent=CallId(0), at=NodeId(0)
+            )
+        )
+        log.ran(OpRow(1, [(float(number), float(number))]))
+        log.calls(CallEnded(CallId(number), Seq(log.seq - 1)))
+    log.ran(0)
+    log.calls(CallEnded(CallId(0), Seq(log.seq - 1)))
+    log.finish()
+    told = data_of(exported(Run(tmp_path / "loop.glens"), "html"))
+    at = {told["strings"][op[0]]: number for number, op in enumerate(told["ops"])}
+
+    assert [section["name"] for section in told["sections"]] == ["forward", "body", "cond"]
+    assert told["enters"] == {str(at["While"]): [1, 2]}
+    assert told["ops"][at["Tanh"]][5:8] == [1, 1000, [[told["strings"].index("f32[]"), 2.0, 2.0]]]
+    assert told["ops"][at["Less"]][5] == -1
+
+
+def test_phase_and_depth_are_how_it_begins(run: Run) -> None:
+    shallow = data_of(exported(run, "html", Options(step=0, depth=0)))
+    deep = data_of(exported(run, "html", Options(step=0, depth=9, phase="backward")))
+
+    assert [len(section["open"]) for section in shallow["sections"]] == [1, 1, 1]
+    assert deep["sections"][deep["start"]]["name"] == "backward"
+    names = {deep["strings"][deep["groups"][at][0]] for at in deep["sections"][0]["open"]}
+    assert {"attn", "mlp"} <= names
 
 
 def test_hostile_names_are_data(hostile: Run) -> None:
