@@ -67,6 +67,7 @@ WORDS = (
     Word(("condition",), "NUMBER [CONDITION]", "let it stop only if this is true; without one: always"),
     Word(("save",), "", "keep the breakpoints with the project, in .graphlens.toml"),
     Word(("where", "bt"), "", "where the script is: its lines, and modules"),
+    Word(("rank",), "N", "look at another rank that is held, too"),
     Word(("frame", "f"), "N", "look at another frame: 0 is the innermost"),
     Word(("locals",), "", "local variables of the frame"),
     Word(("inputs", "i"), "", "the operation's tensors in"),
@@ -126,7 +127,10 @@ class Prompt:
     def stopped(self, stop: Stop) -> Answer:
         """A thread has stopped: words are about it from now on."""
         self.stop, self.frame, self._at = stop, 0, stop.said["seq"]
-        return {"answer": "stopped", **{key: value for key, value in stop.said.items() if key != "gone"}}
+        said = {key: value for key, value in stop.said.items() if key != "gone"}
+        others = [one.said for one in self.debugger.stops if one is not stop and not one.over]
+        held = [{"rank": one.get("rank"), "pid": one["pid"], "seq": one["seq"]} for one in others]
+        return {"answer": "stopped", **said, "held": held}
 
     def obey(self, line: str) -> Answer | None:
         """Do what a line says; None when the script goes on.
@@ -262,6 +266,13 @@ class Prompt:
         return {"answer": "where", "frame": self.frame, "stack": said["stack"], "modules": said["modules"],
                 "forward": said.get("forward")}  # fmt: skip
 
+    def _rank(self, rest: str) -> Answer:
+        self._alive()
+        for stop in list(self.debugger.stops):
+            if stop.said.get("rank") == _whole(rest) and not stop.over:
+                return self.stopped(stop)
+        raise Usage(f"rank {rest} is not held")
+
     def _frame(self, rest: str) -> Answer:
         count = len(self._held().said["stack"])
         at = _whole(rest)
@@ -396,6 +407,8 @@ def stop_text(said: Answer) -> Iterator[str]:
     place = f" · {clean(said['module'])}" if said["module"] else ""
     what = f"{said['when']} op {said['seq']} {clean(said['op'])} · {said['phase']}"
     yield f"{what}{step}{place}  ({clean(said['why'])})"
+    if "rank" in said:
+        yield f"  {ranks_text(said)}"
     yield from _graph_text(said)
     for frame in said["stack"][:1]:
         yield f"  {clean(frame['file'])}:{frame['line']} in {clean(frame['function'])}"
@@ -405,6 +418,18 @@ def stop_text(said: Answer) -> Iterator[str]:
         where = f" at {clean(forward['file'])}:{forward['line']}" if "file" in forward else ""
         yield f"  differentiates {clean(forward['op'])}{where}"
     yield from text_of({"answer": "tensors", "inputs": said["inputs"], "outputs": said["outputs"]})
+
+
+def ranks_text(said: Answer) -> str:
+    """Which rank is held, which others are, too, and which will wait for them."""
+    held = {said["rank"], *(one["rank"] for one in said.get("held", ()))}
+    also = ", ".join(map(str, sorted(held - {said["rank"], None})))
+    others = [rank for rank in range(said["world"]) if rank not in held]
+    text = f"rank {said['rank']} of {said['world']}" + (f"; held, too: {also}" if also else "")
+    if others:
+        some = ", ".join(map(str, others[:8])) + (", …" if len(others) > 8 else "")
+        text += f"; {some} will wait at the next collective, as long as its timeout lets them"
+    return text
 
 
 def _graph_text(said: Answer) -> Iterator[str]:

@@ -296,7 +296,7 @@ class Gate:
             "outputs": [operation.describe(tensor) for tensor in operation.outputs()],
             "hits": {one.number: one.hits for one in self._breakpoints.all},
             "gone": [one.number for one in self._breakpoints.all if one.temporary and not one.enabled],
-            **operation.about(),
+            **_ranks(), **operation.about(),
         }  # fmt: skip
 
     def _answer(self, operation: Operation, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -402,6 +402,13 @@ class Gate:
                 yield
         finally:
             self._evaluating = False
+
+
+def _ranks() -> dict[str, int]:
+    """Which of how many ranks this process is, as its launcher has told it."""
+    rank, world = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    known = rank.isdecimal() and world.isdecimal() and int(world) > 1
+    return {"rank": int(rank), "world": int(world)} if known else {}
 
 
 def _lines(operation: Operation) -> list[tuple[object, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from graphlens.debugger import Stop
 from graphlens.live import Live
-from graphlens.prompt import Answer
+from graphlens.prompt import Answer, ranks_text
 from graphlens.session import RunState
 from graphlens_tracers.breakpoints import is_file
 from graphlens_tracers.control import Breakpoint, words_of
@@ -82,6 +82,8 @@ class StepCommands(AgainCommands):
         typing = len(self.screen_stack) > 1 or self.pane().keys_wanted()
         if self.mode is Mode.GRAPH and not typing:
             self.show_mode(Mode.STEP)
+        if "rank" in event.held.said:
+            self.say(ranks_text(event.held.said))
         self._check_way()
         self.look_now()
         self._shown_anew()
@@ -221,6 +223,9 @@ class StepCommands(AgainCommands):
     # ── forwards ─────────────────────────────────────────────────────────────────────────────
 
     def do_step_mode(self) -> None:
+        over = not self.model.live and self.step.held.stop is None
+        if over and self.mode is Mode.GRAPH and self.at is not None:
+            self.step.held.back, self.step.held.line = self.at, None  # one cursor for both
         self.show_mode(Mode.STEP)
         self.call_after_refresh(self._shown_anew)
 
