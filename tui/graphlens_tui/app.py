@@ -299,6 +299,10 @@ class GraphlensApp(Remembering):
         if shown is not None and len(seqs) and seqs[-1] >= shown.timeline.end:
             self._look()  # what is told of can be gone to
         self.graph.changed()
+        if not self.model.live:  # else they look again with every piece of the run
+            for pane in self.panes:
+                if pane.SLOT == "side":
+                    pane.changed()
         self.show_occurrences()
         now = len(event.ill.seqs), self.model.live
         wanted = bool(len(event.ill.seqs)) or self.mode is Mode.HEALTH

@@ -32,7 +32,7 @@ class Columns:
         return max(1, (self.lanes - 1) // 2)
 
 
-_LEAST = {"op": 14, "spec": 14, "range": 13, "signs": 11, "module": 16, "jumps": 13}
+_LEAST = {"op": 13, "spec": 14, "range": 14, "signs": 11, "module": 16, "jumps": 13}
 """What a column needs; those after `op` come in this order, as far as there is room."""
 _EASY = 17
 """What most operations are called fits into so much: before others grow, `op` does."""
