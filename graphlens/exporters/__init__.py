@@ -82,9 +82,11 @@ class Partitioned(Protocol):
 
     def parts(self, run: Run, options: Options) -> Iterator[tuple[str, Callable[[BinaryIO], None]]]:
         """The files of this run, by their path in its folder, and what writes each."""
+        ...
 
     def part_of(self, name: str) -> str:
         """The folder of the run of this name in a data set."""
+        ...
 
 
 def check(exporter: Exporter) -> None:

@@ -24,7 +24,7 @@ from graphlens.text import clean, clean_line, lines_of
 from graphlens.view import FULL
 from graphlens.view.folding import fold
 from graphlens.view.groups import ROOT, Tree, cut, gather, tree_of
-from graphlens.view.subject import Forward, Illnesses, Subject, forward_of, illnesses
+from graphlens.view.subject import Forward, Illness, Illnesses, Subject, forward_of, illnesses
 from graphlens_tracers.events import GraphId, NodeId, Phase, ValueId
 
 if TYPE_CHECKING:
@@ -289,7 +289,9 @@ def _section(
     forward = forward_of(subject)
     if not forward.nodes:
         return
-    ill = {i: sick.ill[node.node] for i, node in enumerate(forward.nodes) if node.node in sick.ill}
+    ill: dict[int, Illness] = {
+        i: sick.ill[node.node] for i, node in enumerate(forward.nodes) if node.node in sick.ill
+    }
     tree = tree_of(subject, forward)
     fold(tree, subject, forward, ill)
     _wrap_copies(tree)

@@ -3,6 +3,9 @@
 One file, or a folder of the files of many runs, partitioned as Hive does: `run=NAME/rank=N/`.
 """
 
+# pyright: reportMissingImports=false
+# pyarrow is an extra: it need not be there.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

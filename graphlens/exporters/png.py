@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from graphlens.exporters import Options
 from graphlens.exporters._raster import EXTRA, MODULE, drawn, scale_of
@@ -23,7 +23,8 @@ class PNG:
         import cairosvg  # an extra
 
         document = drawn(run, options)
-        cairosvg.svg2png(bytestring=document.encode(), write_to=out, scale=scale_of(document))
+        scale: Any = scale_of(document)  # the whole number that it begins with is not all it takes
+        cairosvg.svg2png(bytestring=document.encode(), write_to=out, scale=scale)
 
 
 EXPORTER = PNG()

@@ -79,7 +79,8 @@ def _digest(text: str) -> str:
 
 def _colours() -> str:
     """The colours of the pictures, light and dark."""
-    light, dark = ([], [])  # type: tuple[list[str], list[str]]
+    light: list[str] = []
+    dark: list[str] = []
     for role, paint in ROLES.items():
         light.append(f".{role}{{{';'.join(f'{name}:{pair[0]}' for name, pair in paint.items())}}}")
         dark.append(f".{role}{{{';'.join(f'{name}:{pair[1]}' for name, pair in paint.items())}}}")

@@ -131,7 +131,8 @@ def test_forked_child_is_not_recorded() -> None:
 def test_cell_of_a_notebook_keeps_its_source() -> None:
     """It has no file; IPython puts its text where tracebacks look."""
     name, text = "/tmp/ipykernel_1/2.py", "def cell(x):\n    return x.exp()\n"
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    entry: Any = (len(text), None, text.splitlines(keepends=True), name)
+    linecache.cache[name] = entry
     scope: dict[str, Any] = {}
     exec(compile(text, name, "exec"), scope)
     process = graphlens.record(scope["cell"], torch.ones(2)).main

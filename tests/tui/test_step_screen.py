@@ -158,7 +158,7 @@ async def test_a_script_that_was_killed_is_said_to_be_gone(tmp_path: Path) -> No
 async def test_a_run_that_is_over_is_gone_through(tmp_path: Path) -> None:
     """The same keys, both ways, without a script; what needs one says so."""
     async with showing(saved(tmp_path), (120, 40)) as screen:
-        await screen.press("2")
+        await screen.press("G", "2")
         step = screen.app.step
         last = screen.app.model.shown.timeline.end - 1  # type: ignore[union-attr]  # it was recorded
         assert step.at() == last
@@ -171,6 +171,8 @@ async def test_a_run_that_is_over_is_gone_through(tmp_path: Path) -> None:
         for key in ("p", "e", "I", "b", "R"):
             await screen.press(key)
             assert len(screen.app.screen_stack) == 1, key
+        await screen.press("1", "g", "j", "j", "2")  # from where the cursor in the graph is
+        assert step.at() == screen.app.at == 1
 
 
 def test_every_reason_has_words() -> None:

@@ -223,6 +223,9 @@ class StepCommands(AgainCommands):
     # ── forwards ─────────────────────────────────────────────────────────────────────────────
 
     def do_step_mode(self) -> None:
+        over = not self.model.live and self.step.held.stop is None
+        if over and self.mode is Mode.GRAPH and self.at is not None:
+            self.step.held.back, self.step.held.line = self.at, None  # one cursor for both
         self.show_mode(Mode.STEP)
         self.call_after_refresh(self._shown_anew)
 

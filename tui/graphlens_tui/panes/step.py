@@ -345,7 +345,7 @@ A run that is over can be gone through in the same way."""
         if self._sources is None:
             self._sources = Sources(shown.process, self.model.session.run.info.cwd)
         try:
-            of_operation(self.model, shown, self._sources, at, box)
+            of_operation(self.model, shown, self._sources, at, box, around=-1)
         except UnknownOp as error:
             box.line((str(error), self.palette.warn))
 

@@ -26,6 +26,8 @@ from graphlens_tui.palette import Palette, style
 Ints = npt.NDArray[np.int64]
 NOT_SEEN = -1.0
 """As the size of an output's numbers: they were not looked at."""
+TAIL = 38
+"""Cells for what is said behind the bar: the range of the sizes, and how many calls a cell stands for."""
 MOST_SIZES = 20_000
 """Sizes that are kept."""
 
@@ -163,7 +165,7 @@ class Scrubber(Widget):
         return f" {self._keys}  {self.calls.name}  {self.calls.at + 1:,} of {len(self.calls.seqs):,} "
 
     def _room(self) -> int:
-        return max(1, self.size.width - (cell_len(self._label()) if self.calls else 0) - 32)
+        return max(1, self.size.width - (cell_len(self._label()) if self.calls else 0) - TAIL)
 
     # ── drawing ──────────────────────────────────────────────────────────────────────────────
 
