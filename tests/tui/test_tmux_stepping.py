@@ -148,7 +148,7 @@ def test_gpt2_from_the_first_operation_into_the_second_step(
     gpt2.wait("the script goes on by itself")
 
     # The second run was changed by nobody: it printed what the script prints without us.
-    (again,) = (Path(os.environ["GRAPHLENS_HOME"]) / "runs").glob("*.glens")
+    (again,) = Path(os.environ["GRAPHLENS_HOME"]).rglob("*.glens")
     end = time.monotonic() + PATIENCE
     while '"finished"' not in (again / "run.json").read_text() and time.monotonic() < end:
         time.sleep(0.1)
