@@ -106,7 +106,7 @@ class Armed(Dispatch):
 
     meets = _come_by
     # Torch looks the method up on the mode, for each operation.
-    __torch_dispatch__ = property(attrgetter("meets"), _expects)
+    __torch_dispatch__ = property(attrgetter("meets"), _expects)  # pyright: ignore[reportAssignmentType]  # see above
 
     def _at_door(self, pass_by: Callable[[Operation], None], operation: Operation) -> None:
         try:
