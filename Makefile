@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PINS := $(if $(TORCH)$(TENSORFLOW),$(VENV)/constraints.txt,constraints.txt)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
-.PHONY: run test lint types layers tests long verdict truth compare tensorflow libraries bench pictures clean
+.PHONY: run test lint types layers tests long verdict truth compare tensorflow libraries formats bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -65,6 +65,11 @@ tensorflow: $(VENV)/.for-tensorflow
 libraries: $(VENV)/.for-libraries
 	$(BIN)/python -m pytest tests/libraries $(PYTEST_ARGS)
 
+# Our files in the programs they are for: DuckDB, Chromium, Mermaid, Model Explorer, as far as those are here.
+formats: $(VENV)/.for-formats
+	command -v npm > /dev/null && npm install --silent --no-save --prefix $(VENV) 'mermaid@11' || echo 'no npm: Mermaid is not tried'
+	$(BIN)/python -m pytest -m 'long or not long' tests/exporters $(PYTEST_ARGS)
+
 # What tracing costs, and what a frame of the terminal costs, on this machine.
 bench: $(VENV)/.for-test
 	for benchmark in $(filter-out benchmarks/training.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$benchmark || exit 1; done
@@ -100,6 +105,13 @@ $(VENV)/.for-test: $(VENV)/.made pyproject.toml $(PINS)
 
 $(VENV)/.for-tensorflow: $(VENV)/.made pyproject.toml $(PINS)
 	$(INSTALL) --editable '.[tensorflow]' hypothesis pytest pytest-asyncio pytest-xdist tf-keras
+	touch $@
+
+# Model Explorer brings a PyTorch, a TensorFlow and a NumPy of its own choice: it gets an environment of its own.
+$(VENV)/.for-formats: $(VENV)/.for-test
+	$(INSTALL) --editable '.[dev,formats]'
+	$(PYTHON) -m venv $(VENV)/explorer
+	$(VENV)/explorer/bin/python -m pip install --disable-pip-version-check --quiet 'ai-edge-model-explorer==0.1.34'
 	touch $@
 
 # Operators of a torchvision that was built for another PyTorch cannot be loaded, and what imports it fails.

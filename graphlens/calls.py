@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -98,6 +98,10 @@ class _Known:
         return self.ended.role if self.ended is not None and self.ended.role is not None else self.began.role
 
 
+def _order(call: Call) -> tuple[int, CallId]:
+    return call.first, call.call
+
+
 class _Strand:
     """The calls of one thread, and from where on operations belong to which.
 
@@ -187,6 +191,8 @@ class CallTable:
     def __init__(self) -> None:
         self._known: dict[CallId, _Known] = {}
         self._strands: dict[int, _Strand] = {}
+        self._settled: list[Call] = []
+        self._going: dict[CallId, None] = {}  # those that are not among the settled ones, in order
 
     def fold(self, event: CallBegan | CallTurned | CallEnded) -> None:
         """Take one event in; one that came before changes nothing."""
@@ -195,12 +201,15 @@ class CallTable:
             case CallBegan():
                 if known is None:
                     known = self._known[event.call] = _Known(event, event.graph)
+                    self._going[event.call] = None
                     self._strands.setdefault(event.strand, _Strand()).touch(known.key)
             case CallTurned():
                 if known is not None and known.ended is None:
                     known.graph = event.graph
             case CallEnded():
                 if known is not None:  # else its beginning is in a part that cannot be read
+                    if event.call not in self._going:  # said anew
+                        self._settled, self._going = [], dict.fromkeys(self._known)
                     known.ended, known.frozen = event, None
                     if event.graph is not None:
                         known.graph = event.graph
@@ -272,8 +281,18 @@ class CallTable:
 
     def calls(self, last_of: dict[int, int]) -> list[Call]:
         """All calls, in order of their first operation."""
-        found = [self.call(call, last_of) for call in self._known]
-        return sorted(found, key=lambda call: (call.first, call.call))
+        going = []
+        for number in list(self._going):
+            call = self.call(number, last_of)
+            if self._known[number].frozen is None:
+                going.append(call)
+            else:
+                del self._going[number]
+                insort(self._settled, call, key=_order)
+        found = list(self._settled)
+        for call in going:
+            insort(found, call, key=_order)
+        return found
 
     def timeline(self, strand: int) -> tuple[Ints, Calls]:
         """(bounds, calls): operations of the strand from bounds[k] on belong to calls[k]; -1 for none."""

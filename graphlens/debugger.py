@@ -47,6 +47,21 @@ class Stop:
         self._lock = threading.Lock()
         self.said = said
         self.over = False
+        self._waits = False
+
+    def fileno(self) -> int:
+        """Readable once the thread that was held has gone; -1 when it goes on."""
+        return self._connection.fileno()
+
+    def leave_off(self) -> bool:
+        """What is being evaluated is to end: its error says so. False when nothing is.
+
+        May be called from a signal handler of the thread that waits for the answer.
+        """
+        if self._waits:
+            with contextlib.suppress(OSError):
+                send(self._connection, {"leave-off": True})
+        return self._waits
 
     def ask(self, question: str, **more: Any) -> tuple[dict[str, Any], bytes]:
         """What the stopped thread answers, and bytes.
@@ -60,10 +75,13 @@ class Stop:
                 raise NotLive("the script goes on already")
             try:
                 send(self._connection, {"ask": question, **more})
+                self._waits = True
                 answer, data = receive(self._connection)
             except (OSError, EOFError, ValueError) as error:
                 self._end()
                 raise NotLive(f"the script has gone while it was held: {error}") from error
+            finally:
+                self._waits = False
         if answer.get("error") and question != "eval":
             raise ValueError(answer["error"])
         return answer, data
@@ -205,6 +223,15 @@ class Debugger:
         """Let a breakpoint stop, or not. Raises ValueError."""
         self.find(number).enabled = enabled
         self.changed()
+
+    def edit(self, number: int, where: str) -> Breakpoint:
+        """Let a breakpoint be at another place, with another condition. Raises ValueError."""
+        one = self.find(number)
+        kept = {"ignore": one.ignore, "temporary": one.temporary, "enabled": one.enabled, "hits": one.hits}
+        made = breakpoint_of(where, number, **kept)
+        self.breakpoints[self.breakpoints.index(one)] = made
+        self.changed()
+        return made
 
     def changed(self) -> None:
         """Breakpoints are others: threads that run are told at their next operation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -23,7 +24,7 @@ class Check:
     """One thing that graphlens can do.
 
     Attributes:
-        part: "tracer", "layout", "terminal", "runs", or "pages".
+        part: "tracer", "layout", "files", "terminal", "runs", or "pages".
         works: Whether it does here.
         found: What it found: a version, a path, a size.
         why: When it does not work, why, and what would help; else empty.
@@ -44,6 +45,8 @@ def report() -> list[Check]:
         _runs(),
         Check("layout", "own", True, "built in"),
         _dot(),
+        _package("files", ".png, .pdf", "cairosvg", "pictures", "libcairo.so.2"),
+        _package("files", ".parquet", "pyarrow", "parquet"),
         _terminal(),
     ]
 
@@ -128,6 +131,19 @@ def _dot() -> Check:
     if found is None:
         return Check("layout", "dot", False, "", "no program named dot; install Graphviz to use it")
     return Check("layout", "dot", True, found)
+
+
+def _package(part: str, name: str, package: str, extra: str, library: str = "") -> Check:
+    """A package that a format needs, and a library of the system that the package needs."""
+    if importlib.util.find_spec(package) is None:
+        return Check(part, name, False, "", f"no {package}; pip install 'graphlens[{extra}]' to use it")
+    found = f"{package} {importlib.metadata.version(package)}"
+    if library:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            return Check(part, name, False, found, f"no {library}, which it draws with; install Cairo")
+    return Check(part, name, True, found)
 
 
 def _terminal() -> Check:

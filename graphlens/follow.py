@@ -280,4 +280,5 @@ def _both(first: Unusual, second: Unusual) -> Unusual:
         inputs=second.inputs or first.inputs,
         kept=tuple(dict.fromkeys((*first.kept, *second.kept))),
         printed=first.printed or second.printed,
+        by_hand=tuple(dict.fromkeys((*first.by_hand, *second.by_hand))),
     )

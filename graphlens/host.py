@@ -257,6 +257,18 @@ class Recording:
         except OSError as error:
             self.trouble = f"cannot write into {self.run}: {error.strerror}"
 
+    def begin_here(self) -> None:
+        """This process is what is recorded: nothing is started.
+
+        Raises:
+            CannotStart: run.json cannot be written.
+        """
+        self.pid = self.record["pid"] = os.getpid()
+        try:
+            runs.write_record(self.run, self.record)
+        except OSError as error:
+            raise CannotStart(f"cannot write into {self.run}: {error.strerror}") from error
+
     def abandon(self) -> None:
         """Nothing was started: leave nothing behind."""
         shutil.rmtree(self.pages, ignore_errors=True)

@@ -76,6 +76,7 @@ class Op:
         error: The exception that it raised.
         scope_path: The innermost module around it.
         site: The innermost frame in the user's source; for a backward operation that of its twin.
+        by_hand: What a person has replaced while it was held: ("in" or "out", which, the expression).
     """
 
     seq: Seq
@@ -89,6 +90,7 @@ class Op:
     error: str | None
     scope_path: str
     site: SiteSeen | None
+    by_hand: tuple[tuple[str, int, str], ...] = ()
 
 
 def op_at(process: Process, seq: Seq, node: NodeId, row: Rows) -> Op:
@@ -118,6 +120,11 @@ def op_at(process: Process, seq: Seq, node: NodeId, row: Rows) -> Op:
         None if raised is None else raised.error,
         process.scope_path(seen),
         process.site_of(seen),
+        tuple(
+            ("out", fact.slot, one.text) if one.input is None else ("in", one.input, one.text)
+            for fact in facts.values()
+            for one in fact.by_hand
+        ),
     )
 
 
@@ -138,6 +145,8 @@ def output_seen(
     if known is not None:
         counts: tuple[int | None, int | None, int | None] = known.nan, known.pos_inf, known.neg_inf
         looked_at = True
+        if fact is not None and fact.by_hand:  # the range is of what was there before
+            low, high = known.low, known.high
     elif looked_at and (low is None or high is None or (math.isfinite(low) and math.isfinite(high))):
         counts = 0, 0, 0
     else:

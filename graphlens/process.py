@@ -274,6 +274,14 @@ class Process(Follower):
         return self._rows.nodes(start, stop)
 
     @locked
+    def calls_of(self, start: int, stop: int) -> tuple[Ints, Ints, Ints]:
+        """(seq, node, call or -1) of the operations from `start` up to `stop`: cheaper than `rows`."""
+        seq, node = self._rows.nodes(start, stop)
+        many = len(self._rows.next) > 1
+        strand = self._rows.strands(start, stop) if many else None
+        return seq, node, self._calls.of(seq, strand, next(iter(self._rows.next), 0)).astype(np.int64)
+
+    @locked
     def ranges(self, start: int, stop: int) -> Ranges:
         """Minimum and maximum of the outputs of the operations that `rows(start, stop)` has."""
         seqs, _ = self._rows.nodes(start, stop)

@@ -7,17 +7,20 @@ make the script go on give no answer: what comes next is a stop, or the end.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from graphlens import project
 from graphlens.debugger import Debugger, Stop
 from graphlens.elements import array_of
 from graphlens.text import clean, clean_line
-from graphlens_tracers.control import Breakpoint, Way
-from graphlens_tracers.errors import Usage
+from graphlens_tracers.control import Breakpoint, Way, words_of
+from graphlens_tracers.errors import NotLive, Usage
 
 Answer = dict[str, Any]
 
@@ -60,7 +63,11 @@ WORDS = (
     Word(("enable",), "NUMBER", "let a breakpoint stop again"),
     Word(("disable",), "NUMBER", "let it not"),
     Word(("ignore",), "NUMBER HITS", "let its first hits pass"),
+    Word(("edit",), "NUMBER WHERE [if CONDITION]", "let a breakpoint be somewhere else"),
+    Word(("condition",), "NUMBER [CONDITION]", "let it stop only if this is true; without one: always"),
+    Word(("save",), "", "keep the breakpoints with the project, in .graphlens.toml"),
     Word(("where", "bt"), "", "where the script is: its lines, and modules"),
+    Word(("rank",), "N", "look at another rank that is held, too"),
     Word(("frame", "f"), "N", "look at another frame: 0 is the innermost"),
     Word(("locals",), "", "local variables of the frame"),
     Word(("inputs", "i"), "", "the operation's tensors in"),
@@ -70,8 +77,13 @@ WORDS = (
     Word(("set",), "in0|out0 = EXPRESSION", "replace a tensor, and go on with it later; x is what it was"),
     Word(("pdb",), "", "Python's own debugger in this frame, in the script's terminal"),
     Word(("why",), "", "which number went wrong first, so far"),
+    Word(
+        ("show",),
+        "op N | tensor N | steps | ...",
+        "what was recorded so far, as graphlens show RUN; also when the script has ended",
+    ),
     Word(("pause",), "", "stop a script that runs, at its next operation"),
-    Word(("restart",), "", "run the script again, up to the same operation"),
+    Word(("restart",), "", "run the script again, up to the operation it was last held at"),
     Word(("detach", "quit", "q"), "", "let the script go on without us"),
     Word(("kill", "k"), "", "end the script"),
     Word(("help", "h"), "", "these words"),
@@ -89,20 +101,36 @@ class Prompt:
         stop: The one that words are about; None while the script runs.
         frame: The frame that is looked at, 0 for the innermost.
         changes: What was replaced by hand: (operation's number, which tensor, expression).
+        ended: How the script ended, in words: there is nobody to ask then; "" while it runs.
     """
 
-    def __init__(self, debugger: Debugger, why: Callable[[], Answer] | None = None) -> None:
-        """`why`: the verdict so far; None where nobody can give it."""
+    def __init__(
+        self,
+        debugger: Debugger,
+        why: Callable[[], Answer] | None = None,
+        show: Callable[[list[str]], Answer] | None = None,
+    ) -> None:
+        """Begin without a stop.
+
+        Args:
+            why: The verdict so far; None where nobody can give it.
+            show: What `graphlens show RUN` answers to these words; likewise.
+        """
         self.debugger = debugger
         self.stop: Stop | None = None
         self.frame = 0
         self.changes: list[tuple[int, str, str]] = []
-        self._verdict = why
+        self.ended = ""
+        self._at = 0
+        self._verdict, self._shown = why, show
 
     def stopped(self, stop: Stop) -> Answer:
         """A thread has stopped: words are about it from now on."""
-        self.stop, self.frame = stop, 0
-        return {"answer": "stopped", **{key: value for key, value in stop.said.items() if key != "gone"}}
+        self.stop, self.frame, self._at = stop, 0, stop.said["seq"]
+        said = {key: value for key, value in stop.said.items() if key != "gone"}
+        others = [one.said for one in self.debugger.stops if one is not stop and not one.over]
+        held = [{"rank": one.get("rank"), "pid": one["pid"], "seq": one["seq"]} for one in others]
+        return {"answer": "stopped", **said, "held": held}
 
     def obey(self, line: str) -> Answer | None:
         """Do what a line says; None when the script goes on.
@@ -128,9 +156,14 @@ class Prompt:
         return answer
 
     def _held(self) -> Stop:
+        self._alive()
         if self.stop is None:
             raise Usage("the script runs: `pause` stops it")
         return self.stop
+
+    def _alive(self) -> None:
+        if self.ended:
+            raise NotLive(f"the script has ended: {self.ended}")
 
     def _on(self, way: Way, times: int = 1, to: int = 0) -> None:
         """Let it go on. It may stop again before this returns: `stop` is the new one then."""
@@ -152,8 +185,9 @@ class Prompt:
             self._on(Way.CONTINUE)
 
     def _pause(self, _rest: str) -> Answer:
+        self._alive()
         self.debugger.pause()
-        return {"answer": "pausing"}
+        return {"answer": "pausing", "text": "the script stops at its next operation"}
 
     def _detach(self, _rest: str) -> Answer:
         self.debugger.close()
@@ -161,10 +195,11 @@ class Prompt:
         return {"answer": "detached"}
 
     def _kill(self, _rest: str) -> Answer:
+        self._alive()
         return {"answer": "kill"}
 
     def _restart(self, _rest: str) -> Answer:
-        return {"answer": "restart", "to": self._held().said["seq"]}
+        return {"answer": "restart", "to": self._at}
 
     # ── breakpoints ──────────────────────────────────────────────────────────────────────────
 
@@ -209,12 +244,34 @@ class Prompt:
         self.debugger.changed()
         return self._breakpoints("")
 
+    def _edit(self, rest: str) -> Answer:
+        number, _, where = rest.partition(" ")
+        return _breakpoint(self.debugger.edit(_whole(number), self._here(where.strip())))
+
+    def _condition(self, rest: str) -> Answer:
+        number, _, condition = rest.partition(" ")
+        one = self.debugger.find(_whole(number))
+        where = words_of(replace(one, condition=""))
+        condition = condition.strip()
+        return _breakpoint(self.debugger.edit(one.number, where + f" if {condition}" * bool(condition)))
+
+    def _save(self, _rest: str) -> Answer:
+        path = project.save(Path.cwd(), self.debugger.breakpoints)
+        return {"answer": "saved", "text": f"the breakpoints are kept in {path}"}
+
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 
     def _where(self, _rest: str) -> Answer:
         said = self._held().said
         return {"answer": "where", "frame": self.frame, "stack": said["stack"], "modules": said["modules"],
                 "forward": said.get("forward")}  # fmt: skip
+
+    def _rank(self, rest: str) -> Answer:
+        self._alive()
+        for stop in list(self.debugger.stops):
+            if stop.said.get("rank") == _whole(rest) and not stop.over:
+                return self.stopped(stop)
+        raise Usage(f"rank {rest} is not held")
 
     def _frame(self, rest: str) -> Answer:
         count = len(self._held().said["stack"])
@@ -273,6 +330,15 @@ class Prompt:
             raise Usage("nobody can say so here: graphlens why RUN")
         return {"answer": "verdict", **self._verdict()}
 
+    def _show(self, rest: str) -> Answer:
+        if self._shown is None:
+            raise Usage("nobody can say so here: graphlens show RUN")
+        try:
+            words = shlex.split(rest)
+        except ValueError as error:
+            raise Usage(f"{rest!r}: {error}") from error
+        return {"answer": "shown", **self._shown(words)}
+
     def _help(self, _rest: str) -> Answer:
         return {"answer": "help", "words": [asdict(word) for word in WORDS]}
 
@@ -322,11 +388,15 @@ def text_of(answer: Answer) -> Iterator[str]:
     elif kind == "replaced":
         later = "; it will be when the operation has run" if answer["later"] else ""
         yield f"{clean(answer['which'])} is replaced by {clean(answer['text'])}{later}"
+    elif kind == "shown":
+        yield from answer["lines"]
     elif kind == "help":
         for word in answer["words"]:
             yield f"  {', '.join(word['names']) + ' ' + word['takes']:<44} {word['help']}"
     elif kind == "error":
         yield clean_line(answer["error"])
+    elif kind in ("interrupted", "pausing", "saved"):
+        yield clean_line(answer["text"])
     else:
         yield kind
 
@@ -337,6 +407,8 @@ def stop_text(said: Answer) -> Iterator[str]:
     place = f" · {clean(said['module'])}" if said["module"] else ""
     what = f"{said['when']} op {said['seq']} {clean(said['op'])} · {said['phase']}"
     yield f"{what}{step}{place}  ({clean(said['why'])})"
+    if "rank" in said:
+        yield f"  {ranks_text(said)}"
     yield from _graph_text(said)
     for frame in said["stack"][:1]:
         yield f"  {clean(frame['file'])}:{frame['line']} in {clean(frame['function'])}"
@@ -346,6 +418,18 @@ def stop_text(said: Answer) -> Iterator[str]:
         where = f" at {clean(forward['file'])}:{forward['line']}" if "file" in forward else ""
         yield f"  differentiates {clean(forward['op'])}{where}"
     yield from text_of({"answer": "tensors", "inputs": said["inputs"], "outputs": said["outputs"]})
+
+
+def ranks_text(said: Answer) -> str:
+    """Which rank is held, which others are, too, and which will wait for them."""
+    held = {said["rank"], *(one["rank"] for one in said.get("held", ()))}
+    also = ", ".join(map(str, sorted(held - {said["rank"], None})))
+    others = [rank for rank in range(said["world"]) if rank not in held]
+    text = f"rank {said['rank']} of {said['world']}" + (f"; held, too: {also}" if also else "")
+    if others:
+        some = ", ".join(map(str, others[:8])) + (", …" if len(others) > 8 else "")
+        text += f"; {some} will wait at the next collective, as long as its timeout lets them"
+    return text
 
 
 def _graph_text(said: Answer) -> Iterator[str]:
@@ -382,6 +466,7 @@ def _breakpoints_text(breakpoints: list[Answer]) -> Iterator[str]:
     for one in breakpoints:
         state = "" if one["enabled"] else "  off"
         once = "  once" if one["temporary"] else ""
+        once += f"  after {one['ignore']} hits" if one["ignore"] else ""
         yield f"{one['number']:>3}  {clean(one['text'])}  hits {one['hits']}{once}{state}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Protocol
 
@@ -68,7 +69,12 @@ def load(run: str | Path) -> Run:
         UnknownRun: There is none.
         BadRunFile: It is damaged, of a newer format, or not a run.
     """
-    return Run(run.absolute() if isinstance(run, Path) else runs.resolve(run))
+    return Run(path_of(run))
+
+
+def path_of(run: str | PathLike[str]) -> Path:
+    """The directory of a run, as `load` takes it."""
+    return runs.resolve(run) if isinstance(run, str) else Path(fspath(run)).absolute()
 
 
 def opened(run: Run | Path | str) -> Run:

@@ -102,7 +102,7 @@ class _Says:
             "iteration": bad.call.iteration,
             "inputs": [_input(one) for one in inputs],
             "where": [list(place) for place in where],
-            "cause": bad.deduced or cause_of(bad, inputs, specs),
+            "cause": bad.deduced or bad.by_hand or cause_of(bad, inputs, specs),
             "expression": self._expression(node, lines),
             "birth": bad.birth,
             "growth": self._growth(bad),
@@ -208,9 +208,10 @@ class _Says:
         node = bad.node
         forward = None if node.twin is None else self._process.nodes.get(node.twin)
         inputs = inputs_of(self._flow, bad)
-        found = advice_for(
-            bad, forward, bad.deduced or cause_of(bad, inputs, [output.spec for output in node.outputs])
-        )
+        if bad.by_hand:
+            return []
+        specs = [output.spec for output in node.outputs]
+        found = advice_for(bad, forward, bad.deduced or cause_of(bad, inputs, specs))
         return found + [self._unseen(one) for one in unseen_makers(self._process, bad)]
 
     def _unseen(self, node: NodeSeen) -> str:

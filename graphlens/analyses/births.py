@@ -30,6 +30,7 @@ class Bad:
         sources: The outputs it has them from.
         leaf: With "outside": what brought them in.
         collective: With "outside": when that was by a collective, from another rank, the one it was.
+        by_hand: What was put in by hand and is not finite, in words.
         deduced: It runs where nobody sees it, before what ran at `seq`; in words, why it must be this one.
     """
 
@@ -43,6 +44,7 @@ class Bad:
     leaf: LeafSeen | None = None
     collective: Seq | None = None
     deduced: str = ""
+    by_hand: str = ""
 
     @property
     def phase(self) -> Phase:
@@ -101,6 +103,9 @@ class Births:
         in_nan = any(its.nan for its in healths)
         in_inf = any(its.inf for its in healths)
         birth: Birth | None = None
+        by_hand = self._by_hand(seq)
+        if by_hand:
+            return Bad(seq, node, call, kind, slots, "born", (), by_hand=by_hand)
         if node.op.startswith(_UNINITIALISED):
             birth = "uninitialised"
         elif node.op.startswith(ENTRY):
@@ -120,6 +125,19 @@ class Births:
         else:
             birth = "born"
         return Bad(seq, node, call, kind, slots, birth, bad, outside, collective)
+
+    def _by_hand(self, seq: Seq) -> str:
+        """What a person has put in that is not finite; "" for nothing."""
+        again = self._flow.inputs_seen(seq)
+        for fact in self._flow.process.unusual(seq, seq + 1):
+            for one in fact.by_hand:
+                looked = fact.numerics
+                if one.input is not None:
+                    looked = again[one.input] if one.input < len(again) else None
+                if health_of(looked).bad:
+                    what = f"output {fact.slot}" if one.input is None else f"input {one.input}"
+                    return f"{what} was put in by hand while the script was held: {one.text}"
+        return ""
 
     def _brought(self, seq: Seq) -> Seq | None:
         """The collective whose numbers an operation reads, which are not finite, and whose rank's own were.

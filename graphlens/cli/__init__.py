@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if not word.startswith("-")), "")
     try:
-        code = _run(command, words)
+        code = run_command(command, words)
         sys.stdout.flush()
         return code
     except GraphlensError as error:
@@ -72,7 +72,8 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _run(command: str, words: list[str]) -> int:
+def run_command(command: str, words: list[str]) -> int:
+    """Run one command, whose name is among the words; raises what `main` would complain of."""
     parser = Parser(
         prog="graphlens",
         description="See the computation graph of a training script: live, saved, and as a picture.",

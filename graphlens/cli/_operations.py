@@ -242,6 +242,7 @@ def op_answer(run: Run, address: str, wanted: str | None = None) -> Answer:
         **made_at(process, op.node.scope, run.info.cwd),
         "process_name": who.name,
         "thread_name": (op.call.thread if op.call else "") or process.started.thread,
+        "by_hand": [{"which": which, "index": index, "text": text} for which, index, text in op.by_hand],
     }
 
 

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphlens import host
+from graphlens import host, project
 from graphlens.cli import NOT_STARTED, _script, _summary, complain
-from graphlens.host import Ended, Recording
 from graphlens_tracers.errors import GraphlensError
 
-LOOK = 0.02
-"""Seconds between two looks whether the script has stopped or ended."""
+if TYPE_CHECKING:
+    from graphlens.cli._talk import Debugged
 
 
 def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subparsers private
@@ -36,7 +35,8 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         usage="graphlens debug [options] SCRIPT [ARG ...]\n"
         "       graphlens debug [options] -m MODULE [ARG ...]",
         description="Run SCRIPT, stopped at its first operation, and do what standard input says, a line "
-        "each; `help` lists the words. At the end of the input the script goes on by itself.",
+        "each; `help` lists the words. At the end of the input the script goes on by itself. What was "
+        "recorded can be asked for when it has ended, too.",
         epilog="Options stand before SCRIPT; everything from SCRIPT on belongs to the script.",
         allow_abbrev=False,
     )
@@ -49,34 +49,26 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
     )
 
 
-@dataclass
-class _Debugged:
-    """A script under the debugger, and the process that waits for its end."""
-
-    recording: Recording
-    host: int
-    printed: list[int] = field(default_factory=list)
-
-
 def go(args: argparse.Namespace) -> int:
     """Does not return once the script has started: ends as the script ended."""
-    from graphlens.debugger import Debugger  # NumPy and threads: not before the words are right
+    # NumPy and threads: not before the words are right.
+    from graphlens.cli._talk import Lines, Talk
+    from graphlens.debugger import Debugger
     from graphlens.prompt import Prompt
 
     wanted = replace(_script.launch(args), hold=True)
-    lines = _lines(args.command)
-    to = -1
+    lines = Lines(args.command)
+    to, kept = -1, project.breakpoints(Path.cwd())
     while True:
         script = _started(args, wanted)
-        debugger = Debugger(script.recording.pages)
-        prompt = Prompt(debugger, partial(_verdict, script.recording.run))
-        talk = _Talk(script, prompt, args.json)
+        debugger = Debugger(script.recording.pages, breakpoints=kept)
+        run = script.recording.run
+        prompt = Prompt(debugger, partial(_verdict, run), partial(_show, run, args.json))
+        talk = Talk(script, prompt, as_json=args.json)
         ended = talk.run(lines, to)
-        to = talk.restart_at
-        if to < 0 or ended is None:
+        if talk.restart_at is None:
             break
-    debugger.close()
-    assert ended is not None
+        to, kept = talk.restart_at, [replace(one, hits=0) for one in talk.kept if not one.temporary]
     with contextlib.suppress(OSError):  # standard error was closed: the script's end is what matters
         if not args.quiet:
             for line in _summary.of(script.recording.run):
@@ -91,22 +83,52 @@ def _verdict(run: Path) -> dict[str, Any]:
     return verdict_answer(load(run))
 
 
-def _lines(first: list[str]) -> Iterator[str]:
-    yield from first
-    yield from sys.stdin
+def _show(run: Path, as_json: bool, words: list[str]) -> dict[str, Any]:
+    """What `graphlens show RUN` prints, as lines and as data."""
+    from graphlens import cli  # it imports us by name
+
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        cli.run_command("show", ["show", str(run), *words, *["--json"] * as_json])
+    said = text.getvalue()
+    if not as_json:
+        return {"lines": said.splitlines()}
+    try:
+        return {"shown": json.loads(said)}
+    except ValueError:  # an operation a line
+        return {"shown": [json.loads(line) for line in said.splitlines()]}
 
 
-def _started(args: argparse.Namespace, wanted: host.Launch) -> _Debugged:
+def _swallow_later(alive: int, printed: list[int]) -> None:
+    """When the debugger was killed, nobody reads what the script prints: it must not wait for that."""
+
+    def swallow(descriptor: int) -> None:
+        os.read(alive, 1)
+        while os.read(descriptor, 1 << 16):
+            pass
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are the host's
+    for descriptor in printed:
+        threading.Thread(target=swallow, args=(descriptor,), daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _started(args: argparse.Namespace, wanted: host.Launch) -> Debugged:
     """Start the script, with a process of its own that waits for its end and completes its log."""
+    from graphlens.cli._talk import Debugged  # as above
+
     recording = _script.recording(args, wanted, pty=False)
     pipes = [os.pipe() for _ in range(2)] if args.json else []
+    alive, _held_by_us = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child:
+        os.close(alive)
         for _, write in pipes:
             os.close(write)
-        return _Debugged(recording, child, [read for read, _ in pipes])
+        return Debugged(recording, child, [read for read, _ in pipes])
+    os.close(_held_by_us)
     code = NOT_STARTED
     try:
         os.setpgid(0, 0)  # Ctrl-C is for the debugger
@@ -114,6 +136,7 @@ def _started(args: argparse.Namespace, wanted: host.Launch) -> _Debugged:
         os.dup2(nothing, 0)
         for descriptor, (_, write) in enumerate(pipes, 1):
             os.dup2(write, descriptor)
+        _swallow_later(alive, [read for read, _ in pipes])
         ended = host.wait(recording)
         recording.finish(ended)
         host.end_like(ended)
@@ -122,106 +145,3 @@ def _started(args: argparse.Namespace, wanted: host.Launch) -> _Debugged:
         recording.abandon()
     finally:
         os._exit(code)
-
-
-class _Talk:
-    """Words in, answers out, until the script has ended."""
-
-    def __init__(self, script: _Debugged, prompt: Any, as_json: bool) -> None:
-        self._script, self._prompt, self._json = script, prompt, as_json
-        self._ended: Ended | None = None
-        self.restart_at = -1
-        """The operation that the script is to be run to again; -1 when not."""
-        self._saying = threading.Lock()
-        self._readers = [
-            threading.Thread(target=self._read, args=(name, read), daemon=True)
-            for name, read in zip(("stdout", "stderr"), script.printed, strict=False)
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    def run(self, lines: Iterator[str], to: int) -> Ended | None:
-        """Obey until there are no more lines, then wait for the end.
-
-        Args:
-            to: The operation to go to first; -1 for the first one.
-        """
-        self._await()
-        if to > 0 and self._prompt.stop is not None:
-            self._obey(f"until #{to}")
-        if self._prompt.stop is not None:
-            self._say(self._prompt.stopped(self._prompt.stop))
-        for line in lines if self._ended is None else ():
-            if line.strip() and not line.lstrip().startswith("#"):
-                self._obey(line)
-            if self._ended is not None or self.restart_at >= 0:
-                break
-        self._prompt.debugger.close()
-        while self._ended is None:
-            self._look(block=True)
-        for reader in self._readers:
-            reader.join()
-        self._say({"answer": "ended", "exit_code": self._ended.code, "signal": self._ended.signal})
-        return self._ended
-
-    def _obey(self, line: str) -> None:
-        """Do what a line says; when the script goes on, wait until it stops again."""
-        try:
-            answer = self._prompt.obey(line)
-        except (GraphlensError, ValueError) as error:
-            self._say({"answer": "error", "error": str(error)})
-            return
-        if answer is None:
-            self._await()
-            if self._prompt.stop is not None:
-                self._say(self._prompt.stopped(self._prompt.stop))
-        elif answer["answer"] in ("kill", "restart"):
-            self.restart_at = answer.get("to", -1)
-            os.kill(self._script.host, signal.SIGTERM)
-            self._prompt.debugger.close()
-            self._prompt.stop = None
-        else:
-            self._say(answer)
-
-    def _await(self) -> None:
-        """Wait until the script stops or ends; Ctrl-C stops it."""
-        debugger = self._prompt.debugger
-        while self._ended is None:
-            try:
-                waiting = next(iter(debugger.stops), None)
-                stop = debugger.wait(LOOK) or waiting
-                if stop is not None and not stop.over:
-                    self._prompt.stop = stop
-                    return
-                self._look()
-            except KeyboardInterrupt:
-                debugger.pause()
-
-    def _look(self, *, block: bool = False) -> None:
-        """Whether the script has ended."""
-        pid, status = os.waitpid(self._script.host, 0 if block else os.WNOHANG)
-        if pid:
-            self._ended = Ended.of(status)
-
-    def _read(self, name: str, descriptor: int) -> None:
-        """Hand on what the script prints."""
-        with open(descriptor, "rb", buffering=0) as stream:
-            while part := stream.read(1 << 16):
-                self._say({"answer": "printed", "stream": name, "text": part.decode("utf-8", "replace")})
-
-    def _say(self, answer: dict[str, Any]) -> None:
-        from graphlens.prompt import text_of
-
-        with self._saying:
-            if self._json:
-                print(json.dumps(answer), flush=True)
-                return
-            if answer["answer"] == "ended":
-                how = _summary.how_it_ended(answer["exit_code"], answer["signal"])
-                print(f"the script ended: {how}", flush=True)
-            elif answer["answer"] == "verdict":
-                from graphlens.cli import _verdict as words
-
-                print("\n".join(words.text_of(answer, "this run")), flush=True)
-            else:
-                print("\n".join(text_of(answer)), flush=True)

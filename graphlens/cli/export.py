@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
+import shutil
 import signal
-import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphlens import runs
 from graphlens.cli import complain
-from graphlens.exporters import Options, exporter_for
-from graphlens_tracers.errors import CannotWrite, FileExists, UnknownRun, Usage
+from graphlens.exporters import Exporter, Options, check, exporter_for
+from graphlens.exporters._writing import check_output, save
+from graphlens_tracers.errors import UnknownRun, Usage
 
 if TYPE_CHECKING:
     from graphlens.store import Run
@@ -30,8 +30,9 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         help="write a graph as a picture or a data file",
         usage="graphlens export [options] RUN -o FILE\n"
         "       graphlens export [options] SCRIPT -o FILE [-- ARG ...]",
-        description="Write one graph of a run: .svg is a picture, .dot is for Graphviz, .json is the graph "
-        "itself for networkx. A script is run and recorded first.",
+        description="Write one graph of a run: .svg, .png and .pdf are pictures, .html is one to look around "
+        "in; .dot, .mmd, .graphml and .explorer.json are for other programs, .json is the graph itself. Or "
+        "what ran: .parquet and .csv are tables, .trace.json is a trace. A script is recorded first.",
         epilog="By default the training step that ran most is drawn, modules folded to what a person can "
         "take in, forward and backward side by side where both can be read.",
         allow_abbrev=False,
@@ -44,7 +45,7 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         "--output",
         metavar="FILE",
         required=True,
-        help="its suffix says the format; - is standard output",
+        help="its suffix says the format; - is standard output, FOLDER/ a data set",
     )
     parser.add_argument("--format", metavar="NAME", help="the format, where the suffix does not say it")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
@@ -83,8 +84,9 @@ def go(args: argparse.Namespace) -> int:
     if args.output == STDOUT and args.format is None:
         raise Usage("-o - needs --format, for example --format svg")
     exporter = exporter_for(args.output, args.format)
+    check(exporter)
     if args.output != STDOUT:
-        _check_target(Path(args.output), force=args.force)
+        check_output(exporter, args.output, force=args.force)
     run = _read(_recorded(args))
     options = Options(
         graph=args.graph,
@@ -96,16 +98,22 @@ def go(args: argparse.Namespace) -> int:
         theme=args.theme,
         process=args.process,
     )
-    out = io.BytesIO()
-    exporter.export(run, out, options)
     if args.output == STDOUT:
-        sys.stdout.buffer.write(out.getvalue())
-        sys.stdout.buffer.flush()
+        _print(exporter, run, options)
         return 0
-    write(Path(args.output), out.getvalue(), force=args.force)
+    size = save(exporter, run, args.output, options, force=args.force)
     if not args.quiet:
-        complain(f"wrote {args.output} ({_size(len(out.getvalue()))}, {exporter.name})")
+        complain(f"wrote {args.output} ({_size(size)}, {exporter.name})")
     return 0
+
+
+def _print(exporter: Exporter, run: Run, options: Options) -> None:
+    """All of it on standard output, or nothing."""
+    with tempfile.TemporaryFile() as file:
+        exporter.export(run, file, options)
+        file.seek(0)
+        shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 def _size(count: int) -> str:
@@ -176,69 +184,3 @@ def _read(path: Path) -> Run:
     run = load(path)
     run.refresh()
     return run
-
-
-# ── where ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _check_target(path: Path, *, force: bool) -> None:
-    """Say what is wrong with the output before the work is done."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise CannotWrite(f"cannot write {path}: there is no directory {path.parent}") from None
-        return
-    except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror}") from error
-    if stat.S_ISDIR(found.st_mode):
-        raise CannotWrite(f"cannot write {path}: it is a directory")
-    if not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
-        raise CannotWrite(f"cannot write {path}: it is no ordinary file; -o - is standard output")
-    if not force:
-        raise FileExists(f"{path} is already there; --force replaces it")
-
-
-def write(path: Path, data: bytes, *, force: bool) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        FileExists: It is there, and `force` is not given.
-        CannotWrite: It cannot be made.
-    """
-    _check_target(path, force=force)
-    try:
-        number, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror}") from error
-    part = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(data)
-        part.chmod(0o666 & ~_umask())
-        _put(part, path, force=force)
-    except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _put(part: Path, path: Path, *, force: bool) -> None:
-    """Give the finished file its name; without `force`, never that of another one."""
-    if force:
-        part.replace(path)
-        return
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise FileExists(f"{path} is already there; --force replaces it") from None
-    except OSError:  # a file system without hard links
-        _check_target(path, force=False)
-        part.replace(path)
-
-
-def _umask() -> int:
-    """What the process takes away from new files' permissions."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

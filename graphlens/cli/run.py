@@ -7,14 +7,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from graphlens import host, runs
+from graphlens import host, project, runs
 from graphlens.cli import _script, _summary, _watching, complain
 from graphlens.host import Ended
-from graphlens_tracers.control import Breakpoint, breakpoint_of, watch_of
+from graphlens_tracers.control import Breakpoint, breakpoint_of, watch_of, words_of
 from graphlens_tracers.errors import CannotStart, Usage
 
 
@@ -54,6 +56,8 @@ def go(args: argparse.Namespace) -> int:
     _script.launch(args)  # what is wrong with the words is said by us, not by the background
     breakpoints = _breakpoints(args)
     holds = bool(breakpoints) or args.hold
+    if holds:
+        breakpoints = with_saved(breakpoints)
     started: list[tuple[Path, subprocess.Popen[bytes]]] = []
 
     def start(*, hold: bool) -> Path:
@@ -80,6 +84,14 @@ def _breakpoints(args: argparse.Namespace) -> list[Breakpoint]:
         return found + [watch_of(rule, k) for k, rule in enumerate(watches, len(found) + 1)]
     except ValueError as error:
         raise Usage(str(error)) from error
+
+
+def with_saved(breakpoints: Sequence[Breakpoint]) -> list[Breakpoint]:
+    """These, and those that are kept with the project. Raises Usage when they cannot be read."""
+    saved = project.breakpoints(Path.cwd())
+    known = {words_of(one) for one in saved}
+    found = [*saved, *(one for one in breakpoints if words_of(one) not in known)]
+    return [replace(one, number=number) for number, one in enumerate(found, 1)]
 
 
 def _start(args: argparse.Namespace, *, hold: bool, output: str) -> subprocess.Popen[bytes]:

@@ -337,6 +337,9 @@ def _op_text(several: bool, answer: Answer) -> Iterator[str]:
         note = f", written into input {written[0]}" if written else ""
         at = f", at {places[0]}" if places else ""
         yield f"output {k}: {shape_of(one)} {health(one)}{at}{note}"
+    for one in answer["by_hand"]:
+        what = f"{one['which']}put {one['index']}"
+        yield f"by hand: {what} was replaced by {clean(one['text'], 300)} while the script was held"
     yield f"arguments: {clean(answer['form'], 500)}"
 
 

@@ -1,12 +1,17 @@
-"""One format a file: each module exports `EXPORTER`. Same run, same options, same bytes."""
+"""One format a file: each module exports `EXPORTER`. Same run, same options, same bytes.
+
+Nothing heavy is imported here, or by a module of this folder when it is found: only by `export`.
+"""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, runtime_checkable
 
-from graphlens_tracers.errors import UnknownName
+from graphlens_tracers.errors import NotInstalled, UnknownName
 
 if TYPE_CHECKING:
     from graphlens.store import Run
@@ -40,7 +45,12 @@ class Options:
 
 
 class Exporter(Protocol):
-    """Writes a run in one format."""
+    """Writes a run in one format.
+
+    Attributes:
+        name: What people type after `--format`.
+        suffix: How its files end; ".trace.json" goes before ".json".
+    """
 
     name: str
     suffix: str
@@ -51,6 +61,53 @@ class Exporter(Protocol):
         Raises:
             UnknownName: The run has no such graph or step.
         """
+
+
+@runtime_checkable
+class Needy(Protocol):
+    """An exporter that needs more than graphlens does.
+
+    Attributes:
+        module: What it imports.
+        extra: What of graphlens to install for it.
+    """
+
+    module: str
+    extra: str
+
+
+@runtime_checkable
+class Partitioned(Protocol):
+    """An exporter that can also add a run to a data set, a folder of files of many runs."""
+
+    def parts(self, run: Run, options: Options) -> Iterator[tuple[str, Callable[[BinaryIO], None]]]:
+        """The files of this run, by their path in its folder, and what writes each."""
+        ...
+
+    def part_of(self, name: str) -> str:
+        """The folder of the run of this name in a data set."""
+        ...
+
+
+def check(exporter: Exporter) -> None:
+    """Say what is missing before there is any work done.
+
+    Raises:
+        NotInstalled: What it needs cannot be imported.
+    """
+    if not isinstance(exporter, Needy):
+        return
+    try:
+        importlib.import_module(exporter.module)
+    except ImportError:
+        raise NotInstalled(
+            f"{exporter.suffix} needs {exporter.module}: pip install 'graphlens[{exporter.extra}]'"
+        ) from None
+    except OSError as error:  # the package is there, and a library of the system that it needs is not
+        reason = str(error).partition("\n")[0]
+        raise NotInstalled(
+            f"{exporter.suffix} needs {exporter.module}, which does not load: {reason}"
+        ) from None
 
 
 def exporters() -> list[Exporter]:
@@ -73,9 +130,10 @@ def exporter_for(file: str, name: str | None = None) -> Exporter:
             if name.lower() in (one.name, one.suffix.removeprefix(".")):
                 return one
         raise UnknownName(f"no exporter named {name!r}; this installation has: {have}")
+    last = PurePath(file).name.lower()
+    meant = [one for one in found if last.endswith(one.suffix) and last != one.suffix]
+    if meant:
+        return max(meant, key=lambda one: len(one.suffix))
     suffix = PurePath(file).suffix.lower()
-    for one in found:
-        if suffix == one.suffix:
-            return one
     what = f"no exporter for {suffix!r}" if suffix else f"{file!r} has no suffix to say which format is meant"
     raise UnknownName(f"{what}; choose one with --format: {have}")

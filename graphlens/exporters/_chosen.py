@@ -74,7 +74,7 @@ def chosen(run: Run, options: Options) -> Chosen:
         return steps, seen.kind not in PARTS, forward, len(order), -seen.graph
 
     seen = max(graphs, key=weight)
-    return Chosen(who, seen, _telling(process, list(process.calls(seen.graph))), alone)
+    return Chosen(who, seen, telling(process, list(process.calls(seen.graph))), alone)
 
 
 def _of_step(process: Process, graphs: list[GraphSeen], step: int) -> tuple[GraphSeen, Call]:
@@ -97,7 +97,7 @@ def _first_ill(process: Process) -> Call | None:
     return call if call is not None and call.role == "train" and call.step is not None else None
 
 
-def _telling(process: Process, calls: list[Call]) -> Call | None:
+def telling(process: Process, calls: list[Call]) -> Call | None:
     """The first call in which a NaN was made, else the last one that ended well, else the last."""
     bad = process.bad_rows()
     for call in calls:

@@ -53,7 +53,9 @@ def dumps(graph: Graph, process: Process | None = None) -> bytes:
     for node in graph.order:
         nodes.append({"id": node, "node": plain(graph.node(node)), "reads": list(graph.reads(node))})
     for source, target, key, data in graph.nx.edges(keys=True, data=True):
-        edge: dict[str, Any] = {"source": source, "target": target, "key": key}
+        # As text: JSON has no tuples, and networkx takes no list for a key.
+        said = key if isinstance(key, str) else f"{key[0]}>{key[1]}"
+        edge: dict[str, Any] = {"source": source, "target": target, "key": said}
         if "use" in data:
             edge["use"] = {"value": data["use"].value, "slot": data["use"].slot}
         else:
@@ -117,6 +119,14 @@ class _Edge(msgspec.Struct):
     use: _Use | None = None
     control: bool = False
 
+    @property
+    def slots(self) -> tuple[int, int] | str:
+        """The key as the graph has it; files once had the slots as a list."""
+        out, mark, into = self.key.partition(">") if isinstance(self.key, str) else ("", "", "")
+        if mark and out.isdecimal() and into.isdecimal():
+            return int(out), int(into)
+        return self.key
+
 
 class _About(msgspec.Struct):
     seen: GraphSeen
@@ -148,7 +158,7 @@ def loads(data: bytes) -> Graph:
     for one in document.nodes:
         if one.node is not None:
             graph.add(one.node, one.reads, leaves)
-    wanted = {(edge.source, edge.target, edge.key) for edge in document.edges}
+    wanted = {(edge.source, edge.target, edge.slots) for edge in document.edges}
     found = {(source, target, key) for source, target, key in graph.nx.edges(keys=True)}
     if wanted != found:
         odd = min(wanted ^ found, key=repr)

@@ -19,7 +19,7 @@ from graphlens_tui.panes import Pane, Slot
 def test_every_exporter_is_one() -> None:
     found = discover.drop_ins("graphlens.exporters", "EXPORTER", Exporter)
 
-    assert {exporter.suffix for exporter in found} >= {".svg", ".dot", ".json"}
+    assert {exporter.suffix for exporter in found} >= {".svg", ".html", ".dot", ".json"}
     assert len({exporter.name for exporter in found}) == len(found)
 
 

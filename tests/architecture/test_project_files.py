@@ -84,7 +84,7 @@ def test_everything_that_the_set_up_installs_is_pinned(checkout: Path) -> None:
     project = settings(checkout)["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["torch"], *extras["examples"], *extras["dev"]]
-    wanted += extras["libraries"]
+    wanted += [*extras["libraries"], *extras["pictures"], *extras["parquet"], *extras["formats"]]
     names = {re.split(r"[^\w-]", line, maxsplit=1)[0].lower() for line in wanted} - {"graphlens"}
 
     assert all(re.fullmatch(r"[a-z0-9-]+==[\w.]+", line) for line in lines)

@@ -241,6 +241,8 @@ def test_doctor_says_what_works_without_importing_it(tmp_path: Path) -> None:
         ("runs", "state directory"),
         ("layout", "own"),
         ("layout", "dot"),
+        ("files", ".png, .pdf"),
+        ("files", ".parquet"),
         ("terminal", "UI"),
     }
     assert all(check["works"] or check["why"] for check in report["checks"])

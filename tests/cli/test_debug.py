@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,36 @@ def test_words_and_answers(tmp_path: Path) -> None:
     assert begun[0]["seq"] == begun[1]["seq"] > after["seq"]  # once more, to the same operation
     assert answers[-1] == {"answer": "ended", "exit_code": 0, "signal": None}
     assert printed(answers).endswith(plain(script))
+
+
+def test_breakpoints_are_kept_with_the_project_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(PYTORCH)
+    kept = tmp_path / ".graphlens.toml"
+    kept.write_text('# mine\n[debug]\nbreak = [{ where = "aten.tanh", ignore = 1 }]\n[other]\na = 1\n')
+    monkeypatch.chdir(tmp_path)
+    answers = debugged(
+        script,
+        "continue\ncondition 1 step == 2\ncontinue\nbreak train.py:7\nedit 2 backward\nignore 1 0\n"
+        "disable 1\ntbreak aten.mean\nsave\nbreakpoints\nedit 7 x\ncondition 1 1 +\ncontinue\n",
+    )
+
+    tanh = [(one["op"], one["step"]) for one in stops(answers)]
+    assert tanh[1:3] == [("aten.tanh.default", 1), ("aten.tanh.default", 2)]
+    (listed,) = [one["breakpoints"] for one in answers if one["answer"] == "breakpoints"][-1:]
+    assert [(one["text"], one["enabled"], one["hits"]) for one in listed] == [
+        ("aten.tanh if step == 2", False, 3), ("phase backward", True, 0), ("aten.mean", True, 0),
+    ]  # fmt: skip
+    assert [one["error"][:30] for one in answers if one["answer"] == "error"] == [
+        "there is no breakpoint 7", "the condition '1 +' is no expr",
+    ]  # fmt: skip
+    text = kept.read_text()
+    assert text.startswith("# mine\n[debug]\n") and text.endswith("[other]\na = 1\n")
+    assert tomllib.loads(text)["debug"]["break"] == [
+        {"where": "aten.tanh if step == 2", "enabled": False}, "phase:backward",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("way", ["step 7", "next", "out", "until phase", "continue"])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from factories import out, ran, small_run, write_run
-from graphlens.cli import export, main
+from graphlens.cli import main
+from graphlens.exporters import _writing
 from graphlens.exporters.nodelink import loads
 from graphlens_tracers.errors import FileExists
 from host_processes import RECORD
@@ -82,7 +86,7 @@ def test_file_that_appears_meanwhile_stays(tmp_path: Path) -> None:
     target.write_text("theirs")
 
     with pytest.raises(FileExists):
-        export._put(part, target, force=False)
+        _writing.put(part, target, force=False)
     assert target.read_text() == "theirs"
 
 
@@ -90,18 +94,20 @@ def test_file_that_appears_meanwhile_stays(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["-o", "nowhere/out.svg"], "there is no directory nowhere [cannot-write]"),
-        (["-o", ".", "--format", "svg"], "it is a directory"),
+        (["-o", ".", "--format", "svg"], "svg is one file, and '.' a directory: name a file in it [usage]"),
         (["-o", "/dev/null", "--format", "svg", "--force"], "it is no ordinary file"),
         (
             ["-o", "out.gif"],
-            "no exporter for '.gif'; choose one with --format: dot, json, svg [unknown-name]",
+            "no exporter for '.gif'; choose one with --format: csv, dot, explorer, graphml, html, json",
         ),
         (["-o", "out"], "has no suffix to say which format is meant"),
         (
             ["-o", "out.svg", "--format", "gif"],
-            "no exporter named 'gif'; this installation has: dot, json, svg",
+            "no exporter named 'gif'; this installation has: csv, dot",
         ),
         (["-o", "out.svg", "--graph", "nope"], "no graph 'nope'; this run has: 0 (setup"),
+        (["-o", "out.csv", "--step", "77"], "no step 77 in this run; see: graphlens show RUN graphs"),
+        (["-o", "out.trace.json", "--graph", "x", "--step", "1"], "no call of a graph 'x' in step 1"),
         (["-o", "out.svg", "--step", "77"], "no step 77 in this run; it has 0 to 2 [unknown-name]"),
     ],
 )
@@ -149,21 +155,63 @@ def test_unwritable_directory(run: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert "[cannot-write]" in capsys.readouterr().err
 
 
-def test_failure_leaves_nothing_half_written(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(params=["without a name", "with a name"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to write a file: not every file system has files without a name."""
+    if request.param == "with a name":
+        monkeypatch.setattr(_writing, "_UNNAMED", 0)
+
+
+@pytest.mark.usefixtures("way")
+def test_disk_that_fills_up_leaves_nothing(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The disk fills up in the middle: no file of that name, and no other one."""
-
-    def full(number: int, mode: str) -> object:
-        os.close(number)
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("graphlens.cli.export.os.fdopen", full)
+    """No file of that name, no other one, and one that was there is as it was."""
     place = tmp_path / "out"
     place.mkdir()
+    (place / "old.svg").write_text("precious")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        codes = [
+            main(["export", str(run), "-o", str(place / "new.svg")]),
+            main(["export", str(run), "-o", str(place / "old.svg"), "--force"]),
+        ]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert main(["export", str(run), "-o", str(place / "a.svg")]) == BAD_INPUT
-    assert list(place.iterdir()) == []
+    assert codes == [BAD_INPUT, BAD_INPUT]
+    assert "File too large [cannot-write]" in capsys.readouterr().err
+    assert [(one.name, one.read_text()) for one in place.iterdir()] == [("old.svg", "precious")]
+
+
+def test_killed_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    """Not even kill -9 leaves a file, where the file system has files without a name."""
+    if not _writing._UNNAMED:
+        pytest.skip("no files without a name here")
+    child = os.fork()
+    if child == 0:
+
+        def produce(file: BinaryIO) -> None:
+            file.write(b"x" * 1_000_000)
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        _writing.write(tmp_path / "out.svg", produce, force=False)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("way")
+def test_file_has_the_permissions_of_any_new_file(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    main(["export", str(run), "-o", str(tmp_path / "a.json"), "-q"])
+    main(["export", str(run), "-o", str(tmp_path / "a.json"), "-q", "--force"])
+
+    assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_training_step_is_chosen_and_setup_by_name(run: Path, tmp_path: Path) -> None:

@@ -82,14 +82,25 @@ def test_exporter_writes_modules_and_lines_too(tmp_path: Path) -> None:
 def test_networkx_reads_it_by_itself(tmp_path: Path) -> None:
     small_run(tmp_path / "a.glens", *NODES)
     graph = graph_of(tmp_path / "a.glens")
-    document = json.loads(dumps(graph))
-    for edge in document["edges"]:  # JSON has no tuples
-        edge["key"] = tuple(edge["key"]) if isinstance(edge["key"], list) else edge["key"]
-    plain = nx.node_link_graph(document, edges="edges")
+    plain = nx.node_link_graph(json.loads(dumps(graph)), edges="edges")
 
     assert isinstance(plain, nx.MultiDiGraph)
     assert set(plain.nodes) == set(graph.nx.nodes)
-    assert set(plain.edges(keys=True)) == set(graph.nx.edges(keys=True))
+    assert set(plain.edges(keys=True)) == {
+        (source, target, key if isinstance(key, str) else f"{key[0]}>{key[1]}")
+        for source, target, key in graph.nx.edges(keys=True)
+    }
+
+
+def test_keys_as_lists_are_read_too(tmp_path: Path) -> None:
+    small_run(tmp_path / "a.glens", *NODES)
+    graph = graph_of(tmp_path / "a.glens")
+    document = json.loads(dumps(graph))
+    for edge in document["edges"]:
+        if ">" in edge["key"]:
+            edge["key"] = [int(slot) for slot in edge["key"].split(">")]
+
+    same(graph, loads(json.dumps(document).encode()))
 
 
 @pytest.mark.parametrize(

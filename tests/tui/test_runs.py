@@ -173,7 +173,7 @@ async def test_what_is_searched_for_is_shown(home: Path) -> None:
 async def test_the_list_is_there_before_the_runs_are_read(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thousand runs; those near the cursor are read first."""
+    """A thousand runs; those on the screen are read first, each of them once, and no other before them."""
     first = small_run(home / "a-1000.glens", ran(0), started=FIRST + 1000).directory
     for k in range(1, 1000):
         (home / f"a-{k}.glens").mkdir()
@@ -196,8 +196,12 @@ async def test_the_list_is_there_before_the_runs_are_read(
         await screen.rest(0.3)
         go.set()
         await screen.wait(lambda: len(order) > 3)
+        on_screen = {f"a-{k}" for k in range(1, 1 + len(screen.app.listing.visible))}
+        await screen.wait(lambda: len(order) > len(on_screen) + 3)
         assert order[0] == "a-1000" and order[1:4] == ["a-1", "a-2", "a-3"]
+        assert 10 < len(on_screen) < 40 and set(order[1 : 1 + len(on_screen)]) == on_screen
         await screen.wait(lambda: "nothing recorded" in screen.text())
+        assert "…" not in "".join(line[60:] for line in screen.text().splitlines() if " a-" in line)
 
 
 async def test_runs_that_come_and_go_are_seen(home: Path) -> None:

@@ -128,6 +128,13 @@ async def test_forward_the_loss_backward_and_the_next_step(tmp_path: Path) -> No
             await screen.press("c")
             again = await at(screen, "aten.addmm.default")
             assert again["seq"] > said["seq"] and "step 0" in screen.text()
+            while app.step.held.section != "breakpoints":
+                await screen.press("tab")
+            await screen.press("enter")  # somewhere else
+            await typed(screen, "exp if absmax(in0) < 1e9")
+            await screen.wait(lambda: "exp if absmax(in0)" in screen.text())
+            await screen.press("c")
+            await at(screen, "aten.exp.default")
             session.kill()
             await screen.wait(lambda: "killed" in screen.status(), 10)
 

@@ -12,7 +12,9 @@ from graphlens.debugger import Debugger, Stop
 from graphlens.prompt import Prompt
 from graphlens_tracers.control import Way
 from graphlens_tracers.errors import NotLive
+from graphlens_tui.boxes import Box
 from graphlens_tui.source import coloured
+from graphlens_tui.stacking import Fill
 from graphlens_tui.step_saying import reason
 from screens import Screen, same_as_golden, saved, showing
 
@@ -156,7 +158,7 @@ async def test_a_script_that_was_killed_is_said_to_be_gone(tmp_path: Path) -> No
 async def test_a_run_that_is_over_is_gone_through(tmp_path: Path) -> None:
     """The same keys, both ways, without a script; what needs one says so."""
     async with showing(saved(tmp_path), (120, 40)) as screen:
-        await screen.press("2")
+        await screen.press("G", "2")
         step = screen.app.step
         last = screen.app.model.shown.timeline.end - 1  # type: ignore[union-attr]  # it was recorded
         assert step.at() == last
@@ -169,9 +171,41 @@ async def test_a_run_that_is_over_is_gone_through(tmp_path: Path) -> None:
         for key in ("p", "e", "I", "b", "R"):
             await screen.press(key)
             assert len(screen.app.screen_stack) == 1, key
+        await screen.press("1", "g", "j", "j", "2")  # from where the cursor in the graph is
+        assert step.at() == screen.app.at == 1
 
 
 def test_every_reason_has_words() -> None:
     assert reason("training-step", []) == "the next training step"
     assert reason("breakpoint 9", []) == "breakpoint 9"
     assert reason("not replaced: no", []) == "not replaced: no"
+
+
+async def test_only_what_changed_is_painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is new no line is; new variables are lines of the stack, and make no other frame anew."""
+    async with showing(saved(tmp_path), (160, 50)) as screen:
+        end = screen.app.model.shown.timeline.end  # type: ignore[union-attr]  # it was recorded
+        step = screen.app.step
+        debugger = await hold(screen, tmp_path, said(screen, end))
+        painted: list[int] = []
+        filled: list[str] = []
+        monkeypatch.setattr(step, "refresh", lambda *regions: painted.extend(one.y for one in regions))
+        for name in ("_source", "_execution", "_tensors", "_stack", "_breakpoints", "_output"):
+            fill = getattr(step, name)
+
+            def noted(box: Box, height: int, name: str = name, fill: Fill = fill) -> None:
+                filled.append(name)
+                fill(box, height)
+
+            monkeypatch.setattr(step, name, noted)
+        step.changed()
+        await screen.rest()
+        assert painted == [] and len(filled) == 6
+
+        filled.clear()
+        step.held.locals = {"p": "<torch.Tensor torch.float32 [4, 10]>", "target": "[8, 8, 8]"}
+        step.changed("stack")
+        await screen.rest()
+        (row,) = painted
+        assert filled == ["_stack"] and "target = [8, 8, 8]" in step.render_line(row).text
+        debugger.close()

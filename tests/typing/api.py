@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import networkx as nx
+
 import graphlens
 from graphlens.session import NAN, Delta, Op, Process, Run, Saved, Session
 
@@ -40,3 +42,22 @@ def look(name: str) -> None:
     """A run by the name that `graphlens runs` prints."""
     follow(Saved(name))
     print(graphlens.__version__)
+
+
+def squared(x: float, times: int = 1) -> float:
+    """Something to be recorded."""
+    return x**2 * times
+
+
+def keep(path: Path) -> float:
+    """What a function returned, its graph, and its picture beside it."""
+    call = graphlens.record(squared, 1.5, times=2, level="structure")
+    result: float = call.result
+    graph: nx.MultiDiGraph = call.graph.nx
+    written: Path = call.export(
+        path / "step.svg", graphlens.Options(phase="backward", theme="dark"), force=True
+    )
+    picture: str | None = call._repr_svg_()
+    graphlens.load(written).export("step.html")
+    print(graph.number_of_nodes(), picture)
+    return result

@@ -65,12 +65,14 @@ class Options:
         compiled: Compiled regions stay compiled, and are one operation each; otherwise they run as
             written, so that their operations are seen.
         keep: Whose elements are kept.
+        late: The framework was imported before: models and optimizers may be there already.
     """
 
     level: Level = "health"
     steps: tuple[int, int | None] = (0, None)
     compiled: bool = False
     keep: Keep = Keep()
+    late: bool = False
 
 
 HOLD = "GRAPHLENS_HOLD"

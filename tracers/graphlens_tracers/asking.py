@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FrameType
 from typing import Any
 
@@ -25,6 +25,10 @@ FILE = "<graphlens>"
 
 class TookTooLong(Exception):
     """An expression ran for more than `PATIENCE` seconds."""
+
+
+class GivenUp(Exception):
+    """Who had asked for an expression has left, or has pressed Ctrl-C."""
 
 
 class _Short(reprlib.Repr):
@@ -88,12 +92,17 @@ class Answer:
 
 
 def evaluate(
-    text: str, frame: FrameType, names: Mapping[str, Any], first: Mapping[str, Any] | None = None
+    text: str,
+    frame: FrameType,
+    names: Mapping[str, Any],
+    first: Mapping[str, Any] | None = None,
+    given_up: Callable[[], bool] = lambda: False,
 ) -> Answer:
-    """Evaluate an expression, or run statements, in a frame; never raises but KeyboardInterrupt.
+    """Evaluate an expression, or run statements, in a frame; never raises.
 
     Args:
         names: Seen where neither the frame nor Python has such a name; `first`: before all others.
+        given_up: Asked now and then whether nobody waits for the answer any more.
     """
     answer, printed = Answer(), io.StringIO()
     try:
@@ -105,15 +114,13 @@ def evaluate(
     everything: Any = ChainMap(frame.f_locals, frame.f_globals, known)
     trace = sys.gettrace()
     try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _deadline():
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _until(given_up):
             if is_expression:
                 # As globals, so that comprehensions and lambdas see all of them.
                 answer.value = eval(code, {**known, **frame.f_globals, **frame.f_locals, **(first or {})})
             else:
                 _run(code, frame, everything)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C ends what is evaluated, not the script
         answer.error = "".join(traceback.format_exception(_cut(error))).strip()
     finally:
         sys.settrace(trace)
@@ -152,13 +159,20 @@ def _cut(error: BaseException) -> BaseException:
 
 
 @contextlib.contextmanager
-def _deadline() -> Any:
+def _until(given_up: Callable[[], bool]) -> Iterator[None]:
     """End Python code that runs for too long. The caller puts the thread's own trace function back."""
-    end = time.monotonic() + PATIENCE
+    look = time.monotonic()
+    end = look + PATIENCE
 
     def trace(_frame: FrameType, _event: str, _argument: object) -> Any:
-        if time.monotonic() > end:
+        nonlocal look
+        now = time.monotonic()
+        if now > end:
             raise TookTooLong(f"stopped after {PATIENCE:g} s")
+        if now > look:
+            look = now + 0.05
+            if given_up():
+                raise GivenUp("nobody waits for it any more")
         return trace
 
     sys.settrace(trace)

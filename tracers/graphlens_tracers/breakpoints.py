@@ -16,13 +16,13 @@ class Last(NamedTuple):
     """Where the operation before was, as far as a breakpoint asks for it.
 
     Attributes:
-        frames: (frame, instruction) of the user's frames, innermost first.
+        frames: (code, instruction) of the user's frames, innermost first.
     """
 
     chain: Chain = ()
     phase: str = ""
     step: int | None = None
-    frames: tuple[tuple[int, int], ...] = ()
+    frames: tuple[tuple[CodeType, int], ...] = ()
 
 
 NOWHERE = Last()
@@ -39,6 +39,8 @@ class Breakpoints:
         """By breakpoint, the elements that it last compared with."""
         self._waiting: dict[object, set[int]] = {}
         """By strand, those whose place the operation is at, and whose condition is about what it makes."""
+        self._met: dict[object, bool] = {}
+        """By strand, whether the operation is at the place of any of them."""
 
     @property
     def wanted(self) -> bool:
@@ -55,19 +57,37 @@ class Breakpoints:
 
     def before(self, operation: Operation) -> str:
         """Why to stop before this operation; "" for no reason."""
-        why = ""
+        why, met = "", False
         waiting = self._waiting[operation.strand] = set()
         last = self._last.get(operation.strand, NOWHERE)
         for one in self.all:
             if not one.enabled or not _is_at(operation, one, last):
                 continue
+            met = True
             if needs_result(one):
                 if not (one.kind == "any" and operation.is_uninitialised()):
                     waiting.add(one.number)
             else:
                 why = self._hit(operation, one) or why
         self._note(operation)
+        self._met[operation.strand] = met
         return why
+
+    def passed(self, operation: Operation) -> Last | None:
+        """Where this operation is, if none of them can ever be met at its place in the program; else None.
+
+        To be asked right after `before`.
+        """
+        if self._met.get(operation.strand, True):
+            return None
+        for one in self.all:
+            if one.enabled and (one.kind == "any" or (one.kind == "at" and one.line >= operation.seq())):
+                return None
+        return self._last.get(operation.strand, NOWHERE)
+
+    def went(self, strand: object, last: Last) -> None:
+        """The operation before was one that `passed` had given this for, in the same call."""
+        self._last[strand] = last
 
     def wants_result(self, operation: Operation) -> bool:
         """Whether one of them is about what this operation makes."""
@@ -87,10 +107,10 @@ class Breakpoints:
         if not kinds - {"op", "any", "at"}:
             return
         self._last[operation.strand] = Last(
-            operation.chain() if kinds & {"module", "name", "graph"} else (),
+            operation.chain() if kinds & {"module", "name", "graph", "line"} else (),
             operation.phase() if "phase" in kinds else "",
             operation.step() if "step" in kinds else None,
-            tuple((id(frame), frame.f_lasti) for frame in operation.frames()) if "line" in kinds else (),
+            _places(operation) if "line" in kinds else (),
         )
 
     def _hit(self, operation: Operation, one: Breakpoint) -> str:
@@ -133,7 +153,7 @@ def _is_at(operation: Operation, one: Breakpoint, last: Last) -> bool:
     if kind in ("module", "name"):
         return _enters(operation, one.pattern, last.chain)
     if kind == "line":
-        return _reaches(operation, one.pattern, one.line, last.frames)
+        return _reaches(operation, one.pattern, one.line, last)
     if kind == "at":
         return operation.seq() == one.line
     if kind == "graph":
@@ -155,14 +175,21 @@ def _enters(operation: Operation, pattern: str, before: Chain) -> bool:
     return any(is_module(path, pattern) for path in paths)
 
 
-def _reaches(operation: Operation, file: str, line: int, before: Sequence[tuple[int, int]]) -> bool:
+def _places(operation: Operation) -> tuple[tuple[CodeType, int], ...]:
+    return tuple((frame.f_code, frame.f_lasti) for frame in operation.frames())
+
+
+def _reaches(operation: Operation, file: str, line: int, last: Last) -> bool:
     """Whether the line itself runs it, or it is the first of what runs below a call on that line."""
     stands = operation.line()
     if stands is not None and stands[1] == line and is_file(stands[0], file):
         return True
     for depth, frame in enumerate(operation.frames()):
-        here = frame.f_lineno == line and is_file(frame.f_code.co_filename, file)
-        if here and (depth == 0 or (id(frame), frame.f_lasti) not in before):
+        if frame.f_lineno != line or not is_file(frame.f_code.co_filename, file):
+            continue
+        around = _places(operation)[depth:]
+        goes_on = last.chain[:1] == operation.chain()[:1] and last.frames[-len(around) :] == around
+        if depth == 0 or not goes_on:
             return True
     return False
 

@@ -121,6 +121,15 @@ def breakpoint_of(words: str, number: int, **more: Any) -> Breakpoint:
     return Breakpoint(number, "phase" if where in PHASES else "name", where, condition=condition, **more)
 
 
+def words_of(one: Breakpoint) -> str:
+    """What `breakpoint_of` makes this breakpoint of."""
+    where = {
+        "line": f"{one.pattern}:{one.line}", "step": f"step:{one.line}", "at": f"#{one.line}", "any": "",
+        "name": one.pattern,
+    }.get(one.kind, f"{one.kind}:{one.pattern}")  # fmt: skip
+    return (where + (f" if {one.condition}" if one.condition else "")).strip()
+
+
 def watch_of(rule: str, number: int, **more: Any) -> Breakpoint:
     """Stop after what makes a rule true: `nan`, `inf`, `non-finite`, `absmax>1e4`, or an expression.
 

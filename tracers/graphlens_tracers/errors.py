@@ -55,6 +55,12 @@ class CannotWrite(GraphlensError):
     slug = "cannot-write"
 
 
+class NotInstalled(GraphlensError):
+    """A format needs a package that is not installed, or does not load."""
+
+    slug = "not-installed"
+
+
 class NotLive(GraphlensError):
     """Only a script that still runs can be asked for this."""
 

@@ -439,6 +439,19 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """A person has replaced a tensor while the operation was held.
+
+    Attributes:
+        text: The expression that was put in.
+        input: It is not the output, but this input, before the operation ran.
+    """
+
+    text: str
+    input: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unusual:
     """Non-finite counts, a changed spec, an error, kept elements: facts of one occurrence.
 
@@ -449,6 +462,8 @@ class Unusual:
             TensorFlow is made of.
         kept: The output and inputs whose elements are kept.
         printed: The script has written the output as text. Said of what is not finite.
+        by_hand: What was replaced. Of an output `numerics` are of what was put in, and its range of what
+            the operation had made.
     """
 
     seq: Seq
@@ -459,6 +474,7 @@ class Unusual:
     inputs: tuple[Numerics | None, ...] = ()
     kept: tuple[Kept, ...] = ()
     printed: bool = False
+    by_hand: tuple[ByHand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import sys
 import threading
@@ -18,9 +19,9 @@ from types import FrameType
 from typing import Any
 
 from graphlens_tracers import asking
-from graphlens_tracers.breakpoints import Breakpoints, names_of
+from graphlens_tracers.breakpoints import Breakpoints, Last, names_of
 from graphlens_tracers.control import GONE, Way, connect, receive, send
-from graphlens_tracers.operation import Chain, Operation
+from graphlens_tracers.operation import Chain, Notes, Operation
 
 ARRIVAL = 30.0
 """Seconds that a script which is to stop at its first operation waits for the debugger."""
@@ -33,7 +34,8 @@ class Gate:
 
     Attributes:
         armed: Whether operations are to come by at all.
-        arms: Called with whether they are; one a tracer.
+        arms: Called with whether they are, and when what `passed` said holds no more; one a tracer.
+        busy: Asked whether another strand than this one runs an operation just now; one a tracer.
         running: The strands whose operation runs just now, as far as they come by.
     """
 
@@ -41,8 +43,11 @@ class Gate:
         self._pages = pages
         self.armed = False
         self.arms: list[Callable[[bool], None]] = []
+        self.busy: list[Callable[[object], bool]] = []
         self._breakpoints = Breakpoints()
         self._arriving = False
+        self._calm = False
+        self._stale = False
         self._begin()
 
     def _begin(self) -> None:
@@ -54,6 +59,8 @@ class Gate:
         self._from: dict[str, Any] = {}
         """Where the thread that steps was when it went on; empty: whichever thread comes next."""
         self._evaluating = False
+        self._asker: socket.socket | None = None
+        """Who waits for an answer."""
         self.running: set[object] = set()
         self._replacing: dict[object, list[tuple[int, str, FrameType | None]]] = {}
         """By strand, what the operation that is about to run makes is replaced by."""
@@ -106,8 +113,9 @@ class Gate:
     def _settle(self) -> None:
         """Let operations come by, or not, as is needed now."""
         wanted = bool(self._way is not Way.CONTINUE or self._breakpoints.wanted or self._replacing)
-        if wanted != self.armed:
-            self.armed = wanted
+        self._calm = self._way is Way.CONTINUE and not self._replacing and not self._arriving
+        if wanted != self.armed or not self._calm or self._stale:
+            self.armed, self._stale = wanted, False
             for arm in self.arms:
                 arm(wanted)
 
@@ -120,6 +128,7 @@ class Gate:
         """Take over the breakpoints of an order; those that are known keep their hits."""
         if "breakpoints" in plan:
             self._breakpoints.take(plan["breakpoints"])
+            self._stale = True
 
     # ── at an operation ──────────────────────────────────────────────────────────────────────
 
@@ -135,6 +144,18 @@ class Gate:
             why = self._reason(operation)
             if why:
                 self._hold(operation, why, "before")
+
+    def passed(self, operation: Operation) -> Last | None:
+        """Where an operation is that came by, if nobody can want to stop at its place; else None.
+
+        Then it need not come by again there, until it is armed anew.
+        """
+        return self._breakpoints.passed(operation) if self._calm else None
+
+    def went(self, strand: object, last: Last) -> None:
+        """The operation before was such a one; `last`: where."""
+        with self._turn:
+            self._breakpoints.went(strand, last)
 
     def passes(self, operation: Operation) -> bool:
         """Whether nobody wants to stop inside of an operation, as far as it has an inside."""
@@ -215,7 +236,8 @@ class Gate:
 
     def _hold(self, operation: Operation, why: str, when: str) -> None:
         """Say where the thread is, and do what is asked until it may go on."""
-        self._way, self._why, self._times = Way.CONTINUE, "", 1
+        self._way, self._why, self._times, self._stale = Way.CONTINUE, "", 1, True
+        self._settle()  # other threads are to come by at their next operation, and wait
         try:
             connection = self._connect()
         except OSError:
@@ -223,11 +245,14 @@ class Gate:
             return
         try:
             with connection:
+                self._asker = connection
                 send(connection, {"stopped": self._said(operation, why, when)})
                 while True:
                     request, _ = receive(connection)
                     if "go" in request:
                         break
+                    if "leave-off" in request:
+                        continue  # it came too late: that is answered
                     answer, more = self._answer(operation, request)
                     send(connection, answer, more)
             self._take(request)
@@ -237,6 +262,8 @@ class Gate:
             self._from = self._here(operation)
         except (OSError, EOFError, ValueError, TypeError, KeyError):
             self._let_go()
+        finally:
+            self._asker = None
         self._settle()
 
     def _connect(self, patience: float = 0.0) -> socket.socket:
@@ -269,7 +296,7 @@ class Gate:
             "outputs": [operation.describe(tensor) for tensor in operation.outputs()],
             "hits": {one.number: one.hits for one in self._breakpoints.all},
             "gone": [one.number for one in self._breakpoints.all if one.temporary and not one.enabled],
-            **operation.about(),
+            **_ranks(), **operation.about(),
         }  # fmt: skip
 
     def _answer(self, operation: Operation, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -310,7 +337,7 @@ class Gate:
         if frame is None:
             raise ValueError("there is no frame of the script's here")
         with self._apart(operation):
-            answer = asking.evaluate(text, frame, names_of(operation))
+            answer = asking.evaluate(text, frame, names_of(operation), given_up=self._given_up)
         found: dict[str, Any] = {"printed": answer.printed[-100_000:], "error": answer.error[-20_000:]}
         if answer.error:
             return found, b""
@@ -344,12 +371,18 @@ class Gate:
         try:
             with self._apart(operation):
                 x = {"x": operation.usable(tensors[index])}
-                answer = asking.evaluate(text, frame, names_of(operation), x)
+                answer = asking.evaluate(text, frame, names_of(operation), x, self._given_up)
                 if not answer.error:
                     operation.replace(which, index, answer.value)
+                    if isinstance(operation, Notes):
+                        operation.changed(which, index, text)
         except (ValueError, TypeError, RuntimeError) as error:
             return f"{type(error).__name__}: {error}"
         return answer.error
+
+    def _given_up(self) -> bool:
+        """Whether who asked does not wait for the answer any more: it has left, or says so."""
+        return self._asker is not None and bool(select.select([self._asker], [], [], 0)[0])
 
     @contextlib.contextmanager
     def _apart(self, operation: Operation) -> Iterator[None]:
@@ -358,7 +391,10 @@ class Gate:
         Operations that other threads had begun are waited for: they may draw random numbers.
         """
         end = time.monotonic() + OTHERS
-        while self.running - {operation.strand} and time.monotonic() < end:
+        others = operation.strand
+        while self.running - {others} or any(busy(others) for busy in self.busy):
+            if time.monotonic() > end:
+                break
             time.sleep(0.001)
         self._evaluating = True
         try:
@@ -366,6 +402,13 @@ class Gate:
                 yield
         finally:
             self._evaluating = False
+
+
+def _ranks() -> dict[str, int]:
+    """Which of how many ranks this process is, as its launcher has told it."""
+    rank, world = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    known = rank.isdecimal() and world.isdecimal() and int(world) > 1
+    return {"rank": int(rank), "world": int(world)} if known else {}
 
 
 def _lines(operation: Operation) -> list[tuple[object, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Chain = tuple[Any, ...]
 """What an operation is in, outermost first: the call, then module calls, functions, iterations."""
@@ -108,3 +108,11 @@ class Operation(Protocol):
     def sheltered(self) -> AbstractContextManager[Any]:
         """While something is evaluated: random state and modes are the script's again afterwards."""
         ...
+
+
+@runtime_checkable
+class Notes(Protocol):
+    """An operation that writes down what was changed by hand."""
+
+    def changed(self, which: str, index: int, text: str) -> None:
+        """A tensor was replaced by what an expression gave; as in `replace`."""

@@ -34,6 +34,10 @@ LARGEST_SOURCE = 1 << 20
 """Larger files are not kept."""
 
 
+beside: set[str] = set()
+"""Files of ours that are not here, and call what is recorded."""
+
+
 class Stacks:
     """Tells the user's frames from the framework's, Python's and ours."""
 
@@ -60,6 +64,7 @@ class Stacks:
         """The same of all code in a file."""
         return not (
             name.startswith(self._theirs)
+            or name in beside
             or name.startswith("<frozen ")
             or (name.startswith(self._stdlib) and not name.startswith(self._packages))
         )
@@ -198,8 +203,10 @@ class Sites:
             return
         self._files.add(file)
         try:
-            with open(file, "rb") as source:
-                text = source.read(LARGEST_SOURCE + 1)
+            text = _cell(file)
+            if not text:
+                with open(file, "rb") as source:
+                    text = source.read(LARGEST_SOURCE + 1)
             if len(text) > LARGEST_SOURCE:
                 return
             digest = hashlib.sha256(text).hexdigest()
@@ -212,6 +219,15 @@ class Sites:
         except OSError:
             return  # generated code has no file, a deleted script neither: the site still has its line
         self._declare(SourceSeen(file, digest))
+
+
+def _cell(file: str) -> bytes:
+    """The text of a cell of a notebook, which has no file; IPython puts it where tracebacks find it."""
+    known: Any = getattr(sys.modules.get("linecache"), "cache", {}).get(file)
+    # Entries of files have the time at which those changed.
+    if not isinstance(known, tuple) or len(known) != 4 or known[1] is not None:
+        return b""
+    return "".join(known[2]).encode("utf-8", "surrogatepass")
 
 
 def caller(depth: int) -> FrameType | None:

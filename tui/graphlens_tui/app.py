@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -40,10 +41,16 @@ WIDEST, WIDE, MEDIUM = 190, 140, 110
 """Columns from which the details stand beside the graph: with much, enough, and little room."""
 TALL = 32
 """Rows from which the output stands below the graph."""
+LOADED = 0.5
+"""Seconds after the first screen in which all that it needs has been loaded."""
 FRAME = 0.1
 """Seconds between two looks at a run that grows."""
 SETTLE = 0.05
 """Seconds that the cursor has to rest before the details are made."""
+FOLLOWED = 0.5
+"""Seconds between two details while the cursor goes along with a run that grows."""
+SHARE = 4
+"""After a look at a run that grows there is a rest of so many times as long as it took."""
 
 
 class GraphlensApp(Remembering):
@@ -103,6 +110,7 @@ class GraphlensApp(Remembering):
         self._waiting: Timer | None = None
         self._settling: Timer | None = None
         self._looking: Timer | None = None
+        self._took = 0.0
         self._note: Part | None = None
         self._zoomed: Pane | None = None
         self._first = True
@@ -247,10 +255,17 @@ class GraphlensApp(Remembering):
         """The run moved on: look at it soon, and not more often than frames are worth it."""
         if self._looking is None:
             soon = self._first or self.step.held.stop
-            self._looking = self.set_timer(0.001 if soon else FRAME, self._look)
+            self._looking = self.set_timer(0.001 if soon else max(FRAME, SHARE * self._took), self._look)
+
+    def look_now(self) -> None:
+        """Show what is on its way at once."""
+        if self._looking is not None:
+            self._looking.stop()
+            self._look()
 
     def _look(self) -> None:
         self._looking = None
+        began = time.perf_counter()
         self._bridge.taken()
         self.model.update()
         self.sift()
@@ -260,9 +275,10 @@ class GraphlensApp(Remembering):
             self._first = False
             if not self.restore() and not self.model.live and self._ended_badly():
                 self.graph.move_to(end=True)
-            gc.collect()
-            gc.freeze()  # what was loaded stays: no collection of it makes a frame late
+            self.call_after_refresh(self._bridge.begin)
+            self.set_timer(LOADED, _settle)
         self._arrange()
+        self._took = time.perf_counter() - began
 
     def _look_at_output(self) -> None:
         """A script may print, and wait for an answer, without any operation having run."""
@@ -283,6 +299,10 @@ class GraphlensApp(Remembering):
         if shown is not None and len(seqs) and seqs[-1] >= shown.timeline.end:
             self._look()  # what is told of can be gone to
         self.graph.changed()
+        if not self.model.live:  # else they look again with every piece of the run
+            for pane in self.panes:
+                if pane.SLOT == "side":
+                    pane.changed()
         self.show_occurrences()
         now = len(event.ill.seqs), self.model.live
         wanted = bool(len(event.ill.seqs)) or self.mode is Mode.HEALTH
@@ -301,10 +321,11 @@ class GraphlensApp(Remembering):
         self.at, self._call = event.seq, event.call
         self.follow_boxes(event.seq)
         self._show_bars()
-        if self._settling is None:
-            self._settling = self.set_timer(SETTLE, self._show_selection)
-        else:
-            self._settling.reset()
+        along = self.goes_along()
+        if self._settling is not None and not along:
+            self._settling.stop()
+        if self._settling is None or not along:
+            self._settling = self.set_timer(FOLLOWED if along else SETTLE, self._show_selection)
 
     def _show_selection(self) -> None:
         self._settling = None
@@ -456,6 +477,12 @@ class GraphlensApp(Remembering):
             self._zoomed = self.output
             self.output.focus()
         self._arrange()
+
+
+def _settle() -> None:
+    """What was loaded stays: no collection of it makes a frame late."""
+    gc.collect()
+    gc.freeze()
 
 
 def _shown(app: GraphlensApp) -> Opened | None:

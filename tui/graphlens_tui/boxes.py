@@ -96,7 +96,7 @@ def framed(box: Box, height: int) -> Iterable[list[Segment]]:
     palette = box.palette
     ul, ur, dr, dl, across, down = tuple(box.glyphs.frame)
     ground = palette.ground
-    line = style(palette.track, ground)
+    line = style(palette.frame, ground)
     title = f" {elided(box.glyphs.text(box.title), max(0, box.width - 2), box.glyphs.text('…'))} "
     over = box.width + 1 - cell_len(title)
     yield [

@@ -37,8 +37,12 @@ class Bridge:
 
     def start(self) -> None:
         """Begin to follow."""
-        self._thread.start()
         self._stop = self._session.watch(self._changed)
+
+    def begin(self) -> None:
+        """Begin to work out which operations are ill: once the first screen is there, which goes first."""
+        if not self._closed.is_set():
+            self._thread.start()
 
     def close(self) -> None:
         """Stop following. Safe to call twice."""

@@ -32,12 +32,16 @@ class Columns:
         return max(1, (self.lanes - 1) // 2)
 
 
-_LEAST = {"op": 14, "spec": 15, "range": 14, "signs": 11, "module": 16, "jumps": 13}
+_LEAST = {"op": 13, "spec": 14, "range": 14, "signs": 11, "module": 16, "jumps": 13}
 """What a column needs; those after `op` come in this order, as far as there is room."""
 _EASY = 17
 """What most operations are called fits into so much: before others grow, `op` does."""
+_MORE = {"op": 20, "module": 24, "range": 17}
+"""Up to so much these grow before all others: Keras has long names."""
 _MOST = {"op": 30, "module": 34, "spec": 26, "range": 22, "jumps": 24}
 """What is left over goes to these."""
+_LANES = ((150, 12), (110, 10), (100, 9), (80, 7), (64, 6), (0, 4))
+"""From how many cells on there is room for how many lanes."""
 
 
 def fit(width: int, last: int, lane_count: int = 0) -> Columns:
@@ -47,7 +51,7 @@ def fit(width: int, last: int, lane_count: int = 0) -> Columns:
         lane_count: Room for so many lanes and no other; 0: as many as are good for the width.
     """
     seq = max(5, len(str(last)) + 1)
-    lanes = 1 + 2 * (lane_count or (12 if width >= 130 else 9 if width >= 100 else 7 if width >= 64 else 4))
+    lanes = 1 + 2 * (lane_count or next(lanes for least, lanes in _LANES if width >= least))
     widths = dict.fromkeys(_LEAST, 0)
     left = width - 2 - seq - lanes
     if left < _LEAST["op"]:  # hardly any room: what it is called matters most
@@ -62,6 +66,9 @@ def fit(width: int, last: int, lane_count: int = 0) -> Columns:
         widths[name], left = least, left - least
     more = min(left, _EASY - widths["op"])
     widths["op"], left = widths["op"] + more, left - more
+    for name, most in _MORE.items():
+        more = min(left, max(0, most - widths[name])) if widths[name] else 0
+        widths[name], left = widths[name] + more, left - more
     while left > 0:
         growing = [name for name, most in _MOST.items() if 0 < widths[name] < most]
         if not growing:

@@ -70,8 +70,13 @@ class Page:
         self.line((f"{name:<9}", self.palette.mute), *parts)
 
 
-def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: Page) -> None:
+def of_operation(
+    model: Model, shown: Shown, sources: Sources, seq: Seq, page: Page, *, around: int = AROUND
+) -> None:
     """Put everything known of an operation on the page.
+
+    Args:
+        around: Lines of source before and after its own; -1 for none, where it is shown beside the page.
 
     Raises:
         UnknownOp: It has no row.
@@ -99,6 +104,8 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
     if entered is not None:
         where = f"  #{entered.first} to #{entered.last}, enter goes there"
         page.fact("runs", (clean(shown.timeline.name_of(entered)), palette.text), (where, palette.mute))
+    for which, index, text in op.by_hand:
+        page.fact("by hand", (f"{which}put {index} = {clean(text, 200)}", palette.warn, "bold"))
     if op.took_ns:  # TensorFlow tells no times of what it runs in a function
         page.fact("time", (words.duration(op.took_ns), palette.text))
     twin = _twins(shown, op)
@@ -120,9 +127,9 @@ def of_operation(model: Model, shown: Shown, sources: Sources, seq: Seq, page: P
         if output.looked_at:
             _elements(output, page)
             break
-    if op.site is not None:
+    if op.site is not None and around >= 0:
         page.blank()
-        sources.put(op.site, page, AROUND)
+        sources.put(op.site, page, around)
 
 
 def of_call(model: Model, shown: Shown, call: Call, page: Page) -> None:

@@ -30,44 +30,58 @@ class Headlines:
     hidden: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     _before: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
     _places: dict[CallId, int] = field(default_factory=dict)
+    _seen: list[tuple[int, CallId]] = field(default_factory=list)
+    _depth: dict[int, int] = field(default_factory=dict)
+    _shut: set[int] = field(default_factory=set)
 
-    @classmethod
-    def placed(cls, stretches: Ints, calls: Mapping[int, Call], closed: Container[CallId]) -> Headlines:
-        """Where they stand.
+    def grow(self, stretches: Ints, kept: int, calls: Mapping[int, Call], closed: Container[CallId]) -> None:
+        """Take in stretches; what stands before the first `kept` of them stays.
 
         Args:
             stretches: The call of each stretch; -1 for none.
-            closed: Calls of which only the headline is shown.
+            closed: Calls of which only the headline is shown: the same ones as before, where any are kept.
         """
-        found = cls(np.zeros(len(stretches), np.int64))
-        depth: dict[int, int] = {}
-        inside: dict[int, bool] = {}  # whether a call is closed, or in one that is
-        known = np.flatnonzero(stretches >= 0)
+        kept = min(kept, len(self.count))
+        self._forget(kept)
+        self.count = np.concatenate([self.count, np.zeros(len(stretches) - kept, np.int64)])
+        known = kept + np.flatnonzero(stretches[kept:] >= 0)
         numbers, begins = np.unique(stretches[known], return_index=True)
         places = known[begins]
         for at in np.argsort(places).tolist():
             new: list[Call] = []
             call = calls.get(int(numbers[at]))
-            while call is not None and call.call not in depth and call not in new:
+            while call is not None and call.call not in self._depth and call not in new:
                 new.append(call)
                 call = None if call.parent is None else calls.get(call.parent)
             for one in reversed(new):
-                around = -1 if one.parent is None else one.parent
-                depth[one.call] = depth.get(around, -1) + 1
-                shut = inside.get(around, False)
-                inside[one.call] = shut or one.call in closed
-                if not shut:
-                    found._add(int(places[at]), one.call, depth[one.call])
-        found._before = np.concatenate([[0], np.cumsum(found.count)])
-        shut_calls = [call for call, shut in inside.items() if shut]
-        found.hidden = np.isin(stretches, shut_calls) if shut_calls else np.zeros(len(stretches), np.bool_)
-        return found
+                self._add(int(places[at]), one, shut=one.call in closed)
+        self._before = np.concatenate([[0], np.cumsum(self.count)])
+        shut = list(self._shut)
+        self.hidden = np.isin(stretches, shut) if shut else np.zeros(len(stretches), np.bool_)
 
-    def _add(self, stretch: int, call: CallId, depth: int) -> None:
-        self._places[call] = len(self.calls)
-        self.calls.append(call)
-        self.depth.append(depth)
-        self.count[stretch] += 1
+    def _forget(self, kept: int) -> None:
+        """Leave out what stands before stretches from `kept` on."""
+        while self._seen and self._seen[-1][0] >= kept:
+            _, call = self._seen.pop()
+            del self._depth[call]
+            self._shut.discard(call)
+            if self._places.pop(call, None) is not None:
+                self.calls.pop()
+                self.depth.pop()
+        self.count = self.count[:kept]
+
+    def _add(self, stretch: int, call: Call, *, shut: bool) -> None:
+        number, around = call.call, -1 if call.parent is None else call.parent
+        self._seen.append((stretch, number))
+        self._depth[number] = self._depth.get(around, -1) + 1
+        hidden = around in self._shut
+        if hidden or shut:
+            self._shut.add(number)
+        if not hidden:
+            self._places[number] = len(self.calls)
+            self.calls.append(number)
+            self.depth.append(self._depth[number])
+            self.count[stretch] += 1
 
     def at(self, stretch: int, within: int) -> tuple[CallId, int]:
         """The call of a headline, and its depth: that `within` those before a stretch."""

@@ -26,6 +26,7 @@ class Listing:
         stale: Directories of runs of which there is more to read than is known.
         marked: Directories, in the order in which they were marked.
         cursor: A place in `shown`.
+        visible: The places in `shown` that are on the screen.
         asked: What is searched for; "" for everything.
         listed: Whether the directory was read at all.
         trouble: Why it could not be read.
@@ -37,6 +38,7 @@ class Listing:
     stale: set[Path] = field(default_factory=set)
     marked: list[Path] = field(default_factory=list)
     cursor: int = 0
+    visible: range = range(0)
     asked: str = ""
     listed: bool = False
     trouble: str = ""
@@ -87,13 +89,22 @@ class Listing:
         return (found[1], found[0]) if len(found) == MOST_MARKED else None
 
     def next_to_read(self) -> Entry | None:
-        """Of the runs that are not known well the one nearest to the cursor; first those that are shown."""
-        at, known, stale = self.cursor, self.known, self.stale
-        for entries in (self.shown, self.entries):
-            waiting = [k for k, one in enumerate(entries) if one.path not in known or one.path in stale]
+        """Of the runs that are not known well the one nearest to the cursor; first those on the screen."""
+        at, shown, every = self.cursor, self.shown, self.entries
+        for entries, places in (
+            (shown, self.visible), (shown, range(len(shown))), (every, range(len(every))),
+        ):  # fmt: skip
+            waiting = [k for k in places if k < len(entries) and self._unread(entries[k])]
             if waiting:
                 return entries[min(waiting, key=lambda k: abs(k - at))]
         return None
+
+    def on_screen(self, entry: Entry) -> bool:
+        """Whether somebody can see what is said of a run."""
+        return any(one.path == entry.path for one in self.shown[self.visible.start : self.visible.stop])
+
+    def _unread(self, entry: Entry) -> bool:
+        return entry.path not in self.known or entry.path in self.stale
 
     def next_to_judge(self) -> Entry | None:
         """The run under the cursor, if it is to be judged: over, not finite, and not large."""

@@ -45,6 +45,11 @@ class Navigating(BoxCommands):
         only = has_keys if has_keys in sides else sides[0]
         for pane in sides:
             pane.display = pane is only or (not alone and height >= ROOM_FOR_SOURCE)
+        many = sum(pane.display for pane in sides) > 1
+        for pane in sides:
+            if pane.beside != many:
+                pane.beside = many
+                pane.changed()
 
     def do_source(self) -> None:
         """The source on the whole screen, or back to the graph."""

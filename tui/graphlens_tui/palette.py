@@ -13,12 +13,12 @@ from graphlens.categories import Category
 DARK_THEME = Theme(
     name="graphlens-dark", primary="#7aa2f7", secondary="#bb9af7", accent="#ff9e64", warning="#e0af68",
     error="#ff3d6e", success="#9ece6a", foreground="#c8d0f0", background="#16161e", surface="#16161e",
-    panel="#1f2335", dark=True, variables={"border": "#3b4261", "border-blurred": "#2a2f45"},
+    panel="#1f2335", dark=True, variables={"border": "#565f89", "border-blurred": "#3b4261"},
 )  # fmt: skip
 LIGHT_THEME = Theme(
     name="graphlens-light", primary="#2e5fd0", secondary="#7847bd", accent="#b15c00", warning="#8f5e15",
     error="#c4003b", success="#3f6f1a", foreground="#24283b", background="#fbfbfd", surface="#fbfbfd",
-    panel="#e9ebf3", dark=False, variables={"border": "#a8aecb", "border-blurred": "#cfd3e2"},
+    panel="#e9ebf3", dark=False, variables={"border": "#a8aecb", "border-blurred": "#b4bad2"},
 )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ class Palette:
         faint, mute, text, bright: Text, from what may be overlooked to what must not.
         lanes: Values take them in turn.
         signs: Negative, zero and positive elements.
+        track, frame: What a bar has not filled; lines around frames.
         cells: Of strips of operations: without a number, all finite, with large ones.
         cell: Behind the number under the cursor.
     """
@@ -54,6 +55,7 @@ class Palette:
     lanes: tuple[str, ...]
     signs: tuple[str, str, str]
     track: str
+    frame: str
     cells: tuple[str, str, str]
     cell: str
     category: dict[Category, str]
@@ -70,28 +72,28 @@ def _families(**colours: str) -> dict[Category, str]:
 
 DARK = Palette(
     ground="#16161e", bar="#1f2335", cursor="#3d3a24", cursor_away="#292e42",
-    faint="#4d5478", mute="#7f88b0", text="#a9b1d6", bright="#e4e9ff", accent="#7aa2f7", on_accent="#10131f",
+    faint="#666e9a", mute="#8d96bf", text="#a9b1d6", bright="#e4e9ff", accent="#7aa2f7", on_accent="#10131f",
     warn="#e0af68", inf="#ff9e64", nan="#ff3d6e", on_ill="#16161e", good="#9ece6a",
     lanes=("#bb9af7", "#f7768e", "#c0caf5", "#7aa2f7", "#9ece6a", "#ff9e64", "#73daca", "#e0af68"),
-    signs=("#4468c0", "#787c99", "#45a8a0"), track="#262a3d",
+    signs=("#4468c0", "#787c99", "#45a8a0"), track="#262a3d", frame="#3b4261",
     cells=("#2f4470", "#2c6e57", "#b08b45"), cell="#565f89",
     category=_families(
         matmul="#7aa2f7", attention="#bb9af7", norm="#73daca", activation="#9ece6a", elementwise="#7dcfff",
-        view="#757ca0", cast="#757ca0", reduction="#e0af68", gather="#e0e07a", random="#f7a072",
+        view="#8087ad", cast="#8087ad", reduction="#e0af68", gather="#e0e07a", random="#f7a072",
         collective="#c678dd", flow="#f7768e", optimizer="#d8b4a0",
     ),
     syntax="one-dark",
 )  # fmt: skip
 LIGHT = Palette(
     ground="#fbfbfd", bar="#e9ebf3", cursor="#fff0c2", cursor_away="#e4e8f5",
-    faint="#a3a9c4", mute="#6b7194", text="#3b4261", bright="#12141f", accent="#2e5fd0", on_accent="#ffffff",
+    faint="#7f86a8", mute="#565c80", text="#3b4261", bright="#12141f", accent="#2e5fd0", on_accent="#ffffff",
     warn="#8f5e15", inf="#b84a00", nan="#c4003b", on_ill="#ffffff", good="#3f6f1a",
     lanes=("#7847bd", "#c4314b", "#4b5272", "#2e5fd0", "#3f7a1a", "#b15c00", "#0f7b6c", "#8f5e15"),
-    signs=("#3457b8", "#8a8fa8", "#0f8a7c"), track="#e4e7f0",
-    cells=("#b9c6e8", "#7fbf9f", "#d9a441"), cell="#c3cdf2",
+    signs=("#3457b8", "#777d98", "#0c7d70"), track="#d5d9e6", frame="#b4bad2",
+    cells=("#94a6da", "#4f9f78", "#c07f12"), cell="#c3cdf2",
     category=_families(
         matmul="#2148b8", attention="#7847bd", norm="#0f7b6c", activation="#3f7a1a", elementwise="#00719e",
-        view="#82889f", cast="#82889f", reduction="#9a5a00", gather="#7a6a00", random="#b1502a",
+        view="#666c88", cast="#666c88", reduction="#9a5a00", gather="#7a6a00", random="#b1502a",
         collective="#8a2fa8", flow="#b01e54", optimizer="#70492f",
     ),
     syntax="default",

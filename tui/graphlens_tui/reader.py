@@ -21,7 +21,8 @@ from graphlens_tui.summaries import judged, summed, unreadable
 LOOK = 2.0
 """Seconds between two looks at whether there are other runs, or a run has moved on."""
 SHARE = 2
-"""After each run the thread rests so many times as long as that took, at most a second: the UI goes first."""
+"""After a run that is not on the screen the thread rests so many times as long as that took, at most a
+second: the UI goes first."""
 SHARE_OF_LIST = 20
 """After the list it is not read again for so many times as long as that took."""
 REST = 0.15
@@ -83,7 +84,8 @@ class Reader:
             began = time.monotonic()
             self._sum(entry, judge=judge)
             self._post(Summed(entry.path))
-            self._closed.wait(min(1.0, SHARE * (time.monotonic() - began)))
+            if not self._listing.on_screen(entry):
+                self._closed.wait(min(1.0, SHARE * (time.monotonic() - began)))
 
     def _look_at_list(self) -> None:
         """List the runs if somebody asked, or there may be others now; a long list less often."""

@@ -283,7 +283,7 @@ class RunCommands(StepCommands):
         if self.mode is Mode.RUNS and entry is None:
             return
         stem = (self.session.run if entry is None else entry).path.name.removesuffix(runs.SUFFIX)
-        self.push_screen(Ask("write its picture to: .svg, .dot or .json", f"{stem}.svg"), self.export_to)
+        self.push_screen(Ask("write it to: .svg, .html, .png, .json, …", f"{stem}.svg"), self.export_to)
 
     def export_to(self, answer: str | None) -> None:
         """Write a picture of what `do_export` is about into a file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -41,10 +41,10 @@ class Column:
 
 
 COLUMNS = (
-    Column("name", 14, 60, 9), Column("script", 10, 40, 3), Column("arguments", 9, 60, 2),
-    Column("framework", 13, 18, 4), Column("started", 11, 11, 8), Column("steps", 5, 6, 5),
-    Column("ops", 5, 6, 7), Column("health", 16, 20, 9), Column("first not finite", 20, 44, 1),
-    Column("state", 8, 8, 9), Column("size", 8, 8, 7), Column("level", 9, 9, 0),
+    Column("name", 14, 60, 9), Column("script", 12, 40, 3), Column("arguments", 9, 60, 2),
+    Column("framework", 15, 18, 4), Column("started", 11, 11, 8), Column("steps", 5, 6, 5),
+    Column("ops", 5, 6, 7), Column("health", 18, 20, 9), Column("first not finite", 20, 44, 1),
+    Column("state", 8, 8, 9), Column("size", 8, 8, 6), Column("level", 9, 9, 0),
 )  # fmt: skip
 
 
@@ -115,6 +115,10 @@ class RunRow:
             for k, (text, colour, bold) in enumerate(cells[title]):
                 # A long name leaves room for what is said behind it.
                 after = sum(cell_len(one) for one, *_ in cells[title][k + 1 :]) if title == "name" else 0
+                if title == "name" and "/" in text:
+                    path = PurePath(text)
+                    ways = (text, f"…/{path.name}", f"…/{path.stem}")
+                    text = next((one for one in ways if cell_len(one) <= left - after), ways[-1])
                 shown = elided(glyphs.text(text), left - after, glyphs.text("…"), left=title == "name")
                 left -= cell_len(shown)
                 segments.append(Segment(shown, style(colour, ground, bold or selected)))

@@ -69,10 +69,14 @@ class Scrubbing(Navigating):
         self.arrange_scrubber()
         missing = self.scrubber.show(self._calls()) if self.scrubber.display else []
         process = self.model.process()
-        if missing and process is not None:
+        if missing and process is not None and not self.goes_along():
             self.run_worker(
                 lambda: self._find_sizes(process, missing), thread=True, group="sizes", exclusive=True
             )
+
+    def goes_along(self) -> bool:
+        """Whether the cursor goes along with a run that grows, and nobody has chosen what it is on."""
+        return self.graph.following and self.model.live and self.step.held.stop is None
 
     def arrange_scrubber(self) -> None:
         """There is a line for it where there is room, whatever the cursor is on: nothing moves then."""

@@ -39,8 +39,8 @@ class Sieve(Timeline):
 
     # ── which lines ──────────────────────────────────────────────────────────────────────────
 
-    def _place(self) -> None:
-        super()._place()
+    def _place(self, kept: int = 0) -> None:
+        super()._place(kept)
         self._sift()
 
     def _sift(self) -> None:

@@ -70,6 +70,8 @@ class Sources:
         last = max(site.line, min(site.end_line, site.line + around))
         first, end = max(1, site.line - around), min(len(lines), last + around)
         shown = [line.plain for line in lines[first - 1 : end] if line.plain.strip()]
+        while end > last and not lines[end - 1].plain.strip():
+            end -= 1
         indent = min((len(line) - len(line.lstrip()) for line in shown), default=0)
         for number in range(first, end + 1):
             meant = site.line <= number <= last

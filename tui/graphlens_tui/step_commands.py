@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphlens.debugger import Stop
 from graphlens.live import Live
-from graphlens.prompt import Answer
+from graphlens.prompt import Answer, ranks_text
 from graphlens.session import RunState
 from graphlens_tracers.breakpoints import is_file
-from graphlens_tracers.control import Breakpoint
+from graphlens_tracers.control import Breakpoint, words_of
 from graphlens_tracers.errors import NotLive
 from graphlens_tracers.events import Seq
 from graphlens_tui.again_commands import AgainCommands
@@ -23,6 +24,8 @@ from graphlens_tui.widgets.dialogs import Ask
 
 LOOK = 0.1
 """Seconds between two looks whether what is held is still there."""
+RUNS = 0.05
+"""Seconds after which a script that goes on is shown to run: a step has come to its next stop before."""
 RUNS_ON = "the script runs: {} stops it at its next operation"
 
 
@@ -30,6 +33,7 @@ class StepCommands(AgainCommands):
     """The app as these keys see it."""
 
     _stepper: Stepper | None = None
+    _over: Stop | None = None
     _pdb = False
     _note: Part | None = None
 
@@ -78,7 +82,10 @@ class StepCommands(AgainCommands):
         typing = len(self.screen_stack) > 1 or self.pane().keys_wanted()
         if self.mode is Mode.GRAPH and not typing:
             self.show_mode(Mode.STEP)
+        if "rank" in event.held.said:
+            self.say(ranks_text(event.held.said))
         self._check_way()
+        self.look_now()
         self._shown_anew()
         self._ask_locals()
 
@@ -103,19 +110,22 @@ class StepCommands(AgainCommands):
     def on_obeyed(self, event: Obeyed) -> None:
         """Something was answered, or the script goes on."""
         held, answer = self.step.held, event.answer
+        if self._pdb and event.line == "pdb":
+            self._pdb = False
+            self.on_pane_left()
         if event.trouble:
             if not event.quiet:
                 held.answered(event.line, event.trouble.splitlines(), "wrong")
                 self.say(event.trouble.splitlines()[-1], wrong=True)
         elif answer is None:
-            self.call_after_refresh(self._next_held)
+            self.set_timer(RUNS, self._next_held)
+            return
         elif answer["answer"] == "locals":
             held.locals = answer["locals"]
+            self.step.changed("stack")
+            return
         else:
             self._answered(event.line, answer)
-        if self._pdb and event.line == "pdb":
-            self._pdb = False
-            self.on_pane_left()
         self._shown_anew()
 
     def _answered(self, line: str, answer: Answer) -> None:
@@ -139,6 +149,8 @@ class StepCommands(AgainCommands):
         elif kind == "replaced":
             self._go("step" if held.said is not None and held.said["when"] == "after" else "after")
             self.say(f"{answer['which']} is replaced by {answer['text']}")
+        elif kind == "saved":
+            self.say(answer["text"])
         elif kind == "pdb is over":
             self.say("Python's debugger has ended: the script is held as before")
         else:
@@ -156,7 +168,9 @@ class StepCommands(AgainCommands):
             return
         gone = stop.gone()
         if stop.over:  # by us
-            self._next_held()
+            if self._over is stop:
+                self._next_held()
+            self._over = stop
         elif gone:
             stop.release()
             held.went_on()
@@ -189,6 +203,10 @@ class StepCommands(AgainCommands):
             prompt.frame = held.frame
             self.stepper.obey("locals", quiet=True)
 
+    def look_now(self) -> None:
+        """Take in what was recorded up to here."""
+        raise AssertionError("the app does")
+
     def _shown_anew(self) -> None:
         self.step.changed()
         self._show_bars()
@@ -205,6 +223,9 @@ class StepCommands(AgainCommands):
     # ── forwards ─────────────────────────────────────────────────────────────────────────────
 
     def do_step_mode(self) -> None:
+        over = not self.model.live and self.step.held.stop is None
+        if over and self.mode is Mode.GRAPH and self.at is not None:
+            self.step.held.back, self.step.held.line = self.at, None  # one cursor for both
         self.show_mode(Mode.STEP)
         self.call_after_refresh(self._shown_anew)
 
@@ -430,7 +451,15 @@ class StepCommands(AgainCommands):
         self.step.turn(-1)
 
     def do_step_detail(self) -> None:
-        """The operation that is looked at, in the graph."""
+        """The operation that is looked at, in the graph; of a breakpoint, where it is."""
+        held = self.step.held
+        if held.section == "breakpoints" and 0 <= held.chosen < len(held.breakpoints):
+            one = held.breakpoints[held.chosen]
+            self.push_screen(
+                Ask("stop here instead: WHERE if CONDITION", words_of(one)),
+                self._obeyed(f"edit {one.number}"),
+            )
+            return
         at = self.step.at()
         if at is not None:
             self.go_to(at)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 
 from graphlens.categories import PLUMBING, category, short
 from graphlens.letters import spec_text
-from graphlens.session import OutputSeen
+from graphlens.session import OutputSeen, Process
 from graphlens.text import clean
 from graphlens_tracers.breakpoints import is_file
 from graphlens_tracers.control import Breakpoint
@@ -27,6 +28,10 @@ from graphlens_tui.source import Sources, coloured, segments_of
 
 MOST = 1500
 """Operations before the one that is looked at whose lines are said."""
+AGAIN = 16
+"""Operations before the last one that was read whose numbers may have come since."""
+MOST_CUTS = 2000
+"""Lines that are kept as they were cut."""
 LONGEST = 4 << 20
 """Bytes of a file that was not kept, and is read where it lies."""
 
@@ -76,24 +81,49 @@ class Files:
         return clean(file.removeprefix(folder))
 
 
-class Results:
-    """What the lines of a file computed last, up to an operation; worked out once for each."""
+class Cuts:
+    """Lines of source as segments; a stop shows mostly those that the one before has shown."""
 
     def __init__(self) -> None:
-        self._key: tuple[int, int] = (-1, -1)
+        self._made: dict[tuple[int, int, Style], tuple[Text, list[Segment]]] = {}
+
+    def of(self, text: Text, room: int, plain: Style, glyphs: Glyphs) -> list[Segment]:
+        """A line in at most `room` cells."""
+        key = id(text), room, plain
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) > MOST_CUTS:
+                self._made.clear()
+            line = Text(glyphs.text(text.plain)) if glyphs.ascii and not text.plain.isascii() else text
+            # The text stays with what was made of it: while it lives no other one has its id.
+            self._made[key] = found = text, segments_of(_cut(line, room, glyphs.text("…")), plain)
+        return found[1]
+
+
+class Results:
+    """What the lines of a file computed last, up to an operation; of the next one only what came is read."""
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+        self._end = 0
         self._found: dict[tuple[str, int], list[Computed]] = {}
 
     def of(self, shown: Shown, end: int) -> dict[tuple[str, int], list[Computed]]:
         """By (file, line), of the operations before `end`, in the order in which they ran."""
-        key = (end, shown.timeline.end)
-        if key != self._key:
-            self._key, self._found = key, self._look(shown, end)
+        first = max(0, end - MOST)
+        if shown.process is not self._process or not first <= self._end <= end:
+            self._process, self._found, start = shown.process, {}, first
+        else:
+            start = max(first, self._end - AGAIN)
+        self._end = end
+        for place in self._found.values():
+            place[:] = [one for one in place if first <= one.seq < start]
+        self._look(shown, start, end)
         return self._found
 
-    def _look(self, shown: Shown, end: int) -> dict[tuple[str, int], list[Computed]]:
-        process = shown.process
-        rows = process.rows(max(0, end - MOST), end)
-        found: dict[tuple[str, int], list[Computed]] = {}
+    def _look(self, shown: Shown, start: int, end: int) -> None:
+        process, found = shown.process, self._found
+        rows = process.rows(start, end)
         for seq, number in zip(rows.seq.tolist(), rows.node.tolist(), strict=True):
             node = process.nodes.get(number)
             if node is None or node.phase is Phase.BACKWARD or category(node.op) in PLUMBING:
@@ -112,7 +142,6 @@ class Results:
             place[:] = [one for one in place if one.text.split(" ")[0] != name or one.seq > seq - 60]
             place.append(Computed(seq, f"{name} {spec}", "" if output is None else words.values(output),
                                   ill_word(output)))  # fmt: skip
-        return found
 
 
 def ill_word(output: OutputSeen | None) -> str:
@@ -139,7 +168,7 @@ class SourceView(NamedTuple):
 
 def fill_source(
     view: SourceView, lines: Sequence[Text] | None, results: dict[tuple[str, int], list[Computed]],
-    breakpoints: Sequence[Breakpoint], box: Box, height: int,
+    cuts: Cuts, breakpoints: Sequence[Breakpoint], box: Box, height: int,
 ) -> None:  # fmt: skip
     """The lines around the cursor."""
     palette = box.palette
@@ -170,13 +199,10 @@ def fill_source(
             room_left = max(8, room - used - 1)
         else:
             room_left = room
-        if box.glyphs.ascii and not text.plain.isascii():
-            text = Text(box.glyphs.text(text.plain))
-        dots = box.glyphs.text("…")
-        body = _cut(text, room_left, dots)
-        plain = style(palette.bright if here else palette.text, ground, here)
-        segments = segments_of(body, plain)
-        gap = room - cell_len(body.plain) - used
+        segments = cuts.of(
+            text, room_left, style(palette.bright if here else palette.text, ground, here), box.glyphs
+        )
+        gap = room - sum(cell_len(one.text) for one in segments) - used
         box.lines.append([*gutter, *segments, Segment(" " * max(0, gap), style(palette.text, ground)), *ends])
 
 

@@ -178,7 +178,8 @@ def alerts_box(findings: Findings, box: Box, key: str) -> None:
         label = {"nan": "NaN", "inf": "∞"}.get(rule.kind, rule.text)
         patch = hues.get(rule.kind, palette.cells[0] if rule.kind == "uninit" else palette.warn)
         ground = patch if alert.count else palette.track
-        colour = palette.on_ill if alert.count else palette.faint
+        on_patch = palette.bright if rule.kind == "uninit" else palette.on_ill
+        colour = on_patch if alert.count else palette.faint
         if alert.first is not None:
             box.rows[len(box.lines)] = (process, alert.first)
         text = box.glyphs.text(clean(label)).center(width)

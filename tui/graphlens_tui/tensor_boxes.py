@@ -23,7 +23,7 @@ DISTRIBUTION = "distribution of finite values (log count)"
 """The title of its frame."""
 WIDE = 11
 """Cells of a column of statistics."""
-SIDE = 8
+SIDE = 10
 """Cells beside the bars."""
 WIDEST = 2
 """Cells of a bar, at most."""

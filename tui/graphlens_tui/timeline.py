@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens.scopes import OP, Span
-from graphlens.session import Call, Process, Rows
+from graphlens.session import Call, Process
 from graphlens_tracers.events import CallId, GraphId, NodeId, Seq
 from graphlens_tui.headlines import Headlines
 from graphlens_tui.ways import View, Way
@@ -140,24 +140,30 @@ class Timeline:
     def update(self) -> None:
         """Take in what has been recorded since the last time."""
         with self.process.lock:  # calls, graphs and rows of one moment
-            self._read_on()
-        self._place()
+            kept = self._read_on()
+        self._place(kept)
 
-    def _read_on(self) -> None:
+    def _read_on(self) -> int:
+        """How many stretches belong to the calls that they belonged to."""
         calls = list(self.process.calls())
-        start = min(self.end, self._first_change(calls))
+        low, first = self._first_change(calls)
+        start = min(self.end, first)
+        for call in self._known[low:]:
+            self.calls.pop(call.call, None)
+        self.calls.update((call.call, call) for call in calls[low:])
         self._known = calls
-        self.calls = {call.call: call for call in calls}
         steps = (call.step for call in calls[-64:] if call.step is not None)
         self.last_step = max(steps, default=self.last_step)
         for way in self.ways.values():
             way.grow(self.process)
-        rows = self.process.rows(start, self.process.end)
-        self._stretches = self._stretches.before(start).followed_by(self._cut(rows))
+        ran = self.process.calls_of(start, self.process.end)
+        before = self._stretches.before(start)
+        self._stretches = before.followed_by(self._cut(*ran))
         self.end = int(self.process.end)
+        return len(before)
 
-    def _first_change(self, calls: list[Call]) -> int:
-        """The first operation that belongs to another call, or to another graph, than it did."""
+    def _first_change(self, calls: list[Call]) -> tuple[int, int]:
+        """How many calls are the same; the first operation that is of another call, or graph, than it was."""
         known = self._known
         low, high = 0, min(len(known), len(calls))
         while low < high:  # calls that have ended are the same objects, so this compares pointers
@@ -168,34 +174,33 @@ class Timeline:
                 high = middle - 1
         for before, now in zip(known[low:], calls[low:], strict=False):
             if (before.call, before.graph, before.first) != (now.call, now.graph, now.first):
-                return min(int(before.first), int(now.first))
+                return low, min(int(before.first), int(now.first))
             if now.last < before.last:
-                return int(now.last) + 1
+                return low, int(now.last) + 1
         longer = known[len(calls) :] + calls[len(known) :]
-        return min((int(call.first) for call in longer), default=self.end)
+        return low, min((int(call.first) for call in longer), default=self.end)
 
-    def _cut(self, rows: Rows) -> Stretches:
+    def _cut(self, seq: Ints, node: Ints, call: Ints) -> Stretches:
         """The stretches of some operations."""
-        if not len(rows.seq):
+        if not len(seq):
             return Stretches.none()
-        call = rows.call.astype(np.int64)
         turns = np.flatnonzero(np.diff(call, prepend=call[0] - 1))
         graphs = [LOOSE if one < 0 else int(self.calls[one].graph) for one in call[turns].tolist()]
         graph = np.repeat(np.array(graphs, np.int64), np.diff(np.append(turns, len(call))))
-        position = self._positions(graph, rows.node)
+        position = self._positions(graph, node)
         graph[position < 0] = LOOSE
-        cut = np.ones(len(rows.seq), np.bool_)
+        cut = np.ones(len(seq), np.bool_)
         cut[1:] = (
-            (np.diff(rows.seq) != 1)
+            (np.diff(seq) != 1)
             | (np.diff(call) != 0)
             | (np.diff(graph) != 0)
             | ((np.diff(position) != 1) & (graph[1:] != LOOSE))
         )
         at = np.flatnonzero(cut)
-        count = np.diff(np.append(at, len(rows.seq)))
-        return Stretches(rows.seq[at], count, call[at], graph[at], position[at])
+        count = np.diff(np.append(at, len(seq)))
+        return Stretches(seq[at], count, call[at], graph[at], position[at])
 
-    def _positions(self, graph: Ints, node: npt.NDArray[np.uint32]) -> Ints:
+    def _positions(self, graph: Ints, node: Ints) -> Ints:
         position = np.full(len(graph), -1, np.int64)
         turns = np.flatnonzero(np.diff(graph, prepend=graph[0] - 1))
         for one in set(graph[turns].tolist()) - {LOOSE}:
@@ -236,8 +241,8 @@ class Timeline:
             found = self._views[graph] = self.way(graph).view(self.folded, self._width)
         return found
 
-    def _place(self) -> None:
-        """Work out where the lines of every stretch begin."""
+    def _place(self, kept: int = 0) -> None:
+        """Work out where the lines of every stretch begin; `kept` of them are in the calls they were in."""
         self._views.clear()
         stretches = self._stretches
         heights = stretches.count.copy()
@@ -248,7 +253,7 @@ class Timeline:
                     line_of = self.way(graph).outline.lines(self.folded).line_of
                     first = stretches.position[here]
                     heights[here] = line_of[first + stretches.count[here] - 1] - line_of[first] + 1
-        self._heads = Headlines.placed(stretches.call, self.calls, self.closed)
+        self._heads.grow(stretches.call, kept, self.calls, self.closed)
         heights[self._heads.hidden] = 0
         self._tops = np.concatenate([[0], np.cumsum(heights + self._heads.count)])
 

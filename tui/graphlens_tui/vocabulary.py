@@ -36,7 +36,7 @@ WORDS: tuple[Word, ...] = (
     Word("filter", "QUERY", "show only what fits; without a query all again", ("only",)),
     Word("mode", "NAME", "graph, tensor, health, runs"),
     Word("open", "RUN", "another run, by its name or path; last is the newest", ("edit_run",), "runs_mode"),
-    Word("export", "FILE", "write a picture of the step: .svg, .dot or .json", alone="export"),
+    Word("export", "FILE", "write the step: .svg, .html, .png, .json, …", alone="export"),
     Word("save", "FILE.npy", "write the tensor that is seen", alone="save"),
     Word("theme", "light|dark", "the colours", alone="theme"),
     Word("rules", "RULES", "hold the run against these rules", alone="rules"),

@@ -161,6 +161,26 @@ def hits(tmp_path: Path, *places: str, watches: Sequence[str] = ()) -> list[int]
     return [last[str(k + 1)] for k in range(len(places) + len(watches))]
 
 
+def test_an_operation_that_passed_unseen_is_known_to_the_next_one(tmp_path: Path, plain: Process) -> None:
+    every = [op for op in rows(plain) if not op.node.op.startswith("profiler.")]
+    calling = line("LINE THAT CALLS")
+    found = hits(
+        tmp_path, "aten.add.Tensor", "module:0", "module:1", "optimizer", f"{HERE.name}:{calling}"
+    )  # fmt: skip
+
+    names = [op.node.op for op in every]
+    phases = [str(op.node.phase.value) for op in every]
+    paths = [next((part for part in op.scope_path.split(".") if part in ("0", "1")), "") for op in every]
+    directly = sum(
+        op.site is not None and op.site.line == calling and phase != "backward"
+        for op, phase in zip(every, phases, strict=True)
+    )
+    assert found[0] == names.count("aten.add.Tensor")
+    assert found[1] == entries(paths, "0") and found[2] == entries(paths, "1")
+    assert found[3] == entries(phases, "optimizer")
+    assert found[4] == directly + STEPS
+
+
 def test_breakpoints_are_hit_as_often_as_the_recording_counts(tmp_path: Path, plain: Process) -> None:
     every = rows(plain)
     names = [op.node.op for op in every]

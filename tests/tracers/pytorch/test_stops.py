@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import struct
 import threading
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from test_stepping import HERE, line, rows, train
 import graphlens
 from graphlens.debugger import Debugger, Stop
 from graphlens.store import Process
+from graphlens.verdict import verdict_answer
 from graphlens_tracers import asking
 from graphlens_tracers.control import Way
 from recorded import recorded
@@ -263,3 +266,84 @@ def test_all_threads_wait_while_one_is_stopped(tmp_path: Path) -> None:
     debug(program, tmp_path / "run.glens", obey)
 
     assert counted[0] <= 1  # one may have been on its way
+
+
+def test_a_debugger_that_talks_nonsense_is_left(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+
+    def program() -> None:
+        done.write_text(repr((torch.ones(2) * 3).tolist()))
+
+    def obey(_debugger: Debugger, next_stop: Next) -> None:
+        stop = next_stop()
+        assert stop is not None
+        with socket.socket(fileno=os.dup(stop.fileno())) as connection:
+            connection.sendall(struct.pack("<II", 5, 0) + b"{nope")
+            assert connection.recv(1) == b""  # it hung up
+        assert next_stop() is None
+
+    debug(program, tmp_path / "run.glens", obey)
+
+    assert done.read_text() == "[3.0, 3.0]"
+
+
+def test_conditions_about_facts_stop_as_often_as_they_are_true(tmp_path: Path) -> None:
+    def program() -> None:
+        x = torch.arange(4.0)
+        for k in range(6):
+            y = x * (k % 3)
+            y / y
+
+    places = {
+        "aten.mul* if absmax(out) > 3": 2, "div if nan(out)": 6, "div if inf(in0)": 0,
+        "aten.mul* if hits >= 0": 6,
+        "aten.mul* if shape(out) == (4,) and dtype(out) == 'float32'": 6, "aten.mul* if changed(out)": 5,
+        "aten.mul* if changed(in0)": 0, "if norm(out) == 0 and op.startswith('aten.mul')": 2,
+    }  # fmt: skip
+    said: list[Any] = []
+
+    def prepare(debugger: Debugger) -> None:
+        for place in places:
+            debugger.add(place)
+        debugger.add("aten.mul*", ignore=4, temporary=True)
+        debugger.add("aten.mul*", enabled=False)
+
+    debug(program, tmp_path / "run.glens", walk(Way.CONTINUE, said, prepare))
+
+    hits = [said[-1]["hits"].get(str(k + 1)) for k in range(len(places) + 2)]
+    assert hits[:-2] == list(places.values())
+    assert hits[-2:] == [None, 0]  # the temporary one is gone
+    assert sum(f"breakpoint {len(places) + 1}" == one["why"] for one in said) <= 1
+
+
+def test_what_was_put_in_by_hand_is_recorded_and_blamed(tmp_path: Path) -> None:
+    def program() -> None:
+        x = torch.arange(6.0, requires_grad=True)
+        y = (x + 1) * 2
+        y.exp().sum().backward()
+
+    def obey(debugger: Debugger, next_stop: Next) -> None:
+        stop = next_stop()
+        for place, which, text in (
+            ("aten.add", "in", "x + 10"), ("aten.mul", "out", "x - 1e3"), ("aten.exp", "out", "x * nan"),
+        ):  # fmt: skip
+            while stop is not None and not stop.said["op"].startswith(place):
+                stop.go(Way.STEP)
+                stop = next_stop()
+            assert stop is not None
+            stop.ask("replace", which=which, index=0, text=text.replace("nan", "float('nan')"))
+        assert stop is not None
+        stop.go(Way.CONTINUE)
+
+    debug(program, tmp_path / "run.glens", obey)
+
+    process = graphlens.load(tmp_path / "run.glens").main
+    seqs = {op.node.op.split(".")[1]: op.seq for op in reversed(rows(process))}  # the first of each
+    add, mul, exp = (process.op(seqs[name]) for name in ("add", "mul", "exp"))
+    assert add.by_hand == (("in", 0, "x + 10"),)
+    assert mul.by_hand == (("out", 0, "x - 1e3"),)
+    assert (mul.outputs[0].low, mul.outputs[0].high) == (22.0 - 1e3, 32.0 - 1e3)
+    assert exp.outputs[0].nan == 6
+    verdict = verdict_answer(graphlens.load(tmp_path / "run.glens"))
+    assert verdict["origin"]["seq"] == exp.seq
+    assert verdict["origin"]["cause"].startswith("output 0 was put in by hand while the script was held: x")

@@ -39,7 +39,7 @@ _HERE = os.path.dirname(__file__)
 _OURS = frozenset(
     (
         __file__, boundary.__file__, checks.__file__, parts.__file__, quick.__file__,
-        os.path.join(_HERE, "stepping.py"),
+        os.path.join(_HERE, "stepping.py"), os.path.join(_HERE, "operation.py"),
     )
 )  # fmt: skip
 """Files whose frames lie between the script and what looks at its stack."""
@@ -77,6 +77,10 @@ class Dispatch(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]  # torch's is not typed
         Dispatch.every.add(self)
         self.failed = False
+        self.passed: dict[int, tuple[Any, Any]] = {}
+        """What `stepping.Armed` need not look at: by the id of what recognises it, that, and where it is."""
+        self.deeper = 0
+        """Frames of ours between torch and `_else`, beyond those that are always there."""
         self.forget(begin)
 
     def forget(self, begin: Callable[[], bool] | None) -> None:
@@ -164,7 +168,7 @@ class Dispatch(TorchDispatchMode):
                         continue
                     if known is tried and here is first:
                         continue
-                    result = known.run(func, (), args, kwargs, 2)
+                    result = known.run(func, (), args, kwargs, 2 + self.deeper)
                     if result is not OTHER:
                         if here is self.calls.root or here.children[:1] != [known]:
                             self._turned(here, known)

@@ -1,48 +1,31 @@
 """PyTorch's side of the gate: while it is armed, every operation of a mode comes by here first.
 
 A mode becomes an `Armed` one by its class alone, and goes back the same way: what is recorded of an
-operation is what would be recorded without anybody looking, and nobody pays who does not look.
+operation is what would be recorded without anybody looking, and nobody pays who does not look. Where no
+breakpoint can be met, an operation that is recognised does not come by again.
 """
 
 from __future__ import annotations
 
-import contextlib
-import random
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable
+from operator import attrgetter
 from threading import get_ident
-from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from graphlens_tracers import page as at
-from graphlens_tracers.control import LARGEST
+from graphlens_tracers.breakpoints import Last
 from graphlens_tracers.gate import Gate, gate
 from graphlens_tracers.pytorch import compat
-from graphlens_tracers.pytorch.arguments import PLAIN, OpInfo, collect, home_of
 from graphlens_tracers.pytorch.dispatch import Dispatch
-from graphlens_tracers.pytorch.elements import bytes_of, readable
-from graphlens_tracers.pytorch.modules import ModuleCall
-from graphlens_tracers.pytorch.numerics import numerics, ranged_as
-from graphlens_tracers.pytorch.phases import phase_of
-from graphlens_tracers.pytorch.plan import Node
+from graphlens_tracers.pytorch.operation import Operation, Step
+from graphlens_tracers.pytorch.plan import Place, ran
 from graphlens_tracers.pytorch.quick import OTHER
-from graphlens_tracers.pytorch.record import Before, results_of
 
-
-class Step(NamedTuple):
-    """The call that an operation is part of, as a link of its chain."""
-
-    call: int
-
-
-class Inside(NamedTuple):
-    """A module call that it runs in, as another."""
-
-    path: str
-    id: int
+MOST_PASSED = 1 << 16
+"""Places that are remembered as of no interest."""
 
 
 class Armed(Dispatch):
@@ -52,24 +35,21 @@ class Armed(Dispatch):
     def _should_skip_dynamo(cls) -> bool:
         return False  # as for Dispatch: torch asks the class that defines `__torch_dispatch__`
 
-    # Torch looks the method up on the mode.
-    @property
-    def __torch_dispatch__(self) -> Callable[..., Any]:
-        return self._come_by
-
-    @__torch_dispatch__.setter
-    def __torch_dispatch__(  # pyright: ignore[reportIncompatibleMethodOverride]  # see above
-        self, meets: Callable[..., Any]
-    ) -> None:
-        self.__dict__["__torch_dispatch__"] = meets
-
     def _come_by(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """One operation: stop before it or after it, if somebody wants that."""
         try:
-            kwargs = kwargs or {}
-            operation, door = self._operation(func, args, kwargs), gate()
+            kwargs, door = kwargs or {}, gate()
+            went = None if self.idle else self.passed.get(id(self.calls.place.run))
+            recorded = self._is_recorded(func)
+            if recorded and self.passed:
+                result = self._as_before(func, args, kwargs)
+                if result is not OTHER:
+                    return result
+            if went is not None:
+                door.went(self, self._again(went[1]))
+            operation = self._operation(func, args, kwargs) if recorded else None
             if operation is not None:
                 self._at_door(door.before, operation)
                 args, kwargs = operation.args, operation.kwargs
@@ -78,9 +58,13 @@ class Armed(Dispatch):
             door.running.add(self)
             try:
                 if meets is not None and meets is not self.otherwise and not self.idle:
-                    result = meets(func, types, args, kwargs, 1)
+                    result = meets(func, types, args, kwargs, 1 + self.deeper)
                 if result is OTHER:
-                    result = self._else(func, args, kwargs)
+                    result = Dispatch._else(self, func, args, kwargs)
+                elif operation is not None and (last := door.passed(operation)) is not None:
+                    if len(self.passed) >= MOST_PASSED:
+                        self.passed.clear()
+                    self.passed[id(meets)] = meets, last
             finally:
                 door.running.discard(self)
             if operation is not None and door.wants_result(operation):
@@ -96,6 +80,34 @@ class Armed(Dispatch):
             error.__traceback__ = trace
             raise
 
+    def _else(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None, tried: Place | None = None
+    ) -> Any:
+        """One that was to pass unseen, and is another: it comes by after all."""
+        self.deeper = 2  # frames: the function that was to recognise it, and this one
+        try:
+            return self._come_by(func, (), args, kwargs)
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+            raise
+        finally:
+            self.deeper = 0
+
+    def _again(self, last: Last) -> Last:
+        """Where an operation is, of which it was known in an earlier call."""
+        chain = last.chain and (Step(self.calls.call), *last.chain[1:])
+        return Last(chain, last.phase, self.calls.step, last.frames)
+
+    def _expects(self, meets: Callable[..., Any]) -> None:
+        """What is to meet the next operation: all by itself, where that need not come by."""
+        mine = self.__dict__
+        mine["__torch_dispatch__"] = meets
+        mine["meets"] = meets if id(meets) in mine["passed"] else self._come_by
+
+    meets = _come_by
+    # Torch looks the method up on the mode, for each operation.
+    __torch_dispatch__ = property(attrgetter("meets"), _expects)  # pyright: ignore[reportAssignmentType]  # see above
+
     def _at_door(self, pass_by: Callable[[Operation], None], operation: Operation) -> None:
         try:
             pass_by(operation)
@@ -104,12 +116,27 @@ class Armed(Dispatch):
             what = f"{operation.name} from being stopped at: {type(error).__name__}: {error}"
             self.sink.gap("failed", f"an error kept {what}")
 
-    def _operation(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operation | None:
-        """What the gate may ask about; None for what is not recorded."""
+    def _as_before(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operation that need not come by, if it is one that came here before; OTHER when not."""
+        here, variables = self.calls.place, self.values.vars
+        for known in tuple(here.children):
+            run, node = known.run, known.node
+            if run is None or node.info.func is not func or id(run) not in self.passed:
+                continue
+            if variables[node.ran] is not ran:
+                result = run(func, (), args, kwargs, 2 + self.deeper)
+                if result is not OTHER:
+                    if here is self.calls.root or here.children[:1] != [known]:
+                        self._turned(here, known)
+                    return result
+        return OTHER
+
+    def _is_recorded(self, func: Any) -> bool:
+        """Settle what the last operation left open; whether this one is recorded."""
         if self.idle and self.waiting is not None and get_ident() == self.thread:
             self.waiting(func)
         if self.idle or get_ident() != self.quick_thread or compat.in_infra_mode():
-            return None
+            return False
         try:
             if self.recorder.pending is not None:
                 self.recorder.resolve()
@@ -118,371 +145,46 @@ class Armed(Dispatch):
                 self.boundary.between(func)
         except Exception as error:
             self.could_not(func, error)
-        if self.idle:
-            return None
+        return not self.idle
+
+    def _operation(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operation | None:
+        """What the gate may ask about; None for what nobody can stop at."""
         info = self.recorder.info(func)
-        return None if info.profiler else Operation(self, func, info, args, kwargs)
-
-
-class Operation:
-    """An operation that is about to run, or has run."""
-
-    def __init__(
-        self, mode: Dispatch, func: Any, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        self.strand = mode
-        self.name = info.name
-        self.args, self.kwargs = args, kwargs
-        self.result: Any = None
-        self._mode, self._func, self._info = mode, func, info
-        self._seq = mode.sink.seq
-        self._frame = mode.frames()
-        self._outputs: list[torch.Tensor] = []
-        self._written: list[torch.Tensor] = []
-
-    def has_made(self, result: Any) -> None:
-        """It has run."""
-        self.result = result
-        self._written = list(self._info.written(self.args, self.kwargs))
-        self._outputs = results_of(result, self._written)
-
-    # ── where it is ──────────────────────────────────────────────────────────────────────────
-
-    @cached_property
-    def _before(self) -> Before:
-        mode = self._mode
-        return mode.recorder.before(self._info, mode.boundary.moment(self._frame), self.args, self.kwargs)
-
-    @cached_property
-    def _forward(self) -> Node | None:
-        """For one of a backward, what it differentiates, or computes again."""
-        before, links = self._before, self._mode.recorder.links
-        if before.moment.node is None:
-            return None
-        origin = links.origin(
-            before.moment, self._info, before.form, before.values[0] if before.values else None
+        return (
+            None if info.profiler or func in _ASKS_WHAT_IT_IS else Operation(self, func, info, args, kwargs)
         )
-        return origin.twin or origin.remakes
-
-    @property
-    def also(self) -> str:
-        """It has one name."""
-        return ""
-
-    def seq(self) -> int:
-        """Its sequence number."""
-        return self._seq
-
-    def phase(self) -> str:
-        """Its phase, as far as it can be known before it has run."""
-        return self._phase
-
-    @cached_property
-    def _phase(self) -> str:
-        mode, before = self._mode, self._before
-        recorder = mode.recorder
-        return str(
-            phase_of(
-                before, before.form.tensors, bool(recorder.links.engines), mode.calls, mode.modules,
-                recorder.kinds, recorder.values,
-            ).value
-        )  # fmt: skip
-
-    def step(self) -> int | None:
-        """The training step that it is part of."""
-        return self._mode.calls.step
-
-    def graph(self) -> str:
-        """A step's operations are in the step's own graph."""
-        return ""
-
-    def module(self) -> str:
-        """The dotted path of the module call that it belongs to."""
-        last = self.chain()[-1]
-        return last.path if isinstance(last, Inside) else ""
-
-    def chain(self) -> tuple[Any, ...]:
-        """The call under way, and the modules."""
-        return self._chain
-
-    @cached_property
-    def _chain(self) -> tuple[Any, ...]:
-        mode = self._mode
-        current: ModuleCall | None = mode.modules.current
-        if mode.engines and self._forward is not None:
-            current = mode.modules.called(self._forward.scope, self._forward.module_call)
-        found: list[Inside] = []
-        while current is not None and current.scope is not None and current.id is not None:
-            found.append(Inside(mode.modules.paths.get(current.scope, ""), current.id))
-            current = current.parent
-        return (Step(mode.calls.call), *reversed(found))
-
-    def line(self) -> None:
-        """It stands where the innermost frame is."""
-
-    def frames(self) -> list[FrameType]:
-        """The user's frames, innermost first."""
-        return self._frames
-
-    @cached_property
-    def _frames(self) -> list[FrameType]:
-        found: list[FrameType] = []
-        frame, is_user = self._frame, self._mode.recorder.stacks.is_user
-        while frame is not None:
-            if is_user(frame.f_code):
-                found.append(frame)
-            frame = frame.f_back
-        return found
-
-    def about(self) -> dict[str, Any]:
-        """Which forward operation a backward one is of."""
-        forward = self._forward if self._mode.engines else None
-        if forward is None:
-            return {"forward": None}
-        where: dict[str, Any] = {"op": forward.info.name}
-        if forward.location is not None:
-            code = forward.location.code
-            where |= {
-                "file": code.co_filename, "function": code.co_qualname,
-                "line": self._mode.recorder.sites.line((code, forward.location.lasti)),
-            }  # fmt: skip
-        return {"forward": where}
-
-    # ── its tensors ──────────────────────────────────────────────────────────────────────────
-
-    def inputs(self) -> Sequence[torch.Tensor]:
-        """Its tensors in."""
-        found: list[torch.Tensor] = []
-        collect((self.args, self.kwargs), found)
-        return found
-
-    def outputs(self) -> Sequence[torch.Tensor]:
-        """Its tensors out."""
-        return self._outputs
-
-    def usable(self, tensor: Any) -> Any:
-        """The tensor as expressions may use it."""
-        with _quiet():
-            return _usable(tensor)
-
-    def describe(self, tensor: Any) -> dict[str, Any] | None:
-        """Shape, type, device, name and numbers."""
-        if not isinstance(tensor, torch.Tensor):
-            return None
-        with _quiet():
-            about: dict[str, Any] = {
-                "shape": _shape(tensor), "dtype": str(tensor.dtype).removeprefix("torch."),
-                "device": str(tensor.device),
-            }  # fmt: skip
-            named = self._mode.modules.tensor_name(tensor)
-            if named is not None:
-                about["name"] = named[1]
-            if not ranged_as(tensor):
-                return about
-            about["size"] = tensor.numel()
-            try:
-                found = numerics(tensor)
-            except Exception as error:
-                return {**about, "unread": f"{type(error).__name__}: {error}"}
-            return {
-                **about, "nan": found.nan, "pos_inf": found.pos_inf, "neg_inf": found.neg_inf,
-                "min": found.low, "max": found.high, "where": [list(place) for place in found.where],
-            }  # fmt: skip
-
-    def elements(self, tensor: Any) -> tuple[dict[str, Any], bytes]:
-        """Shape, type and elements in memory order.
-
-        Raises:
-            ValueError: It is none, or too large, or its elements cannot be read.
-        """
-        if not isinstance(tensor, torch.Tensor):
-            raise ValueError(f"{type(tensor).__name__} is no tensor")
-        if not readable(tensor):
-            raise ValueError(f"the elements of a {tensor.layout} tensor of {tensor.dtype} cannot be read")
-        if tensor.numel() * tensor.element_size() > LARGEST:
-            raise ValueError(f"it has more than {LARGEST >> 20} MiB: look at a part, as x[0]")
-        with _quiet():
-            data = bytes_of(tensor)
-        return {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}, data
-
-    def functions(self) -> Mapping[str, Callable[..., Any]]:
-        """What conditions may call."""
-        return _FUNCTIONS
-
-    def is_uninitialised(self) -> bool:
-        """Whether what it makes is memory that nobody has written yet."""
-        return self.name.startswith(_UNINITIALISED)
-
-    def is_birth(self) -> bool:
-        """Whether it made a NaN of inputs without, or an infinity of finite ones."""
-        made = [self.describe(tensor) or {} for tensor in self._outputs]
-        nan = any(one.get("nan") for one in made)
-        inf = any(one.get("pos_inf") or one.get("neg_inf") for one in made)
-        if not (nan or inf) or self.name.startswith(_MAKES_ANY):
-            return False
-        written = {id(tensor) for tensor in self._written}
-        read = [self.describe(tensor) or {} for tensor in self.inputs() if id(tensor) not in written]
-        if any(one.get("nan") for one in read):
-            return False
-        infinite = any(one.get("pos_inf") or one.get("neg_inf") for one in read)
-        given = [one for one in (*self.args, *self.kwargs.values()) if isinstance(one, float)]
-        return nan or not (infinite or any(one in (float("inf"), float("-inf")) for one in given))
-
-    # ── changed by hand ──────────────────────────────────────────────────────────────────────
-
-    def replace(self, which: str, index: int, value: Any) -> None:
-        """Go on with other elements.
-
-        Raises:
-            ValueError, TypeError: They do not fit.
-        """
-        with _quiet():
-            if which == "in":
-                self._replace_input(index, value)
-            else:
-                self._replace_output(index, value)
-
-    def _fitting(self, tensor: torch.Tensor, value: Any) -> torch.Tensor:
-        given = torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device)
-        try:
-            return given.detach().expand(tensor.shape)
-        except RuntimeError as error:
-            raise ValueError(f"{list(given.shape)} does not fit {list(tensor.shape)}") from error
-
-    def _replace_input(self, index: int, value: Any) -> None:
-        before = self.inputs()[index]
-        if any(tensor is before for tensor in self._info.written(self.args, self.kwargs)):
-            raise ValueError("the operation writes this input: replace its output")
-        new = torch.empty_like(before)
-        new.copy_(self._fitting(before, value))
-
-        def changed(part: Any) -> Any:
-            if part is before:
-                return new
-            if type(part) in (list, tuple):
-                return type(part)(changed(one) for one in part)
-            return part
-
-        self.args = tuple(changed(one) for one in self.args)
-        self.kwargs = {name: changed(one) for name, one in self.kwargs.items()}
-
-    def _replace_output(self, index: int, value: Any) -> None:
-        made = self._outputs[index]
-        fitting = self._fitting(made, value).clone()
-        homes = [home_of(tensor) for tensor in self.inputs()]
-        if any(made is tensor for tensor in self._written) or not any(home_of(made) is one for one in homes):
-            made.copy_(fitting)
-            return
-        # A view: what it shows stays as it is.
-        new = torch.empty_like(made)
-        new.copy_(fitting)
-        if self.result is made:
-            self.result = new
-        else:
-            self.result = type(self.result)(new if one is made else one for one in self.result)
-        self._outputs[index] = new
-
-    def quiet(self) -> contextlib.AbstractContextManager[None]:
-        """While a condition is asked for: no modes and no gradients."""
-        return _quiet()
-
-    @contextlib.contextmanager
-    def sheltered(self) -> Iterator[None]:
-        """What is evaluated draws no random number of the script's, and leaves its modes as they are."""
-        state, pythons = torch.get_rng_state(), random.getstate()
-        grad, always = torch.is_grad_enabled(), torch.is_warn_always_enabled()
-        torch.set_warn_always(True)  # or what torch warns of once only would be warned of here
-        numpys = sys.modules.get("numpy")
-        drawn = numpys.random.get_state() if numpys is not None and hasattr(numpys, "random") else None
-        try:
-            with compat.without_modes():
-                yield
-        finally:
-            torch.set_warn_always(always)
-            torch.set_grad_enabled(grad)
-            torch.set_rng_state(state)
-            random.setstate(pythons)
-            if drawn is not None and numpys is not None:
-                numpys.random.set_state(drawn)
 
 
 _FILES = frozenset((__file__, gate.__code__.co_filename))
-_UNINITIALISED = ("aten.empty", "aten.new_empty", "aten.resize")
-_MAKES_ANY = (
-    *_UNINITIALISED, "aten.full", "aten.new_full", "aten.scalar_tensor",
-    "aten.lift_fresh", "aten._to_copy", "aten.clone", "aten.detach", "aten.alias",
-)  # fmt: skip
-"""What they make is uninitialised, given, or what they read."""
+_ASKS_WHAT_IT_IS = frozenset(
+    getattr(packet, name)
+    for packet in (getattr(torch.ops.aten, name, None) for name in (
+        "sym_size", "sym_stride", "sym_numel", "sym_storage_offset", "size", "stride", "numel",
+        "storage_offset", "dim", "is_contiguous", "is_strides_like_format",
+        "is_non_overlapping_and_dense", "sym_is_contiguous",
+    )) if packet is not None for name in packet.overloads()
+) | {torch.ops.prim.device.default, torch.ops.prim.layout.default}  # fmt: skip
+"""Torch asks a tensor of a class of its own for its shape: it may hold a lock of the tensor's meanwhile.
 
-
-def _shape(tensor: torch.Tensor) -> list[int | None]:
-    """Its extents; None where the parts of a nested tensor differ."""
-    if not tensor.is_nested:
-        return list(tensor.shape)
-    parts = [tuple(part.shape) for part in tensor.unbind()]
-    same = [extents[0] if len(set(extents)) == 1 else None for extents in zip(*parts, strict=True)]
-    return [len(parts), *same]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """While we compute: no gradients, no functions and modes of the script's."""
-    with torch.no_grad(), compat.without_modes(), compat.without_torch_function():
-        yield
-
-
-def _reals(tensor: Any) -> torch.Tensor | None:
-    """Its elements as real numbers in plain memory; None where there are none to read."""
-    if not isinstance(tensor, torch.Tensor) or not ranged_as(tensor) or not tensor.numel():
-        return None
-    tensor = _usable(tensor)
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
-
-
-def _usable(tensor: torch.Tensor) -> torch.Tensor:
-    """The same with memory of its own, where it has none: in here torch crashes on such a one."""
-    if type(tensor) not in PLAIN:
-        return tensor
-    if tensor._is_zerotensor():
-        return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
-    return tensor.resolve_conj().resolve_neg()
-
-
-def _number(measure: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], float]:
-    def number(tensor: Any) -> float:
-        with _quiet():
-            reals = _reals(tensor)
-            return float("nan") if reals is None else float(measure(reals))
-
-    return number
-
-
-def _whether(any_is: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], bool]:
-    def whether(tensor: Any) -> bool:
-        with _quiet():
-            reals = _reals(tensor)
-            return reals is not None and bool(any_is(reals).any())
-
-    return whether
-
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "nan": _whether(torch.isnan),
-    "inf": _whether(torch.isinf),
-    "absmax": _number(lambda x: x.abs().amax()),
-    "amin": _number(torch.amin),
-    "amax": _number(torch.amax),
-    "norm": _number(torch.linalg.vector_norm),
-    "shape": lambda tensor: tuple(tensor.shape),
-    "dtype": lambda tensor: str(tensor.dtype).removeprefix("torch."),
-}
+Seen in 2.13: `AccumulateGrad` is made under the mutex of its tensor, and asks for the sizes; whoever then
+runs an operation on that tensor waits for ever.
+"""
 
 
 def _arm_all(armed: bool) -> None:
     """Let every operation come by the gate, or none."""
     Dispatch.made_as = Armed if armed else Dispatch
     for mode in list(Dispatch.every):
+        mode.passed = {}
+        mode.__dict__.pop("meets", None)
         mode.__class__ = Dispatch.made_as
+
+
+def _is_busy(strand: object) -> bool:
+    """Whether another thread is inside of an operation that did not come by."""
+    frames = sys._current_frames()
+    others = [mode for mode in list(Dispatch.every) if mode is not strand]
+    return any((frame := frames.get(mode.thread)) and frame.f_code.co_name == "quick" for mode in others)
 
 
 def asked(mode: Dispatch) -> None:
@@ -496,4 +198,5 @@ def attend(door: Gate) -> None:
     """Let the gate arm every mode of this process."""
     if _arm_all not in door.arms:
         door.arms.append(_arm_all)
+        door.busy.append(_is_busy)
         _arm_all(door.armed)

@@ -54,7 +54,7 @@ class PyTorchTracer:
             return
         self._started = True
         compat.has_no_rules(Dispatch)
-        self._common = Common(sink, options)
+        self._common = Common(sink, options, modules=options.late)
         self._main = Strand(self._common, "")
         self._main.record(sink)
         self._strands = {get_ident(): self._main}

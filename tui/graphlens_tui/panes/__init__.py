@@ -41,6 +41,8 @@ class Pane(ScrollView, can_focus=True, inherit_bindings=False):
     ORDER: ClassVar[int] = 0
     HELP: ClassVar[str | None] = ""
 
+    beside = False
+    """Whether another pane of its slot is on the screen."""
     DEFAULT_CSS = "Pane { overflow: hidden hidden; scrollbar-size: 0 0; }"
 
     def __init__(self, model: Model, glyphs: Glyphs, palette: Palette) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from graphlens_tracers.errors import UnknownOp
 from graphlens_tracers.events import CallId, Seq
-from graphlens_tui.details import Page, of_call, of_operation
+from graphlens_tui.details import AROUND, Page, of_call, of_operation
 from graphlens_tui.glyphs import Glyphs
 from graphlens_tui.model import Model
 from graphlens_tui.palette import Palette
@@ -60,7 +60,8 @@ expression that ran; for a backward operation it is that of the forward one."""
             of_call(self.model, shown, call, page)
             return
         try:
-            of_operation(self.model, shown, sources, at, page)
+            around = -1 if self.beside else AROUND
+            of_operation(self.model, shown, sources, at, page, around=around)
         except UnknownOp as error:
             page.line((str(error), self.palette.warn))
 

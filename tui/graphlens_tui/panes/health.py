@@ -20,6 +20,8 @@ from graphlens_tui.way_boxes import gaps_box, harmless_box, path_box
 
 WIDE = 110
 """Columns from which frames stand side by side."""
+AROUND_STEPS = 9
+"""Lines of the timeline's frame that are not steps."""
 ALERTS = 44
 """Columns of the alerts beside the timeline."""
 
@@ -112,11 +114,12 @@ absmax is the largest size, on a scale of powers. Alerts count operations of the
             middle.append(path)
         alerts = self._box(ALERTS if wide else width)
         alerts_box(findings, alerts, self.rules_key)
-        timeline = self._box(width - ALERTS if wide else width)
-        timeline_box(findings, timeline, 12 if self.size.height >= 50 else 6 if self.size.height >= 30 else 4)
         spread, rest = self._box(half if wide else width), self._box(width - half if wide else width)
         spread_box(findings, spread)
         harmless_box(findings, rest)
+        timeline = self._box(width - ALERTS if wide else width)
+        below = sum(2 + max(len(box.lines) for box in row) for row in (middle, [spread, rest]))
+        timeline_box(findings, timeline, max(4, min(12, self.size.height - below - AROUND_STEPS)))
         if not wide:
             gaps = self._box(width)
             gaps_box(findings, gaps)

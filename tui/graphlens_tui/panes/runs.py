@@ -32,7 +32,7 @@ class RunsPane(Pane):
     SLOT: ClassVar[Slot] = "runs"
     HELP: ClassVar[str | None] = """\
 Saved runs, the newest first; below them what the one under the cursor was. Steps,
-operations and health are read run by run, those near the cursor first. Clean: every
+operations and health are read run by run, those on the screen first. Clean: every
 number was looked at and all were finite; incomplete: not all were looked at; else how
 many operations made a NaN ✖ or an infinity ▲. Enter opens a run, backspace comes back.
 Mark two ◉ to compare them."""
@@ -88,6 +88,8 @@ Mark two ◉ to compare them."""
             self.to_row(cursor - room + 1)
         else:
             self.to_row(first)
+        first = int(self.scroll_offset.y)
+        self.listing.visible = range(first, first + room)
 
     def on_click(self, event: Click) -> None:
         """Select a run; the second click opens it."""

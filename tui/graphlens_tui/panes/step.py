@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.events import Resize
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -21,10 +22,10 @@ from graphlens_tui.palette import Palette, style
 from graphlens_tui.panes import Pane, Slot
 from graphlens_tui.screen import Printed
 from graphlens_tui.source import Sources
-from graphlens_tui.stacking import Panel, stacked
+from graphlens_tui.stacking import Fill, Panel, stacked
 from graphlens_tui.step_boxes import answers_box, breakpoints_box, output_box, stack_box, tensors_box
 from graphlens_tui.step_lanes import LanesView
-from graphlens_tui.step_source import Files, Results, SourceView, fill_source
+from graphlens_tui.step_source import Cuts, Files, Results, SourceView, fill_source
 
 WIDE = 120
 """Columns from which tensors, stack and breakpoints stand beside the source."""
@@ -63,8 +64,11 @@ A run that is over can be gone through in the same way."""
         self._lanes = LanesView()
         self._files = Files(model)
         self._results = Results()
+        self._cuts = Cuts()
         self._sources: Sources | None = None
         self._strips: list[Strip] | None = None
+        self._kept: dict[str, tuple[tuple[int, int], Box]] = {}
+        self._comparing = False
         self._heights = {"source": 1, "execution": 1}
 
     # ── what is looked at ────────────────────────────────────────────────────────────────────
@@ -167,19 +171,41 @@ A run that is over can be gone through in the same way."""
 
     # ── the screen ───────────────────────────────────────────────────────────────────────────
 
-    def changed(self) -> None:
-        """Something else is to be seen."""
-        self._strips = None
-        if self.display:
+    def changed(self, section: str = "") -> None:
+        """Something else is to be seen; `section`: in that frame, and in no other."""
+        if section:
+            self._kept.pop(section, None)
+            self._kept.pop("tabs", None)
+        else:
+            self._kept.clear()
+        if not self.is_on_screen:
+            self._strips = None
+        elif not self._comparing:
+            self._comparing = True
+            self.call_next(self._compare)
+
+    def _compare(self) -> None:
+        """Make the lines anew, and paint those that are not as they were: at a stop most of them are."""
+        self._comparing = False
+        before = self._strips
+        if before is None or not self.is_on_screen:
+            self._strips = None
             self.refresh()
+            return
+        self._strips = now = self._made()
+        rows = [y for y in range(max(len(now), len(before))) if now[y : y + 1] != before[y : y + 1]]
+        if rows:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in rows))
 
     def recolour(self, palette: Palette) -> None:
         """Use these colours."""
         self._lanes.recolour(palette)
+        self._strips = None
         super().recolour(palette)
 
     def on_resize(self, event: Resize) -> None:
         """There is other room."""
+        self._strips = None
         self.changed()
 
     def render_line(self, y: int) -> Strip:
@@ -196,17 +222,37 @@ A run that is over can be gone through in the same way."""
             return []
         if not self.wide():
             top = max(5, height * 9 // 20)
-            panels = [Panel(self._source, 5, top, top), Panel(self._tabs, 4, height - top, height)]
+            panels = [
+                Panel(self._once("source", self._source), 5, top, top),
+                Panel(self._once("tabs", self._tabs), 4, height - top, height),
+            ]
             return [Strip(line) for line in stacked(panels, height, lambda: self._box(width), width).lines]
         side = width * 2 // 5
         top = max(5, height * 11 // 20)
-        panels = [Panel(self._source, 5, top, top), Panel(self._execution, 5, height - top, height)]
+        panels = [
+            Panel(self._once("source", self._source), 5, top, top),
+            Panel(self._once("execution", self._execution), 5, height - top, height),
+        ]
         left = stacked(panels, height, lambda: self._box(width - side), width - side)
         right = stacked(self._side(height), height, lambda: self._box(side), side)
         return [Strip([*a, *b]) for a, b in zip(left.lines, right.lines, strict=True)]
 
     def _box(self, width: int) -> Box:
         return Box(max(4, width - 4), self.glyphs, self.palette)
+
+    def _once(self, section: str, fill: Fill) -> Fill:
+        """The same, but what has not changed since the last time is not made again."""
+
+        def put(box: Box, height: int) -> None:
+            room = box.width, height
+            kept = self._kept.get(section)
+            if kept is None or kept[0] != room:
+                fill(box, height)
+                self._kept[section] = room, replace(box, lines=list(box.lines))
+            else:
+                box.lines, box.title, box.hue = list(kept[1].lines), kept[1].title, kept[1].hue
+
+        return put
 
     def _side(self, height: int) -> list[Panel]:
         held, said = self.held, self.held.said
@@ -216,14 +262,14 @@ A run that is over can be gone through in the same way."""
         stack = min(stack, height // 3)
         breaks = min(2 + max(1, len(held.breakpoints)), height // 4)
         found = [
-            Panel(self._tensors, 5, tensors, tensors),
-            Panel(self._stack, 5, stack, stack),
-            Panel(self._breakpoints, 3, breaks, breaks),
+            Panel(self._once("tensors", self._tensors), 5, tensors, tensors),
+            Panel(self._once("stack", self._stack), 5, stack, stack),
+            Panel(self._once("breakpoints", self._breakpoints), 3, breaks, breaks),
         ]
         if held.answers or held.changes:
             asked = 2 + min(len(held.answers) + min(4, len(held.changes)), max(6, height // 4))
-            found.append(Panel(self._answers, 4, asked, asked))
-        return [*found, Panel(self._output, 3, 6, height)]
+            found.append(Panel(self._once("answers", self._answers), 4, asked, asked))
+        return [*found, Panel(self._once("output", self._output), 3, 6, height)]
 
     def _tabs(self, box: Box, height: int) -> None:
         """One of the frames for which there is no room beside the source."""
@@ -270,7 +316,7 @@ A run that is over can be gone through in the same way."""
         end = 0 if shown is None else shown.timeline.end if at is None else at + 1
         results = {} if shown is None else self._results.of(shown, end)
         view = SourceView(file, line, cursor[1], backward)
-        fill_source(view, lines, results, self.held.breakpoints, box, height)
+        fill_source(view, lines, results, self._cuts, self.held.breakpoints, box, height)
 
     def _execution(self, box: Box, height: int) -> None:
         active = self._active("execution", box)
@@ -299,7 +345,7 @@ A run that is over can be gone through in the same way."""
         if self._sources is None:
             self._sources = Sources(shown.process, self.model.session.run.info.cwd)
         try:
-            of_operation(self.model, shown, self._sources, at, box)
+            of_operation(self.model, shown, self._sources, at, box, around=-1)
         except UnknownOp as error:
             box.line((str(error), self.palette.warn))
 

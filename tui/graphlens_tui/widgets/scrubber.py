@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ from graphlens_tui.palette import Palette, style
 Ints = npt.NDArray[np.int64]
 NOT_SEEN = -1.0
 """As the size of an output's numbers: they were not looked at."""
+TAIL = 38
+"""Cells for what is said behind the bar: the range of the sizes, and how many calls a cell stands for."""
 MOST_SIZES = 20_000
 """Sizes that are kept."""
 
@@ -72,15 +75,24 @@ class Calls:
 
     def samples(self, width: int) -> list[int]:
         """What each cell shows: the selected operation, else the first that is ill, else the first one."""
-        found = []
+        found, bad = [], self._bad
         for first, stop in self.cells(width):
             if first <= self.at < stop:
                 found.append(int(self.seqs[self.at]))
                 continue
-            part = self.seqs[first:stop]
-            ill = part[np.isin(part, self.ill.seqs)] if len(self.ill.seqs) else part[:0]
-            found.append(int(ill[0] if len(ill) else part[0]))
+            at = int(np.searchsorted(bad, first))
+            there = at < len(bad) and bad[at] < stop
+            found.append(int(self.seqs[bad[at] if there else first]))
         return found
+
+    @cached_property
+    def _bad(self) -> Ints:
+        """Which of `seqs` are not finite: places in it."""
+        ill = self.ill.seqs
+        if not len(ill):
+            return np.empty(0, np.int64)
+        at = np.minimum(np.searchsorted(ill, self.seqs), len(ill) - 1)
+        return np.flatnonzero(ill[at] == self.seqs)
 
 
 def sizes_of(process: Process, seqs: Sequence[int]) -> dict[int, float]:
@@ -153,7 +165,7 @@ class Scrubber(Widget):
         return f" {self._keys}  {self.calls.name}  {self.calls.at + 1:,} of {len(self.calls.seqs):,} "
 
     def _room(self) -> int:
-        return max(1, self.size.width - (cell_len(self._label()) if self.calls else 0) - 32)
+        return max(1, self.size.width - (cell_len(self._label()) if self.calls else 0) - TAIL)
 
     # ── drawing ──────────────────────────────────────────────────────────────────────────────
 
