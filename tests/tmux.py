@@ -16,7 +16,14 @@ from pathlib import Path
 COMMAND = [sys.executable, "-P", "-m", "graphlens"]
 PATIENCE = 15.0
 """Seconds that a loaded machine may take for what should take a moment."""
-NAMES = {"ctrl+c": "C-c", "ctrl+p": "C-p", "escape": "Escape", "enter": "Enter", "backspace": "BSpace", "tab": "Tab"}
+NAMES = {
+    "ctrl+c": "C-c",
+    "ctrl+p": "C-p",
+    "escape": "Escape",
+    "enter": "Enter",
+    "backspace": "BSpace",
+    "tab": "Tab",
+}
 NAMES |= {"space": "Space", "up": "Up", "down": "Down", "ctrl+u": "C-u"}
 
 
@@ -41,13 +48,17 @@ class Tmux:
         environment = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **environment}
         words = ["env", self._home, *(f"{name}={value}" for name, value in environment.items()), *command]
         columns, rows = size
-        # It begins when every byte of it is written down.
-        waits = f"while [ ! -e {folder}/go ]; do sleep 0.02; done; exec {shlex.join(words)}"
+        # It begins when every byte of it is written down. tmux itself now and then forgets how it ended.
+        self._code = folder / "code"
+        begins = f"while [ ! -e {folder}/go ]; do sleep 0.02; done; trap : INT QUIT"
+        waits = f"{begins}; {shlex.join(words)}; echo $? > {self._code}.new; mv {self._code}.new {self._code}"
         self._tmux(
             "-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(folder), waits
         )  # fmt: skip
         self._tmux("set-option", "-g", "status", "off", ";", "set-option", "-g", "remain-on-exit", "on")
-        self._tmux("set-option", "-sg", "escape-time", "0", ";", "resize-window", "-x", str(columns), "-y", str(rows))
+        self._tmux(
+            "set-option", "-sg", "escape-time", "0", ";", "resize-window", "-x", str(columns), "-y", str(rows)
+        )
         self._tmux("pipe-pane", "-O", f"cat >> {shlex.quote(str(self.said))}")
         (folder / "go").touch()
 
@@ -91,12 +102,7 @@ class Tmux:
 
     def ended(self) -> int | None:
         """The exit code of the program, None while it runs; 128 and more for a signal."""
-        dead, status, by = self._tmux(
-            "display-message", "-p", "#{pane_dead},#{pane_dead_status},#{pane_dead_signal}"
-        ).strip().split(",")  # fmt: skip
-        if dead != "1" or not (status or by):  # how it ended is known a moment later
-            return None
-        return int(status) if status else 128 + int(by)
+        return int(self._code.read_text()) if self._code.exists() else None
 
     def wait_for_end(self, seconds: float = PATIENCE) -> int:
         """The exit code, once the program has ended. Raises AssertionError when that takes too long."""
