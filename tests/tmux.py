@@ -51,14 +51,11 @@ class Tmux:
         # It begins when every byte of it is written down. tmux itself now and then forgets how it ended.
         self._code = folder / "code"
         begins = f"while [ ! -e {folder}/go ]; do sleep 0.02; done; trap : INT QUIT"
-        waits = f"{begins}; {shlex.join(words)}; echo $? > {self._code}.new; mv {self._code}.new {self._code}"
-        self._tmux(
-            "-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(folder), waits
-        )  # fmt: skip
+        waits = f"{begins}; {shlex.join(words)}; echo $? > code.new; mv code.new code"
+        size_of_it = ["-x", str(columns), "-y", str(rows)]
+        self._tmux("-f", "/dev/null", "new-session", "-d", *size_of_it, "-c", str(folder), waits)
         self._tmux("set-option", "-g", "status", "off", ";", "set-option", "-g", "remain-on-exit", "on")
-        self._tmux(
-            "set-option", "-sg", "escape-time", "0", ";", "resize-window", "-x", str(columns), "-y", str(rows)
-        )
+        self._tmux("set-option", "-sg", "escape-time", "0", ";", "resize-window", *size_of_it)
         self._tmux("pipe-pane", "-O", f"cat >> {shlex.quote(str(self.said))}")
         (folder / "go").touch()
 

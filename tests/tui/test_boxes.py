@@ -133,7 +133,7 @@ async def test_no_terminal_is_too_small(tmp_path: Path, size: tuple[int, int]) -
         await screen.pilot.resize_terminal(80, 24)
         await screen.rest()
 
-        assert "graphlens" in screen.text()
+        assert "1 Graph" in screen.text()
 
 
 async def test_a_graph_that_grows(tmp_path: Path) -> None:

@@ -5,10 +5,8 @@ Sizes are a small terminal, a usual one, and a large one. One case of each kind 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -61,7 +59,7 @@ KERAS = Script(
 import tensorflow as tf
 
 tf.keras.utils.set_random_seed(0)
-model = tf.keras.Sequential([tf.keras.Input((8,)), tf.keras.layers.Dense(16, "relu"), tf.keras.layers.Dense(3)])
+model = tf.keras.Sequential([tf.keras.layers.Dense(16, "relu"), tf.keras.layers.Dense(3)])
 optimizer = tf.keras.optimizers.SGD(1e-2)
 
 
@@ -108,8 +106,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def cases() -> list[object]:
     """Both frameworks, live and saved, at every size; the first of them is quick."""
     every = [
-        pytest.param(framework, live, size, id=f"{framework}-{'live' if live else 'saved'}-{size[0]}x{size[1]}")
-        for live in (False, True) for framework in SCRIPTS for size in SIZES
+        pytest.param(framework, live, size, id=f"{framework}-{'live' if live else 'saved'}-{columns}x{rows}")
+        for live in (False, True) for framework in SCRIPTS for size in SIZES for columns, rows in [size]
     ]  # fmt: skip
     return [every[0], *(pytest.param(*one.values, id=one.id, marks=pytest.mark.long) for one in every[1:])]
 
@@ -186,7 +184,7 @@ def _wait_for(path: Path) -> None:
 def test_first_use(folders: dict[str, Path], tmp_path: Path) -> None:
     """From a run that went wrong to the element, its producer and a picture, in no more than 12 keys."""
     run = shutil.copytree(folders["pytorch"] / "train.glens", tmp_path / "train.glens")
-    pressed = []
+    pressed: list[str] = []
 
     with terminal(tmp_path / "terminal", [*COMMAND, "open", str(run)], (100, 30)) as screen:
 
