@@ -69,7 +69,7 @@ class Breakpoints:
                     waiting.add(one.number)
             else:
                 why = self._hit(operation, one) or why
-        self._note(operation)
+        self.note(operation)
         self._met[operation.strand] = met
         return why
 
@@ -101,7 +101,7 @@ class Breakpoints:
                 why = self._hit(operation, one) or why
         return why
 
-    def _note(self, operation: Operation) -> None:
+    def note(self, operation: Operation) -> None:
         """Remember where this operation was, for the next one, as far as a breakpoint asks for it."""
         kinds = {one.kind for one in self.all if one.enabled}
         if not kinds - {"op", "any", "at"}:

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
@@ -62,8 +63,8 @@ class Gate:
         self._asker: socket.socket | None = None
         """Who waits for an answer."""
         self.running: set[object] = set()
-        self._replacing: dict[object, list[tuple[int, str, FrameType | None]]] = {}
-        """By strand, what the operation that is about to run makes is replaced by."""
+        self._replacing: dict[Operation, list[tuple[int, str, FrameType | None]]] = {}
+        """What operations that are about to run make is replaced by."""
 
     def forked(self) -> None:
         """In a forked child: nothing that the parent's threads hold is held here."""
@@ -168,7 +169,7 @@ class Gate:
         """Whether `after` has anything to do at this operation."""
         return (
             self._way in (Way.NON_FINITE, Way.AFTER)
-            or operation.strand in self._replacing
+            or operation in self._replacing
             or self._breakpoints.wants_result(operation)
         )
 
@@ -177,7 +178,7 @@ class Gate:
         if self._evaluating:
             return
         with self._turn:
-            for index, text, frame in self._replacing.pop(operation.strand, ()):
+            for index, text, frame in self._replacing.pop(operation, ()):
                 error = self._replaced(operation, "out", index, text, frame)
                 if error:
                     self._hold(operation, f"not replaced: {error}", "after")
@@ -185,12 +186,18 @@ class Gate:
             if not self.armed:
                 return
             why = self._breakpoints.after(operation)
-            if self._way is Way.AFTER and self._from.get("strand") is operation.strand:
+            if self._way is Way.AFTER and self._from["operation"]() is operation:
                 why = why or "after"
             elif self._way is Way.NON_FINITE and operation.is_birth():
                 why = why or "non-finite"
             if why:
                 self._hold(operation, why, "after")
+
+    def raised(self, operation: Operation) -> None:
+        """An operation has raised: nothing that it makes is replaced."""
+        with self._turn:
+            if self._replacing.pop(operation, None) is not None:
+                self._settle()
 
     def _reason(self, operation: Operation) -> str:
         """Why to stop before this operation; "" for no reason."""
@@ -229,7 +236,7 @@ class Gate:
         """What is compared with later, to see whether the thread has gone far enough."""
         return {
             "strand": operation.strand, "chain": operation.chain(), "phase": operation.phase(),
-            "line": _lines(operation)[:1],
+            "line": _lines(operation)[:1], "operation": weakref.ref(operation),
         }  # fmt: skip
 
     # ── stopped ──────────────────────────────────────────────────────────────────────────────
@@ -256,6 +263,7 @@ class Gate:
                     answer, more = self._answer(operation, request)
                     send(connection, answer, more)
             self._take(request)
+            self._breakpoints.note(operation)  # new ones ask where it was
             self._way = Way(request["go"])
             self._times = max(1, int(request.get("times", 1)))
             self._to = int(request.get("to", 0))
@@ -354,7 +362,7 @@ class Gate:
         which, index, text = str(request["which"]), int(request.get("index", 0)), str(request["text"])
         compile(text.strip(), asking.FILE, "eval")
         if which == "out" and not operation.outputs():
-            self._replacing.setdefault(operation.strand, []).append((index, text, frame))
+            self._replacing.setdefault(operation, []).append((index, text, frame))
             return {"later": True}
         error = self._replaced(operation, which, index, text, frame)
         return {"error": error} if error else {}

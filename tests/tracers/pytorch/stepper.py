@@ -15,7 +15,7 @@ from typing import Any
 from graphlens.debugger import Debugger, Stop
 from graphlens_tracers.control import Way
 from graphlens_tracers.gate import _gates, gate
-from recorded import recording
+from recorded import pytorch, recording
 
 MOST = 1500
 """Stops, after which the script goes on by itself."""
@@ -102,8 +102,9 @@ Next = Callable[[], Stop | None]
 Obey = Callable[[Debugger, Next], None]
 
 
-def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
-    """Run a program, stopped at its first operation; `obey` says how it goes on, on a thread of its own."""
+@contextlib.contextmanager
+def debugged(path: Path, obey: Obey, of: Callable[[], Any] = pytorch) -> Iterator[None]:
+    """The block is held at its first operation; `obey` says how it goes on, on a thread of its own."""
     pages = path.parent / f"{path.name}-pages"
     ended = threading.Event()
     raised: list[BaseException] = []
@@ -132,10 +133,10 @@ def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
     _gates.clear()  # that of an earlier program knows other pages
     os.environ["GRAPHLENS_PAGES"] = str(pages)
     try:
-        with recording(path) as tracer:
+        with recording(path, of=of) as tracer:
             tracer.attend(gate())
             gate().hold()
-            program()
+            yield
     finally:
         ended.set()
         debugging.join()
@@ -143,6 +144,12 @@ def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
         del os.environ["GRAPHLENS_PAGES"]
     for error in raised:
         raise error
+
+
+def debug(program: Callable[[], object], path: Path, obey: Obey) -> None:
+    """Run a program like that."""
+    with debugged(path, obey):
+        program()
 
 
 def walk(way: Way, said: list[Any], prepare: Callable[[Debugger], object] = lambda _: None) -> Obey:

@@ -91,7 +91,7 @@ def test_where_a_moment_is() -> None:
     assert conditions == [0, 1, 2, 3]
     (again,) = [moment for moment in hearing.ran if moment.kind == "StatelessWhile"]
     assert set(again.enters) == {"cond", "body"}
-    assert {moment.frame.serial for moment in hearing.ran} == {again.frame.serial}
+    assert {moment.frame.run.serial for moment in hearing.ran} == {again.frame.run.serial}
 
 
 def test_what_runs_as_a_whole_is_not_heard() -> None:

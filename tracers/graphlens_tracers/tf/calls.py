@@ -71,6 +71,8 @@ class Calls:
         self._texts: dict[tuple[Role, tuple[int, ...], int | None], str] = {}
         self._calls = 0
         self.steps = 0
+        self.last: tuple[int, Plan] | None = None
+        """The first row of the last execution that was written, and its plan."""
 
     def called(self, ran: Ran) -> None:
         """Add what surely ran where bodies report nothing: functions that are called outside of branches."""
@@ -115,7 +117,7 @@ class Calls:
         Args:
             began: When, in ns of `perf_counter_ns`; `took`: for how many.
         """
-        plan, sink = self._plan(ran), self._sink
+        plan, sink, self.last = self._plan(ran), self._sink, None
         if plan is None:
             sink.gap("untraced", "calls of functions whose definition cannot be read")
             return
@@ -126,6 +128,7 @@ class Calls:
             sink.gap("dropped", "operations with more outputs than a page holds ranges", plan.too_large)
         shapes = self._shapes_of(plan, ran)
         seq = sink.seq
+        self.last = seq, plan
         self._rows(plan, plan.slots(ran.told), began, began + took)
         for at_call, calls in enumerate(plan.calls(first, seq, self.steps, caller[:3])):
             said = tuple(shapes[at_call * MOST_CALLS : (at_call + 1) * MOST_CALLS])
@@ -181,7 +184,7 @@ class Calls:
 
     def skip(self, ran: Ran) -> int:
         """Count the training steps in an execution, and write nothing of it."""
-        plan = self._plan(ran)
+        plan, self.last = self._plan(ran), None
         count = 0 if plan is None else plan.steps
         self.steps += count
         return count

@@ -18,6 +18,7 @@ from tensorflow.python.client import pywrap_tf_session as _pywrap_tf_session
 from tensorflow.python.client import session as _session
 from tensorflow.python.eager import backprop as _backprop
 from tensorflow.python.eager import context as _context
+from tensorflow.python.eager import core as _core
 from tensorflow.python.eager import execute as _execute
 from tensorflow.python.eager import imperative_grad as _imperative_grad
 from tensorflow.python.eager import record as _record
@@ -42,6 +43,7 @@ from graphlens_tracers.tf.bodies import Tensor
 tf: Any = tensorflow
 function_pb2: Any = _function_pb2
 pywrap_tfe: Any = _pywrap_tfe
+FALLBACK: Any = _core._FallbackException
 backprop: Any = _backprop
 context: Any = _context
 record: Any = _record

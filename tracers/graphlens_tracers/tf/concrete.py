@@ -70,8 +70,11 @@ class Functions:
         """Whether a debugger may ask where operations stand."""
         self._of_graph: dict[int, Function] = {}
         self._graphs = self._nodes = self._values = self._shapes = 0
+        self._paths: dict[ScopeId, str] = {}
         self._scopes: dict[tuple[ScopeId | None, int], ScopeId] = {}
         self._calls: WeakKeyDictionary[LayerCall, tuple[ScopeId, ModuleCallId]] = WeakKeyDictionary()
+        self.around: dict[ModuleCallId, tuple[str, ModuleCallId | None]] = {}
+        """By call of a module: the module's path, and the call around it."""
         self._call_ids: dict[tuple[ModuleCallId | None, ScopeId, int], ModuleCallId] = {}
         self._cells: dict[str, CellId] = {}
         self._variables: dict[int, compat.Variable] = {}  # by handle
@@ -400,10 +403,12 @@ class Functions:
                 at = at.parent
             places = [one for one in Building.made.get(call.layer, ()) if self._stacks.is_user(one[0])]
             site = self.site(places) if places else None
-            self._sink.declare(ScopeSeen(scope, outer, ".".join(reversed(path)), call.kind, site))
+            self._paths[scope] = ".".join(reversed(path))
+            self._sink.declare(ScopeSeen(scope, outer, self._paths[scope], call.kind, site))
         module_call = self._call_ids.get((outer_call, scope, call.nth))
         if module_call is None:
             module_call = self._call_ids[outer_call, scope, call.nth] = ModuleCallId(len(self._call_ids))
+            self.around[module_call] = self._paths[scope], outer_call
             self._sink.declare(ModuleCallSeen(module_call, outer_call, scope, call.nth))
         self._calls[call] = scope, module_call
         return scope, module_call

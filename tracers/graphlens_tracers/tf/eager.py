@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from graphlens_tracers.api import Options
-from graphlens_tracers.events import NodeId
+from graphlens_tracers.events import NodeId, Phase
 from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.tf import compat
@@ -46,7 +46,7 @@ class Eager:
     """What one thread runs eagerly.
 
     Attributes:
-        stream: The calls that it is part of.
+        sink: Where it is written; `stream`: the calls that it is part of.
         on: Whether it is recorded; `failed`: called when we fail.
     """
 
@@ -56,6 +56,7 @@ class Eager:
     ) -> None:  # fmt: skip
         self._functions = functions
         self._building = building
+        self.sink = sink
         self.stream = stream
         self.on = True
         self.failed = failed
@@ -119,6 +120,14 @@ class Eager:
             self._looks.write(node, inputs, outputs, began, took)
         if trains:
             self.stream.anchored(stack, frame, True)
+
+    def phase(self, name: str, inputs: Sequence[Any]) -> Phase:
+        """The phase of an operation that is about to run."""
+        return self._nodes.phase(name, inputs)
+
+    def replaced(self, one: Any, other: Any) -> None:
+        """From now on a tensor is what another one was."""
+        self._nodes.replaced(one, other)
 
     def printed(self, tensor: Any) -> None:
         """The script has written a tensor as text."""

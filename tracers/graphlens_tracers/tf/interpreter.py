@@ -16,7 +16,7 @@ from typing import Any
 from graphlens_tracers.tf import compat
 from graphlens_tracers.tf.alone import OURS, register
 from graphlens_tracers.tf.bodies import CALLS, LOOPS
-from graphlens_tracers.tf.moments import Frame, Listener, Moment, Tensors, Way
+from graphlens_tracers.tf.moments import Frame, Listener, Moment, Run, Tensors, Way
 from graphlens_tracers.tf.obstacles import obstacle_of
 from graphlens_tracers.tf.routines import How, Op, Routine, routine_of
 from graphlens_tracers.tf.running import Place, Running
@@ -91,7 +91,7 @@ class Interpreter:
         place = self._places.get(function)
         if place is None:
             place = self._places[function] = Place(self._routine(function), True)
-        frame = Frame(place.routine.shown, serial=next(_calls))
+        frame = Frame(place.routine.shown, run=Run(next(_calls)))
         try:
             return [self._anew(one) for one in self._run(Running(place, frame, list(inputs)))]
         except compat.tf.errors.OpError as error:
@@ -121,6 +121,8 @@ class Interpreter:
         """The results of a function; `running` begins with its arguments."""
         routine, values = running.place.routine, running.values
         if routine.flows:
+            if running.frame is not None:
+                running.frame.run.rows = None  # they run in an order of their own
             return Tokens(routine, running.frame, partial(self._flowing, running)).results(values)
         values += [None] * (routine.values - len(values))
         for k in routine.drops:
@@ -141,9 +143,12 @@ class Interpreter:
         return self._maybe_heard(replace(running, frame=frame, op=op), op, inputs)
 
     def _maybe_heard(self, running: Running, op: Op, inputs: list[Any]) -> list[Any]:
-        if self.listener is None or running.frame is None or op.is_ours:
+        listener, frame = self.listener, running.frame
+        if listener is None or frame is None or op.is_ours:
+            if frame is not None and not op.is_ours:
+                frame.run.rows = None  # nobody counts what runs meanwhile
             return self._made(running, op, inputs, Way.WHOLE)
-        return self._heard(self.listener, running, running.frame, op, inputs)
+        return self._heard(listener, running, frame, op, inputs)
 
     def _heard(
         self, listener: Listener, running: Running, frame: Frame, op: Op, inputs: list[Any]
@@ -153,20 +158,33 @@ class Interpreter:
             part: tuple(self._originals.get(one, one) for one in names) for part, names in op.enters.items()
         }
         moment = Moment(frame, op.name, op.kind, inputs[: len(inputs) - op.given], enters)
-        way = listener.before(moment)
+        moment.way = listener.before(moment)
         try:
-            made = self._made(running, op, inputs, way)
+            made = self._made(running, op, self._given(running, op, inputs, moment), moment.way)
         except BaseException as error:
             if self.listener is listener:
                 listener.failed(moment, error)
             raise
         if self.listener is not listener:
+            frame.run.rows = None
             return made
         shown = made[: len(made) - op.told]
+        moment.told = made[len(shown) :]
         wanted = _checked(op, shown, listener.after(moment, shown))
+        if frame.run.rows is not None:
+            frame.run.rows += 1
         pairs = zip(op.outputs, shown, wanted, strict=False)  # the last outputs may be ours
         running.changed.update(k for k, one, other in pairs if one is not other)
         return [*wanted, *made[len(shown) :]]
+
+    def _given(self, running: Running, op: Op, inputs: list[Any], moment: Moment) -> list[Any]:
+        """What an operation reads, or what the listener has put into its place."""
+        given = moment.inputs
+        if all(one is other for one, other in zip(given, inputs, strict=False)):
+            return inputs
+        pairs = zip(op.inputs, inputs, given, strict=False)  # the last inputs may be ours
+        running.changed.update(k for k, one, other in pairs if one is not other)
+        return [*_checked(op, inputs[: len(given)], given, "inputs"), *inputs[len(given) :]]
 
     # ── one operation ────────────────────────────────────────────────────────────────────────
 
@@ -264,7 +282,7 @@ class Interpreter:
         if inner is None:
             inner = running.place.inside[at] = Place(self._routine(op.enters[part][nth]))
         if frame is not None:
-            frame = Frame(inner.routine.shown, frame, op.name, part, nth, iteration, frame.serial)
+            frame = Frame(inner.routine.shown, frame, op.name, part, nth, iteration, frame.run)
         return self._run(Running(inner, frame, given, running, part, iteration))
 
 
@@ -287,7 +305,7 @@ def misfit(tensor: Any, wanted: Any) -> str | None:
     return None
 
 
-def _checked(op: Op, made: Tensors, wanted: Tensors) -> Tensors:
+def _checked(op: Op, made: Tensors, wanted: Tensors, what: str = "outputs") -> Tensors:
     """What the listener gives.
 
     Raises:
@@ -296,7 +314,7 @@ def _checked(op: Op, made: Tensors, wanted: Tensors) -> Tensors:
     if wanted is made:
         return made
     if len(wanted) != len(made):
-        raise Misfit(f"{op.name} has {len(made)} outputs, not {len(wanted)}")
+        raise Misfit(f"{op.name} has {len(made)} {what}, not {len(wanted)}")
     for k, (one, other) in enumerate(zip(made, wanted, strict=True)):
         why = None if other is one else misfit(one, other)
         if why is not None:

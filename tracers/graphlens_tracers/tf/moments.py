@@ -21,6 +21,20 @@ class Way(Enum):
 
 
 @dataclass(eq=False, slots=True)
+class Run:
+    """A call of a function by Python.
+
+    Attributes:
+        serial: Counts on within the process.
+        rows: How many rows its operations have so far, each behind those of what it entered; None: that is
+            not known any more.
+    """
+
+    serial: int = 0
+    rows: int | None = 0
+
+
+@dataclass(eq=False, slots=True)
 class Frame:
     """A function that runs.
 
@@ -31,7 +45,7 @@ class Frame:
         part: By which of its attributes: "f", "then_branch", "else_branch", "branches", "cond", "body".
         nth: Which of several branches.
         iteration: Of a loop, from 0; None outside of loops.
-        serial: Of the call by Python that it is in: counts on within the process.
+        run: The call by Python that it is in.
     """
 
     function: str
@@ -40,7 +54,7 @@ class Frame:
     part: str = ""
     nth: int = 0
     iteration: int | None = None
-    serial: int = 0
+    run: Run = field(default_factory=Run)
 
     @property
     def stack(self) -> list[Frame]:
@@ -59,15 +73,19 @@ class Moment:
 
     Attributes:
         node: Its name in the function; `kind`: its type.
-        inputs: The tensors that it reads.
+        inputs: The tensors that it reads: before it has run, others like them may be put into their place.
         enters: The functions that it may enter, by attribute; empty for most.
+        way: How it runs.
+        told: What a watched function tells of what is inside of it.
     """
 
     frame: Frame
     node: str
     kind: str
-    inputs: Tensors
+    inputs: list[Any]
     enters: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    way: Way = Way.WHOLE
+    told: Tensors = ()
 
 
 class Listener(Protocol):

@@ -185,7 +185,7 @@ class Nodes:
 
     def _search(self, ran: Operation, stack: Stack) -> tuple[Node, Step]:
         state = self._building.state
-        phase = self._phase(ran)
+        phase = self.phase(ran.name, ran.inputs)
         layer = None if state.layer is None else state.layer.key
         place = ran.name, _hashable(ran), stack, phase, layer, state.node, ran.calls
         for node in self._uncounted:
@@ -234,14 +234,22 @@ class Nodes:
             self._sink.declare(ShapesSeen(known, graph, tuple(specs)))
         return known
 
-    def _phase(self, ran: Operation) -> Phase:
+    def replaced(self, one: Any, other: Any) -> None:
+        """A tensor is from now on what another one was in this call."""
+        if one._id in self._values:
+            self._values[other._id] = self._values[one._id]
+        if one._id in self._made:
+            self._made[other._id] = self._made[one._id]
+
+    def phase(self, name: str, inputs: Sequence[Any]) -> Phase:
+        """The phase of what runs now, and reads these."""
         said = self._building.state.phase
-        if ran.name.startswith(DATA):
+        if name.startswith(DATA):
             return Phase.DATA
         if said is not Phase.FORWARD:
             return said
         values, phases = self._values, self._phases
-        for tensor in ran.inputs:
+        for tensor in inputs:
             value = values.get(tensor._id)
             if value is not None and phases.get(value) in _AFTER_GRADIENTS:
                 return Phase.OPTIMIZER

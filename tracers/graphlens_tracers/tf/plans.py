@@ -108,6 +108,13 @@ class Plan:
         """How many there are."""
         return len(self.starts) - 1
 
+    def node_at(self, row: int) -> int:
+        """The node of a row; -1 where there is no such row."""
+        if not 0 <= row < self.rows:
+            return -1
+        block = int(np.searchsorted(self.begins, row, "right")) - 1
+        return int(self.blocks[block, 0] >> 32) + row - int(self.begins[block])
+
     def slots(self, told: Vector | None) -> npt.NDArray[np.uint64]:
         """The slots of all rows, as the page has them."""
         if told is None:

@@ -54,7 +54,7 @@ class _Loop:
         """That of one iteration."""
         if self.outer is None or self.frame is None:
             return self.frame
-        return Frame(function, self.frame, name, "body", 0, iteration, self.frame.serial)
+        return Frame(function, self.frame, name, "body", 0, iteration, self.frame.run)
 
 
 class Tokens:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
 from time import perf_counter_ns
 from types import FrameType
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphlens_tracers.api import HOLD, Options, Sink
 from graphlens_tracers.epochs import epoch_at
-from graphlens_tracers.events import TracerStarted
+from graphlens_tracers.events import ModuleCallId, Phase, TracerStarted
 from graphlens_tracers.sink import LogSink, words_of
 from graphlens_tracers.sites import Stacks
 from graphlens_tracers.tf import (
@@ -39,7 +39,7 @@ from graphlens_tracers.tf.watched import Watched
 if TYPE_CHECKING:
     from graphlens_tracers.gate import Gate
     from graphlens_tracers.tf.function import Function
-    from graphlens_tracers.tf.stepping import Stops
+    from graphlens_tracers.tf.stepping import Inside, Stops
 
 
 class TensorFlowTracer:
@@ -75,6 +75,7 @@ class TensorFlowTracer:
         self._thread = threading.get_ident()
         self._watched: dict[str, Watched | None] = {}
         self._gone: list[str] = []
+        self._modules: dict[tuple[str, str], list[Inside]] = {}
         self._failed = False
         self._sessions = Sessions(sink, options, self._building, self._functions, self._calls)
         is_user = Stacks(compat.directories()).is_user
@@ -128,14 +129,78 @@ class TensorFlowTracer:
 
     # ── what the debugger asks ───────────────────────────────────────────────────────────────
 
+    @property
+    def sink(self) -> LogSink:
+        """Where what runs in functions is written, on any thread."""
+        return self._sink
+
+    def sink_here(self) -> LogSink:
+        """Where what this thread runs at once is written."""
+        return (self._building.eager or self._eager).sink
+
     def next_seq(self) -> int:
-        """The number of the operation that this thread records next."""
+        """The number of the operation that this thread runs next at once."""
+        return self.sink_here().seq
+
+    def next_function_seq(self) -> int:
+        """The number of the first row of the function that is written next."""
         return self._sink.seq
+
+    def seq_of(self, function: str, node: str, row: int | None) -> int | None:
+        """The number of a row of the call of a function that was written last; None where it is none."""
+        known, written = self._functions.known.get(function), self._calls.last
+        if known is None or written is None or row is None:
+            return None
+        first, plan = written
+        return first + row if plan.node_at(row) == known.nodes.get(node) else None
+
+    def begins(self, frame: FrameType) -> None:
+        """Something is about to run in this frame: a step may begin with it."""
+        eager = self._building.eager
+        if eager is not None and eager.on and not self._failed:
+            with self._lock:
+                eager.between(frame)
 
     def step(self) -> int | None:
         """The training step under way; None before the first."""
-        step = self._eager.stream.step
+        step = (self._building.eager or self._eager).stream.step
         return None if step < 0 else step
+
+    def phase(self, name: str, inputs: Sequence[Any]) -> Phase:
+        """The phase of what this thread runs now at once."""
+        return (self._building.eager or self._eager).phase(name, inputs)
+
+    def replaced(self, one: Any, other: Any) -> None:
+        """A tensor of what runs at once was put in the place of another one."""
+        (self._building.eager or self._eager).replaced(one, other)
+
+    def modules_now(self) -> list[Inside]:
+        """The calls of modules that what this thread runs now is in, the outermost first."""
+        layer = self._building.state.layer
+        return self._modules_around(self._functions.module(layer)[1])
+
+    def modules_of(self, function: str, node: str) -> Sequence[Inside]:
+        """The same of an operation in a function."""
+        key = function, node
+        if key not in self._modules:
+            known = self._functions.known.get(function)
+            call = None if known is None else known.modules.get(node, (None, None))[1]
+            self._modules[key] = self._modules_around(call)
+        return self._modules[key]
+
+    def _modules_around(self, call: ModuleCallId | None) -> list[Inside]:
+        from graphlens_tracers.tf.stepping import Inside
+
+        found: list[Inside] = []
+        while call is not None:
+            path, around = self._functions.around[call]
+            found.append(Inside(path, call))
+            call = around
+        return found[::-1]
+
+    def watched(self, name: str) -> Watched | None:
+        """What runs in the place of a function."""
+        return self._watched.get(name)
 
     def function(self, name: str) -> Function | None:
         """What is known of a function."""
@@ -147,12 +212,13 @@ class TensorFlowTracer:
 
     @contextlib.contextmanager
     def unrecorded(self) -> Iterator[None]:
-        """What runs inside of it on the main thread is not recorded."""
-        on, self._eager.on = self._eager.on, False
+        """What this thread runs inside of it is not recorded."""
+        eager = self._building.eager or self._eager
+        on, eager.on = eager.on, False
         try:
             yield
         finally:
-            self._eager.on = on
+            eager.on = on
 
     def forked(self) -> None:
         """See `Tracer.forked`."""
@@ -296,16 +362,23 @@ class TensorFlowTracer:
             told = None if vector is None else vector.numpy()
             with self._lock:
                 ran = watched.ran(told)
+                self._calls.last = None
                 if threading.get_ident() == self._thread:
                     self._eager.called(self._calls, ran, inputs, outputs, began, took, frame)
+                    self._wrote(watched)
                     return
                 if not self._eager.stream.idle:
                     self._calls.write(ran, began, took, self._caller())
+                self._wrote(watched)
                 if self._building.eager is not None:
                     trains, _ = self._calls.does(ran)
                     self._building.eager.met(watched.function, inputs, outputs, began, took, frame, trains)
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
+
+    def _wrote(self, watched: Watched) -> None:
+        if self._stops is not None:
+            self._stops.wrote(watched.function)
 
     def _raised(self, watched: Watched, began: int, error: BaseException, frame: FrameType) -> None:
         if self._failed:
@@ -316,6 +389,8 @@ class TensorFlowTracer:
                     self._eager.between(frame)
                 if not self._eager.stream.idle:
                     self._calls.raised(watched.ran(None), words_of(error), self._caller())
+                self._calls.last = None
+                self._wrote(watched)
         except Exception as ours:
             self._could_not(f"a call of {watched.function}", ours)
 

@@ -113,7 +113,7 @@ class Watched:
             if way.length == len(vector) and np.array_equal(vector[way.places], way.numbers):
                 break
         else:
-            found, stop = self._read(vector, 0)
+            found, stop = self.read(vector, 0)
             assert stop == len(vector), f"{self.function}: {len(vector)} numbers told, {stop} understood"
             places = np.array(list(_places(found)))
             way = _Way(stop, places, vector[places], found)
@@ -122,7 +122,7 @@ class Watched:
         way.ran.told = vector
         return way.ran
 
-    def _read(
+    def read(
         self, vector: Vector, at: int, outer: Ran | None = None, iteration: int | None = None
     ) -> tuple[Ran, int]:
         """The body whose record begins at a place, and where what is inside of it ends."""
@@ -132,7 +132,7 @@ class Watched:
         for node, inner in itertools.groupby(body.inside, key=lambda one: one.node):
             entered = list(inner)
             if entered[0].attribute not in ("cond", "body"):
-                one, stop = self._read(vector, stop, ran)
+                one, stop = self.read(vector, stop, ran)
                 ran.inside.append(one)
                 continue
             cond, again = entered
@@ -140,13 +140,13 @@ class Watched:
             before = None
             for k in itertools.count():
                 if cond.told:
-                    one, stop = self._read(vector, stop, ran, k)
+                    one, stop = self.read(vector, stop, ran, k)
                     ran.inside.append(one)
                 else:
                     ran.inside.append(Ran(cond, k))
                 if stop >= len(vector) or int(vector[stop]) != again.number:
                     break
-                one, stop = self._read(vector, stop, ran, k)
+                one, stop = self.read(vector, stop, ran, k)
                 one.before = before
                 ran.inside.append(one)
                 before = one
