@@ -133,8 +133,6 @@ class Follower(Locks):
             # in both, and newer ones may be in neither. Look once more.
         if not moved and not read:
             return None
-        self._rows.settle()
-        self._ranges.settle()
         for page in self._pages.values():
             self._read_page(page)
         graphs, self._changed = tuple(sorted(self._changed)), set()
@@ -154,6 +152,7 @@ class Follower(Locks):
         return any(moved)
 
     def _read_log(self, moved: bool, latest: int) -> bool:
+        """Whether something was new. What is read here stays: only what comes from pages is cut off again."""
         read = False
         if moved:
             self._cut_tail()
@@ -171,6 +170,9 @@ class Follower(Locks):
                 self._frame(found)
             elif found.kind is Kind.FACTS:
                 self._fold_gaps(events(found.body, found.where))
+        if moved or read:
+            self._rows.settle()
+            self._ranges.settle()
         return read
 
     def _cut_tail(self) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 RECORD = [sys.executable, "-P", "-m", "graphlens", "record"]
+HEEDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+"""Signals that are ignored under nohup or behind a shell's `&`, also by what starts there."""
 PATIENCE = 60.0
 """Seconds that a loaded machine may take for what should take a moment."""
 
@@ -68,6 +70,7 @@ class OnTerminal:
                 (os.POSIX_SPAWN_DUP2, 0, 2),
             ],
             setsid=True,
+            setsigdef=HEEDED,
         )
         os.close(slave)
 

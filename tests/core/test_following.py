@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from factories import LogWriter, OpRow, PageWriter, leaf, new_run, ran, seen, write_run
+from graphlens.log import Log, Page
 from graphlens.store import Run
 from graphlens_tracers import wire
 from graphlens_tracers.events import (
@@ -72,6 +76,7 @@ class Script:
     declared: int = 1
     failed: set[int] = field(default_factory=set)
     gap: list[int] = field(default_factory=list)
+    appended: bool = False
 
     def __post_init__(self) -> None:
         self.log = new_run(self.directory).declare(*seen(ran(0)))
@@ -127,6 +132,38 @@ class Script:
         self.page = PageWriter(self.log, generation=generation)
         self.show()
 
+    def act(self, action: str) -> None:
+        """One of `steps`; nothing runs between `append` and `empty`."""
+        if action in ("flush", "append") and not self.appended:
+            self.append()
+            self.appended = True
+        if action in ("flush", "empty") and self.appended:
+            self.empty()
+            self.appended = False
+        elif action == "op" and not self.appended:
+            self.run_op(len(self.ran) % self.declared)
+        elif action == "declare" and not self.appended:
+            self.declare()
+        elif action == "fact" and not self.appended:
+            self.fact()
+
+    def check(self, run: Run) -> None:
+        """What was read of it is what has happened."""
+        process = run.main
+        rows, ranges = process.rows(0, 1000), process.ranges(0, 1000)
+        count = len(self.ran)
+        assert rows.seq.tolist() == list(range(count))
+        assert rows.node.tolist() == self.ran
+        assert rows.call.tolist() == [0] * count
+        assert rows.began.tolist() == [64 * seq for seq in range(count)]
+        assert ranges.low.tolist() == [float(seq) for seq in range(count)]
+        assert ranges.offsets.tolist() == list(range(count + 1))
+        assert process.order(GraphId(0)) == list(range(self.declared))
+        process.graph(GraphId(0)).check()
+        assert (process.op_count, process.end) == (count, count)
+        assert [fact.seq for fact in process.unusual(0, 1000)] == sorted(self.failed)
+        assert [gap.count for gap in process.gaps] == self.gap
+
 
 steps = st.sampled_from(["op", "op", "op", "declare", "fact", "flush", "append", "empty", "look", "look"])
 
@@ -141,40 +178,40 @@ def test_page_and_log_together_have_every_row_once(
     script = Script(directory)
     script.log.longest = segment
     run = Run(directory)
-    appended = False
     for action in [*actions, "look"]:
-        if action == "op" and not appended:
-            script.run_op(len(script.ran) % script.declared)
-        elif action == "declare" and not appended:
-            script.declare()
-        elif action == "fact" and not appended:
-            script.fact()
-        elif action in ("flush", "append") and not appended:
-            script.append()
-            appended = True
-        elif action == "empty" and appended:
-            script.empty()
-            appended = False
-        if action == "flush" and appended:
-            script.empty()
-            appended = False
-        if action != "look":
-            continue
+        script.act(action)
+        if action == "look":
+            run.refresh()
+            script.check(run)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions=st.lists(steps, max_size=60))
+def test_a_process_goes_on_while_it_is_looked_at(
+    actions: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Something may happen before and after each page and log that a look reads: nothing is lost."""
+    directory = tmp_path_factory.mktemp("live") / "run.glens"
+    script = Script(directory)
+    run = Run(directory)
+    left = list(actions)
+
+    def meanwhile(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def wrapped(*args: object) -> Any:
+            for _ in range(min(2, len(left))):
+                script.act(left.pop(0))
+            return method(*args)
+
+        return wrapped
+
+    with pytest.MonkeyPatch.context() as patch:
+        for its, name in ((Page, "refresh"), (Page, "emptied"), (Log, "new")):
+            patch.setattr(its, name, meanwhile(getattr(its, name)))
+        while left:
+            run.refresh()
         run.refresh()
-        process = run.main
-        rows, ranges = process.rows(0, 1000), process.ranges(0, 1000)
-        count = len(script.ran)
-        assert rows.seq.tolist() == list(range(count))
-        assert rows.node.tolist() == script.ran
-        assert rows.call.tolist() == [0] * count
-        assert rows.began.tolist() == [64 * seq for seq in range(count)]
-        assert ranges.low.tolist() == [float(seq) for seq in range(count)]
-        assert ranges.offsets.tolist() == list(range(count + 1))
-        assert process.order(GraphId(0)) == list(range(script.declared))
-        process.graph(GraphId(0)).check()
-        assert (process.op_count, process.end) == (count, count)
-        assert [fact.seq for fact in process.unusual(0, 1000)] == sorted(script.failed)
-        assert [gap.count for gap in process.gaps] == script.gap
+    script.check(run)
 
 
 def test_a_page_left_by_a_killed_process_is_read_once_flushed_or_not(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from graphlens import host, runs, tails
 from graphlens_tracers.errors import CannotStart
-from host_processes import RECORD, on_terminal, record_of, script, until
+from host_processes import HEEDED, RECORD, on_terminal, record_of, script, until
 
 WAITS = """
 import os, signal, sys, time
@@ -29,6 +29,11 @@ for line in sys.stdin:
 """
 
 
+def heed() -> None:
+    for number in HEEDED:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def started(path: Path, run: Path, *options: str) -> subprocess.Popen[bytes]:
     """A recording on pipes whose script has said "ready"."""
     process = subprocess.Popen(
@@ -38,6 +43,7 @@ def started(path: Path, run: Path, *options: str) -> subprocess.Popen[bytes]:
         # A job of ours: where no shell looks after the tests themselves, their own group cannot be
         # stopped by SIGTSTP, and a recording in it could not either.
         process_group=0,
+        preexec_fn=heed,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"

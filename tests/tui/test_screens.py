@@ -72,7 +72,7 @@ async def test_no_terminal_is_too_small(tmp_path: Path, size: tuple[int, int]) -
         await screen.pilot.resize_terminal(80, 24)
         await screen.rest()
 
-        assert "graphlens" in screen.text()
+        assert "1 Graph" in screen.text()
 
 
 async def test_a_run_without_operations(tmp_path: Path) -> None:

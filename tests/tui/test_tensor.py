@@ -282,7 +282,7 @@ async def test_no_terminal_is_too_small(tmp_path: Path, size: tuple[int, int]) -
         await screen.press("j", "l", "tab", "v", "n", "x", "v", "i", "I")
         await screen.pilot.resize_terminal(80, 24)
         await screen.rest()
-        assert "graphlens" in screen.text()
+        assert "1 Graph" in screen.text()
 
 
 EXACT = """\

@@ -43,14 +43,15 @@ def state(model: Model, glyphs: Glyphs, palette: Palette) -> Part:
 def top(model: Model, mode: Mode, keymap: Keymap, glyphs: Glyphs, palette: Palette) -> Parts:
     """Name, modes, and what is open."""
     info = model.session.run.info
-    left = [Part(" graphlens ", palette.on_accent, True, palette.accent, need=8)]
+    left = [Part(" graphlens ", palette.on_accent, True, palette.accent, need=5)]
     for one in Mode:
         key, name = keymap.shown(f"{one}_mode"), _LABELS[f"{one}_mode"]
         if one is mode:
-            left.append(Part(f" {key}", palette.warn, True, palette.cursor_away, need=6))
-            left.append(Part(f" {name} ", palette.bright, True, palette.cursor_away, need=6))
+            left.append(Part(f" {key}", palette.warn, True, palette.cursor_away, need=8))
+            left.append(Part(f" {name} ", palette.bright, True, palette.cursor_away, need=8))
         else:
-            left.append(Part(f" {key} {name} ", palette.mute, need=6))
+            left.append(Part(f" {key} {name}", palette.mute, need=8))
+            left.append(Part(" ", need=0))
     script = clean(PurePath(info.argv[0]).name if info.argv else info.name, 40)
     right = [
         Part(f" {script} ", palette.bright, need=7),

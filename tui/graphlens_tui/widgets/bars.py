@@ -21,7 +21,7 @@ class Part(NamedTuple):
     Attributes:
         colour: "" for the bar's own.
         ground: "" for the bar's own.
-        need: Where there is no room for all, parts with the lowest need go first.
+        need: Where there is no room for all, parts with the lowest need go first, those of need 0 together.
     """
 
     text: str
@@ -41,6 +41,8 @@ class Parts:
     def fitted(self, width: int) -> Parts:
         """Without the parts that there is no room for."""
         left, right = list(self.left), list(self.right)
+        if sum(cell_len(part.text) for part in left + right) > width:
+            left, right = ([part for part in parts if part.need] for parts in (left, right))
         while sum(cell_len(part.text) for part in left + right) > width and left + right:
             needs = [(part.need, -k, side) for side in (0, 1) for k, part in enumerate((left, right)[side])]
             need, k, side = min(needs)
