@@ -106,7 +106,7 @@ def _of_op(run: Run, options: Options, graphs: list[GraphSeen]) -> Chosen:
         raise UnknownOp(f"no op {options.around}: {clean(who.name)} has {process.op_count:,}")
     by_id = {seen.graph: seen for seen in process.graphs()}
     calls = {one.call: one for one in process.calls()} if by_id[call.graph].kind in PARTS else {}
-    while by_id[call.graph].kind in PARTS and call.parent in calls:
+    while by_id[call.graph].kind in PARTS and call.parent is not None and call.parent in calls:
         call = calls[call.parent]
     if options.graph is not None and call.graph not in {seen.graph for seen in graphs}:
         raise UnknownOp(f"op {options.around} is not in graph {options.graph!r}")
@@ -143,7 +143,26 @@ def subject_for(run: Run, options: Options) -> Subject:
     Raises:
         UnknownName, UnknownOp: The run has no such process, graph, step, module or operation.
     """
-    return part_of(subject_of(chosen(run, options)), run, options)
+    from graphlens.exporters._regions import opened
+
+    picked = chosen(run, options)
+    if options.graph is None:
+        picked = _outermost(picked)
+    return part_of(opened(subject_of(picked), picked), run, options)
+
+
+def _outermost(picked: Chosen) -> Chosen:
+    """The graph that the chosen one was entered from, up to the training step that holds them all."""
+    process, call = picked.process, picked.call
+    if call is None or call.parent is None:
+        return picked
+    calls = {one.call: one for one in process.calls()}
+    kinds = {seen.graph: seen for seen in process.graphs()}
+    while (
+        call.parent is not None and call.parent in calls and kinds[calls[call.parent].graph].kind != "setup"
+    ):
+        call = calls[call.parent]
+    return picked._replace(seen=kinds[call.graph], call=call)
 
 
 def part_of(subject: Subject, run: Run, options: Options) -> Subject:
@@ -175,13 +194,13 @@ def subject_of(picked: Chosen) -> Subject:
         scopes=process.scopes,
         module_calls=process.module_calls,
         sites=process.sites,
-        ill=_ill(process, call, nodes, graph.reads) if call is not None else {},
+        ill=ill_of(process, call, nodes, graph.reads) if call is not None else {},
         said=_said(picked),
         missing=tuple(_missing(process)),
     )
 
 
-def _ill(
+def ill_of(
     process: Process, call: Call, nodes: Sequence[NodeSeen], reads: Callable[[NodeId], Reads]
 ) -> dict[ValueId, Illness]:
     """Values with a NaN or an infinity in this call, from the range of every output."""

@@ -110,7 +110,8 @@ def _frames(view: View, parent: int, depth: int) -> list[str]:
             name = one.name + (f" ×{one.repeat}" if one.repeat > 1 else "")
             lines.append(f"{pad}subgraph cluster_{frame} {{")
             said = quoted(f"{name} {one.kind}".strip())
-            lines.append(f'{pad}  label={said}; labeljust=l; style=rounded; color="#c3ccd5";')
+            style = '"rounded,dashed"' if one.flow else "rounded"
+            lines.append(f'{pad}  label={said}; labeljust=l; style={style}; color="#c3ccd5";')
             stack.append((frame, level, False))
             pad += "  "
         lines += [f"{pad}{_box(box, f'n{at}')}" for at, box in enumerate(view.boxes) if box.frame == frame]

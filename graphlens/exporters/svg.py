@@ -259,7 +259,7 @@ class _Sheet:
         if frame.repeat > 1:
             for k in (8.0, 4.0):
                 self.pen.rect(Rect(rect.x0 + k, rect.y0 + k, rect.x1 + k, rect.y1 + k), "sheet", 10)
-        self.pen.rect(rect, role, 10)
+        self.pen.rect(rect, role, 10, ' stroke-dasharray="6 4"' if frame.flow else "")
         self.pen.add("</g>")
 
     def _frame_head(self, frame: Frame, mirrored: bool) -> list[Piece]:

@@ -141,8 +141,9 @@ class Boxes:
         if len(copies) > 1:
             hint.append(f"{len(copies)} equal ones, up to {self.tree.groups[copies[-1]].path}; drawn once")
         hint.append(f"{group.size:,} operations" + (" each" if len(copies) > 1 else ""))
+        flow = group.region == "flow"
         self.frames.append(
-            Frame(self.name_of(number), group.kind, around, group.path, len(copies), hint=hint)
+            Frame(self.name_of(number), group.kind, around, group.path, len(copies), hint=hint, flow=flow)
         )
         return len(self.frames) - 1
 

@@ -106,6 +106,7 @@ class Frame:
     dim: bool = False
     hint: list[str] = field(default_factory=list)
     backward: bool = False
+    flow: bool = False  # of a loop or a branch
 
 
 @dataclass

@@ -64,9 +64,19 @@ def _models(subject: Subject, forward: Forward) -> str:
     for call in {node.module_call: None for node in forward.nodes if node.module_call is not None}:
         said = subject.module_calls.get(call)
         while said is not None and said.parent is not None and said.parent in subject.module_calls:
+            if (
+                said.scope not in subject.regions
+                and subject.module_calls[said.parent].scope in subject.regions
+            ):
+                break
             said = subject.module_calls[said.parent]
         scope = subject.scopes.get(said.scope) if said is not None else None
-        if said is not None and scope is not None and scope.kind not in NAMED:
+        if (
+            said is not None
+            and scope is not None
+            and scope.kind not in NAMED
+            and said.scope not in subject.regions
+        ):
             roots[str(said.scope)] = scope.kind or scope.path
     names: dict[str, int] = {}
     for name in roots.values():

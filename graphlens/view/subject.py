@@ -26,6 +26,8 @@ from graphlens_tracers.events import (
 )
 
 Illness = Literal["nan", "inf"]
+RegionSort = Literal["function", "flow"]
+"""What was entered: a function, or what a loop or a branch chooses."""
 
 NO_OPS = frozenset(
     "detach detach_ alias lift_fresh Identity ReadVariableOp StopGradient PreventGradient".split()
@@ -60,6 +62,8 @@ class Subject:
         outside: How many operations of the graph are not in that part.
         ends: Operations of the part whose results are read outside.
         centre: The operation that the part is around.
+        regions: Scopes that are no modules: what operations enter.
+        inner: Operations of loops and branches: what nothing reads of theirs is no result.
         links: Where lines of the script are to be found; empty: nowhere.
     """
 
@@ -77,6 +81,8 @@ class Subject:
     outside: int = 0
     ends: frozenset[NodeId] = frozenset()
     centre: NodeId | None = None
+    regions: Mapping[ScopeId, RegionSort] = field(default_factory=dict)
+    inner: frozenset[NodeId] = frozenset()
     links: Mapping[SiteId, str] = field(default_factory=dict)
 
     def reads(self, node: NodeSeen) -> list[ValueId]:
@@ -280,7 +286,10 @@ def _results(subject: Subject, wired: _Wired, read_back: set[ValueId], twins: se
     ends = [
         i
         for i, node in enumerate(nodes)
-        if i not in read and short(node.op) not in NO_RESULTS and not _stays(subject, node, made)
+        if i not in read
+        and short(node.op) not in NO_RESULTS
+        and node.node not in subject.inner
+        and not _stays(subject, node, made)
     ]
     return sorted({*ends, *outside}) or list(range(len(nodes)))[-1:]
 
