@@ -114,6 +114,7 @@ def main() -> None:
         time.sleep(8)
         seen: list[dict[str, list[float]]] = []
         ratios: list[tuple[float, float]] = []
+        lasted: list[float] = []  # 25 steps that nobody watched, in seconds
         for _ in range(PAIRS):
             begin = time.monotonic()
             time.sleep(SECONDS)
@@ -123,10 +124,11 @@ def main() -> None:
             seen.append(json.loads(watched.stdout.splitlines()[-1]))
             both = costs(said, *seen[-1]["span"])
             halves = [[statistics.median(one) for one in zip(*half, strict=True)] for half in (both, alone)]
+            lasted.append(halves[1][0])
             ratios.append((halves[0][0] / halves[1][0], halves[0][1] / halves[1][1]))
         calls = [one for one in load(run).main.calls() if one.ended]
         ops = statistics.median(one.last + 1 - one.first for one in calls)
-        print(f"{ops:.0f} operations a step, {25 * ops / halves[1][0]:,.0f} a second")
+        print(f"{ops:.0f} operations a step, {25 * ops / statistics.median(lasted):,.0f} a second")
         for kind, column in zip(("on the clock", "CPU"), zip(*ratios, strict=True), strict=True):
             print(f"  watched, x not watched, {kind:14} median {statistics.median(column):.3f}", end="")
             print(f", from {min(column):.3f} to {max(column):.3f}")

@@ -135,7 +135,14 @@ def test_breakpoints_are_kept_with_the_project_when_asked(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("way", ["step 7", "next", "out", "until phase", "continue"])
+WAYS = [
+    "step 7",
+    "until phase",
+    *(pytest.param(way, marks=pytest.mark.long) for way in ("next", "out", "continue")),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_tensorflow_script_that_is_stopped_does_not_notice(way: str, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(TENSORFLOW)

@@ -39,6 +39,20 @@ async def test_the_birth_of_a_nan(tmp_path: Path, size: tuple[int, int]) -> None
         same_as_golden(screen.text(), f"boxes_{size[0]}x{size[1]}")
 
 
+async def test_lanes_stay_where_they_were(tmp_path: Path) -> None:
+    """To the boxes and back: the same line in the same row of the screen."""
+    async with showing(saved(tmp_path), (120, 30)) as screen:
+        await screen.press("!", "k", "k", "k")
+        await screen.rest()
+        before = screen.text().splitlines()
+        await boxes(screen, "B")
+        await screen.press("B")
+        await screen.rest()
+        after = screen.text().splitlines()
+
+        assert after[:-1] == before[:-1]
+
+
 @pytest.mark.parametrize(("key", "name"), [("+", "wide"), ("-", "compact")])
 async def test_zooms(tmp_path: Path, key: str, name: str) -> None:
     """Numbers in each box, and a line a box."""

@@ -67,7 +67,7 @@ class Way:
         if seen.twin is not None:
             self.derivatives.setdefault(seen.twin, []).append(position)
 
-    def positions(self, nodes: npt.NDArray[np.uint32]) -> Ints:
+    def positions(self, nodes: Ints | npt.NDArray[np.uint32]) -> Ints:
         """The position of each node; -1 for one that is not of this graph."""
         highest = max(self.place, default=-1)
         if highest > HIGHEST:  # no tracer counts that far in one process; a damaged log may

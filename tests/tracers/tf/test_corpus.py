@@ -38,7 +38,7 @@ def _unoptimised() -> Any:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
-LONG = {"recurrent_layers", "several_steps_at_a_time"}
+LONG = {"recurrent_layers", "several_steps_at_a_time", "a_saved_keras_model", "several_inputs_and_outputs"}
 """Whose parts are in others, and in test_keras.py."""
 
 

@@ -31,11 +31,12 @@ def register(ops: Sequence[Op], types: Mapping[int, int]) -> str:
         del node.input[:]
         node.input.extend(names[slot] for slot in op.inputs)
         names.update(zip(op.outputs, (name for name, _ in outputs_named(node)), strict=True))
-    for k, (name, kind) in enumerate(outputs_named(node)):
+    last = definition.node_def[-1]
+    for k, (name, kind) in enumerate(outputs_named(last)):
         signature.output_arg.add(name=f"made{k}", type=kind)
         definition.ret[f"made{k}"] = name
     signature.control_output.append("ran")
-    definition.control_ret["ran"] = node.name
+    definition.control_ret["ran"] = last.name
     signature.is_stateful = True
     compat.add(definition)
     return str(signature.name)

@@ -206,7 +206,9 @@ Below: the operation, or the way of a step, in every call; how large its numbers
         seq, self.on_headline = Seq(line.seq), line.sort is Sort.CALL
         self._headline = line.call
         first, rows = int(self.scroll_offset.y), self.rows
-        if top:
+        if not self.scrollable_content_region.height:
+            pass  # hidden: it scrolls when it is shown, if it has to
+        elif top:
             first = number
         elif not first <= number < first + rows:
             outside = number - rows // 2 if middle else number if number < first else number - rows + 1
@@ -372,8 +374,9 @@ Below: the operation, or the way of a step, in every call; how large its numbers
     # ── events ───────────────────────────────────────────────────────────────────────────────
 
     def on_resize(self, event: Resize) -> None:
-        """Columns are chosen for a width."""
+        """Columns are chosen for a width, and the cursor stays in sight."""
         self.changed()
+        self._select(self.cursor)
 
     def on_focus(self) -> None:
         """The cursor is brighter in the pane that has the keys."""
