@@ -139,6 +139,7 @@ def _gradient(view: View, subject: Subject, at: int, operations: list[NodeSeen])
         own=[node.node for node in drawn],
         repeat=box.repeat,
         path=box.path,
+        link=box.link,
         backward=True,
     )
     if not operations:
