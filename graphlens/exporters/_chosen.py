@@ -106,7 +106,7 @@ def _of_op(run: Run, options: Options, graphs: list[GraphSeen]) -> Chosen:
         raise UnknownOp(f"no op {options.around}: {clean(who.name)} has {process.op_count:,}")
     by_id = {seen.graph: seen for seen in process.graphs()}
     calls = {one.call: one for one in process.calls()} if by_id[call.graph].kind in PARTS else {}
-    while by_id[call.graph].kind in PARTS and call.parent in calls:
+    while by_id[call.graph].kind in PARTS and call.parent is not None and call.parent in calls:
         call = calls[call.parent]
     if options.graph is not None and call.graph not in {seen.graph for seen in graphs}:
         raise UnknownOp(f"op {options.around} is not in graph {options.graph!r}")
