@@ -56,12 +56,12 @@ def around(subject: Subject, centre: NodeId, hops: int, called: str) -> Subject:
     """
     by_id = {node.node: node for node in subject.nodes}
     node = by_id.get(centre)
-    if node is not None and node.phase is Phase.BACKWARD and node.twin is not None and node.twin in by_id:
-        node = by_id[node.twin]
+    if node is not None and node.phase is Phase.BACKWARD and node.twin is not None:
+        node = by_id.get(node.twin, node)
     if node is None:
         raise UnknownOp(f"op {called} is not in this graph")
-    drawn: set[Phase] = {Phase.FORWARD, Phase.DATA}
-    phases = drawn if node.phase in drawn else {node.phase}
+    drawn = (Phase.FORWARD, Phase.DATA)
+    phases: set[Phase] = set(drawn) if node.phase in drawn else {node.phase}
     away = _distances(subject, node, phases, hops)
     said = f"{hops} {'hop' if hops == 1 else 'hops'} around op {called}"
     part = _part(subject, set(away), said)
