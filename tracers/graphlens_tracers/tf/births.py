@@ -149,7 +149,7 @@ class Births:
     # ── which are still asked ────────────────────────────────────────────────────────────────
 
     def _make_variable(self) -> None:
-        attributes = (
+        attributes: tuple[Any, ...] = (
             "container", "", "shared_name", self._name, "debug_name", "", "dtype", compat.BOOL,
             "shape", compat.tf.TensorShape([MOST]), "allowed_devices", [],
         )  # fmt: skip
