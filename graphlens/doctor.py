@@ -127,10 +127,12 @@ def _runs() -> Check:
 
 
 def _dot() -> Check:
-    found = shutil.which("dot")
+    named = os.environ.get("GRAPHLENS_DOT") or "dot"
+    found = shutil.which(named)
     if found is None:
-        return Check("layout", "dot", False, "", "no program named dot; install Graphviz to use it")
-    return Check("layout", "dot", True, found)
+        why = f"no program named {named}; it is only for `export --engine dot`"
+        return Check("layout", "dot", False, "", why)
+    return Check("layout", "dot", True, f"{found}, for `export --engine dot`")
 
 
 def _package(part: str, name: str, package: str, extra: str, library: str = "") -> Check:
