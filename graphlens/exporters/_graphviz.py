@@ -6,15 +6,18 @@ a limit of time and of memory, and what it cannot do our own layout does.
 
 from __future__ import annotations
 
-import contextlib
 import json
+import math
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from graphlens.layout import FOOT, HEAD, SIDE, Rect, Scene, Size, Wire, room_of
+from graphlens.text import clean
 from graphlens.view import View
 
 PROGRAM = "GRAPHLENS_DOT"
@@ -22,7 +25,6 @@ PROGRAM = "GRAPHLENS_DOT"
 SECONDS, MEMORY = 10.0, 2 << 30
 CHEAP = 3_000
 """Ranks that all lines pass together, up to which it is quick: it makes a point of each."""
-INCH = 72.0
 
 
 class Unplaced(Exception):
@@ -54,30 +56,64 @@ def place(view: View, sizes: Sequence[Size], heads: Sequence[float]) -> Scene:
         raise Unplaced("there is no dot on the path")
     rooms = [room_of(size) for size in sizes]
     answer = _run(found, _document(view, rooms, heads))
-    return _scene(view, sizes, rooms, answer)
+    try:
+        return _scene(view, sizes, rooms, answer)
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise Unplaced(f"dot answered something else than was asked: {error!r}") from None
+
+
+CHILD = """
+import os, pathlib, sys
+import graphviz
+try:
+    import resource
+except ImportError:  # not on every system
+    pass
+else:
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
+graphviz.backend.dot_command.DOT_BINARY = pathlib.Path(sys.argv[1])
+try:
+    told = graphviz.pipe("dot", "json0", sys.stdin.buffer.read(), quiet=True)
+except graphviz.CalledProcessError as error:
+    sys.exit(f"exit code {error.returncode}")
+sys.stdout.buffer.write(told)
+"""
+"""`graphviz` waits for its program for ever: so it does that in a process that we can end."""
 
 
 def _run(found: str, document: str) -> dict[str, Any]:  # Any: JSON
     process = subprocess.Popen(
-        [found, "-Tjson0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-P", "-c", CHILD, found, str(MEMORY)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     with process:
-        with contextlib.suppress(ImportError, AttributeError, OSError):  # not on every system
-            import resource
-
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
         try:
-            told, _ = process.communicate(document.encode(), timeout=SECONDS)
+            told, complaint = process.communicate(document.encode(), timeout=SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            raise Unplaced(f"dot took longer than {SECONDS:.0f} s") from None
+            raise Unplaced(f"dot took longer than {SECONDS:g} s") from None
+        finally:
+            _end(process)
     if process.returncode != 0:
-        raise Unplaced(f"dot failed with exit code {process.returncode}")
+        said = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+        raise Unplaced(f"dot failed: {clean(said) or f'exit code {process.returncode}'}")
     try:
         answer: dict[str, Any] = json.loads(told)
     except ValueError:
         raise Unplaced("dot answered no JSON") from None
     return answer
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Whatever is left of it: itself and, where the system has groups of processes, what it started."""
+    if process.poll() is not None:
+        return
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 # ── the question ─────────────────────────────────────────────────────────────────────────────
@@ -87,8 +123,8 @@ def _document(view: View, rooms: Sequence[tuple[float, float, float, float]], he
     lines = [
         "digraph g {",
         "graph [nodesep=0.25, ranksep=0.31];",
-        'node [shape=box, fixedsize=true, label=""];',
-        "edge [arrowhead=none, tailport=s, headport=n];",
+        "node [shape=plain];",
+        "edge [arrowhead=none];",
     ]
     inner: dict[int, list[int]] = {}
     for at, frame in enumerate(view.frames):
@@ -111,15 +147,25 @@ def _document(view: View, rooms: Sequence[tuple[float, float, float, float]], he
             )
             stack.append((around, False))
         for at in boxes.get(around, ()):
-            left, right, above, below = rooms[at]
-            lines.append(f"n{at} [width={(left + right) / INCH:.4f}, height={(above + below) / INCH:.4f}];")
+            lines.append(f"n{at} [label=<{_node(rooms[at])}>];")
         stack += [(at, True) for at in reversed(inner.get(around, ()))]
     for number, link in enumerate(view.links):
         source, target = sorted((link.source, link.target))
         if source != target:
             weight = ", weight=8" if link.trunk else ""
-            lines.append(f"n{source} -> n{target} [id=e{number}{weight}];")
+            lines.append(f"n{source}:p:s -> n{target}:p:n [id=e{number}{weight}];")
     return "\n".join([*lines, "}"])
+
+
+def _node(room: tuple[float, float, float, float]) -> str:
+    """A box with what stands beside it: lines meet the box in its middle."""
+    left, right, above, below = (math.ceil(one) for one in room)
+    height = f'height="{above + below}" fixedsize="true"'
+    cells = f'<td port="p" width="{2 * left}" {height}></td>'
+    if right > left:
+        cells += f'<td width="{right - left}" {height}></td>'
+    table = 'border="0" cellborder="0" cellspacing="0" cellpadding="0"'
+    return f'<table {table} width="{left + right}" {height}><tr>{cells}</tr></table>'
 
 
 # ── the answer ───────────────────────────────────────────────────────────────────────────────
@@ -144,7 +190,7 @@ def _scene(
             at = int(name.removeprefix("n"))
             x, y = _numbers(one["pos"])
             left, right, above, below = rooms[at]
-            x, y = x - (right - left) / 2, height - y - (below - above) / 2
+            x, y = x - (math.ceil(right) - math.ceil(left)) / 2, height - y - (below - above) / 2
             half = Size(sizes[at].width / 2, sizes[at].height / 2)
             boxes[at] = Rect(x - half.width, y - half.height, x + half.width, y + half.height)
     wires: list[Wire] = [[] for _ in view.links]
@@ -155,6 +201,9 @@ def _scene(
         points = [(x, height - y) for x, y in map(_numbers, str(one["pos"]).split())]
         wire = _joined(points, boxes[source], boxes[target])
         wires[number] = wire if link.source < link.target else wire[::-1]
+    whole = all(rect.x1 > rect.x0 for rect in (*boxes, *frames))
+    if not whole or any(not wires[k] for k, link in enumerate(view.links) if link.source != link.target):
+        raise ValueError("not everything has a place")
     return Scene(boxes, frames, wires, width, height, curved=True)
 
 

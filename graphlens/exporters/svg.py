@@ -318,7 +318,6 @@ class _Sheet:
 
     def _wires(self) -> None:
         """Forward links, then gradients, then saved tensors; what is sick lies on top."""
-        pen = self.pen
         if self.phase != "backward":
             order = sorted(range(len(self.view.links)), key=lambda k: self.view.links[k].hot)
             for k in order:
@@ -326,7 +325,7 @@ class _Sheet:
                 role = "hot" if link.hot else "wire"
                 thick = 2.2 if link.hot else 1.1 + min(1.6, 0.35 * (link.size_bytes >> 20).bit_length())
                 dash = ' stroke-dasharray="1 3"' if link.control else ""
-                self._wire(self.scene.wires[k], role, thick, link.hint, dash, link.dim)
+                self._wire(self.scene.wires[k], role, thick, link.hint, dash, link.dim, self.scene.curved)
         if self.phase == "forward":
             return
         gradients = self.backward.gradients
@@ -334,7 +333,7 @@ class _Sheet:
             ill = bool(gradients[source].box.ill and gradients[target].box.ill)
             dim = gradients[source].box.dim or gradients[target].box.dim
             hint = [f"gradient {gradients[source].box.name} → {gradients[target].box.name}"]
-            self._wire(wire, "hot" if ill else "grad", 2.2 if ill else 1.2, hint, "", dim)
+            self._wire(wire, "hot" if ill else "grad", 2.2 if ill else 1.2, hint, "", dim, self.scene.curved)
         for (_, target), wire in zip(self.backward.seeds, self.mirror.seeds, strict=True):
             way = wire if self.phase == "both" else [(wire[2][0], wire[0][1] - 13), wire[2]]
             begins = "the gradient comes from outside" if self.subject.part else "the backward pass begins"
@@ -344,12 +343,20 @@ class _Sheet:
                 dim = self.view.boxes[source].dim or gradients[target].box.dim
                 hint = [f"{count} kept by {self.view.boxes[source].name} for its backward"]
                 self._wire(wire, "saved", 1.1, hint, ' stroke-dasharray="4 3"', dim)
-        del pen
 
-    def _wire(self, wire: Wire, role: str, thick: float, hint: list[str], dash: str, dim: bool) -> None:
+    def _wire(
+        self,
+        wire: Wire,
+        role: str,
+        thick: float,
+        hint: list[str],
+        dash: str,
+        dim: bool,
+        curved: bool = False,
+    ) -> None:
         if len(wire) < 2:
             return
-        path, tip = curve(wire, bezier=self.scene.curved and len(wire) % 3 == 1)
+        path, tip = curve(wire, bezier=curved)
         faded = ' opacity="0.36"' if dim else ""
         head = {"wire": "tip", "grad": "gradtip", "saved": "savedtip", "hot": "hottip"}[role]
         self.pen.add(
@@ -455,9 +462,8 @@ def curve(wire: Wire, *, bezier: bool = False) -> tuple[str, str]:
     if bezier:
         (x, y), (_, y_before) = wire[-1], wire[-2]
         ahead = TIP if y > y_before else -TIP
-        ways = [*wire[1:-1], (x, y - ahead)]
         path = f"M{number(wire[0][0])} {number(wire[0][1])}C"
-        path += " ".join(f"{number(to_x)} {number(to_y)}" for to_x, to_y in ways)
+        path += " ".join(f"{number(to_x)} {number(to_y)}" for to_x, to_y in [*wire[1:-1], (x, y - ahead)])
         return path, f"M{number(x)} {number(y)}l-2.7 {number(-ahead)}h5.4z"
     points: Wire = [wire[0]]
     for x, y in wire[1:]:
