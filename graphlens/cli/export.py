@@ -120,14 +120,14 @@ def go(args: argparse.Namespace) -> int:
         warnings.simplefilter("always")
         if args.output == STDOUT:
             _print(exporter, run, options)
+            wrote = ""
         else:
             size = save(exporter, run, args.output, options, force=args.force)
+            wrote = f"wrote {args.output} ({_size(size)}, {exporter.name})"
     for one in said:
         complain(str(one.message))
-    if args.output == STDOUT:
-        return 0
-    if not args.quiet:
-        complain(f"wrote {args.output} ({_size(size)}, {exporter.name})")
+    if wrote and not args.quiet:
+        complain(wrote)
     return 0
 
 
