@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from factories import write_run
 from graphlens.exporters import Options
 from graphlens.exporters.svg import picture
 from inks import SVG, inks, overlaps, read
@@ -69,33 +70,45 @@ def test_golden(name: str) -> None:
     assert document == path.read_text()
 
 
-@pytest.mark.parametrize("seed", ["0", "1", "77"])
-def test_same_bytes_under_any_hash_seed(seed: str) -> None:
-    """Nothing of the order of a set or of an address in memory reaches a file."""
-    code = (
-        "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from models import transformer, two_towers\n"
-        "from graphlens.exporters.svg import picture\n"
-        "from graphlens.exporters.dot import text\n"
-        "for model in (transformer(6, sick=2), two_towers()):\n"
-        "    sys.stdout.write(picture(model.subject()) + text(model.subject()))\n"
-    )
+MACHINES = {
+    "as it is": {"PYTHONHASHSEED": "0"},
+    "far away": {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "LANG": "tr_TR.UTF-8"},
+    "bare": {"PYTHONHASHSEED": "77", "TZ": "America/St_Johns", "LC_ALL": "POSIX", "PATH": os.devnull},
+}
+DIGESTS = """
+import contextlib, hashlib, locale, sys
+sys.path[:0] = sys.argv[2:]
+with contextlib.suppress(locale.Error):
+    locale.setlocale(locale.LC_ALL, "")
+from pathlib import Path
+from exporters_shared import exported
+from graphlens.exporters.svg import picture
+from graphlens.store import Run
+from models import transformer, two_towers
+for model in (transformer(6, sick=2), two_towers()):
+    print(hashlib.sha256(picture(model.subject()).encode()).hexdigest())
+for name in ("svg", "html", "dot", "json", "graphml", "mermaid", "explorer", "trace", "csv"):
+    print(name, hashlib.sha256(exported(Run(Path(sys.argv[1])), name)).hexdigest())
+"""
+
+
+def test_same_bytes_on_any_machine(tmp_path: Path) -> None:
+    """Nothing of a set's order, an address in memory, a clock, a locale or a program reaches a file."""
+    run = write_run(tmp_path / "train.glens", nodes=200, steps=2, nan_from=1)
     tests = str(Path(__file__).parent.parent)
-    done = subprocess.run(
-        [sys.executable, "-c", code, tests, *[path for path in sys.path if path]],
-        env={**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        check=True,
-    )
-    here = "".join(picture(model.subject()) + _dot(model) for model in (transformer(6, sick=2), two_towers()))
+    found = {}
+    for name, variables in MACHINES.items():
+        done = subprocess.run(
+            [sys.executable, "-c", DIGESTS, str(run), tests, *[path for path in sys.path if path]],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        found[name] = done.stdout
 
-    assert done.stdout.decode() == here
-
-
-def _dot(model: Model) -> str:
-    from graphlens.exporters.dot import text
-
-    return text(model.subject())
+    assert found["as it is"].count("\n") == 11
+    assert len(set(found.values())) == 1, found
 
 
 HOSTILE = [
