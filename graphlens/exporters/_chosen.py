@@ -184,17 +184,16 @@ def part_of(subject: Subject, run: Run, options: Options) -> Subject:
 def subject_of(picked: Chosen) -> Subject:
     """What a picture of the whole of the chosen graph is made from."""
     process, seen, call = picked.process, picked.seen, picked.call
-    graph = process.graph(seen.graph)
-    nodes = [graph.node(node) for node in graph.order]
+    nodes, reads, leaves = process.flat(seen.graph)
     return Subject(
         name=seen.name,
         nodes=nodes,
-        inputs={node: graph.reads(node) for node in graph.order},
-        leaves={leaf.value: leaf for leaf in graph.leaves()},
+        inputs=reads,
+        leaves=leaves,
         scopes=process.scopes,
         module_calls=process.module_calls,
         sites=process.sites,
-        ill=ill_of(process, call, nodes, graph.reads) if call is not None else {},
+        ill=ill_of(process, call, nodes, reads.__getitem__) if call is not None else {},
         said=_said(picked),
         missing=tuple(_missing(process)),
     )
