@@ -375,7 +375,8 @@ class Table:
 def distinct(numbers: Ints) -> Ints:
     """As `numpy.unique`, which imports all of `numpy.ma` at its first call."""
     ordered: Ints = np.sort(numbers)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    found: Ints = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return found
 
 
 def spread(starts: Ints, counts: Ints) -> Ints:
