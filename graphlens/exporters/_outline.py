@@ -105,7 +105,7 @@ def outline(
         born += [made.place[node] for node in sick.births if node in made.place]
     names = [section["name"] for section in made.sections]
     return {
-        "schema": "graphlens/page/1",
+        "schema": "graphlens/page/2",
         "title": clean(f"{picked.seen.name} · {subject.part}" if subject.part else picked.seen.name),
         "said": [clean(one) for one in _said(subject)],
         "missing": [clean(one) for one in subject.missing],

@@ -4,9 +4,35 @@
 // Every text from the run is set as text, never as markup.
 
 const data = JSON.parse(document.getElementById("graph").textContent);
-const { strings, layouts, ops, leaves, lines, sections } = data;
+const { strings, layouts, leaves, lines, sections } = data;
+// _packed.py says how these are short: sums of steps, runs of equal or following numbers.
+const sums = (steps) => { let sum = 0; return steps.map((step) => (sum += step)); };
 const groups = data.groups.map(([name, kind, parent, size, layout, items]) => (
-  { name: strings[name], kind: strings[kind], parent, size, layout, items }));
+  { name: strings[name], kind: strings[kind], parent, size, layout, items: sums(items) }));
+for (const section of sections) {
+  const far = section.homes, keys = sums(far.filter((_, at) => at % 2 === 0));
+  section.homes = new Map(keys.map((op, at) => [op, op + far[2 * at + 1]]));
+}
+const ops = ((packed) => {
+  const runs = (pairs, step) => {
+    const all = [];
+    for (let at = 0; at < pairs.length; at += 2) {
+      for (let k = 0; k < pairs[at + 1]; k++) all.push(pairs[at] < 0 ? pairs[at] : pairs[at] + k * step);
+    }
+    return all;
+  };
+  const module = runs(packed.module, 0), seq = runs(packed.seq, 1);
+  const outputs = (some) => (!Array.isArray(some) ? [[some]] : some.length && !Array.isArray(some[0]) ? [some] : some);
+  const made = (at, one) => (Array.isArray(one) ? [at - one[0], one[1]] : one === null || one < 0 ? one : at - one);
+  const inputs = (at, some) => (Array.isArray(some) ? some : [some]).map((one) => made(at, one));
+  let twin = 0;
+  return packed.kind.map((kind, at) => {
+    const [op, phase, file, line, form] = packed.kinds[kind];
+    if (packed.twin[at]) twin += (packed.twin[at] - 1) / 2;
+    return [op, module[at], phase, file, line, seq[at], packed.took[at], outputs(packed.outputs[at]),
+      inputs(at, packed.inputs[at]), packed.twin[at] ? twin : -1, form];
+  });
+})(data.ops);
 const [OP, MODULE, PHASE, FILE, LINE, SEQ, TOOK, OUTPUTS, INPUTS, TWIN, FORM] = Array(11).keys();
 const GAP = 16, ROW = 30, HEAD = 26, PAD = 14, MOST = 3000;
 
@@ -33,7 +59,7 @@ sections.forEach((section, at) => {
   }
 });
 sections.forEach((section) => {
-  for (const [op, box] of Object.entries(section.homes)) if (!home[op] && home[box]) home[op] = home[box];
+  for (const [op, box] of section.homes) if (!home[op] && home[box]) home[op] = home[box];
 });
 const readers = ops.map(() => []);
 const makerOf = (input) => (Array.isArray(input) ? input : [input, 0]);

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,41 @@ def data_of(document: bytes) -> dict[str, Any]:
     found = re.search(r'id="graph">(.*?)</script>', document.decode(), re.DOTALL)
     assert found is not None
     told: dict[str, Any] = json.loads(found[1])
+    told["ops"] = list(rows_of(**told["ops"]))
+    for group in told["groups"]:
+        group[5] = list(itertools.accumulate(group[5]))
     return told
+
+
+def pairs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Two by two."""
+    return zip(numbers[::2], numbers[1::2], strict=True)
+
+
+def rows_of(
+    kinds: Any, kind: Any, module: Any, seq: Any, took: Any, outputs: Any, inputs: Any, twin: Any
+) -> Iterator[list[Any]]:
+    """The operations, put together from what is written column by column, as the page's script does."""
+    modules = [one for one, count in pairs(module) for _ in range(count)]
+    numbers = [one + k * (one >= 0) for one, count in pairs(seq) for k in range(count)]
+    last = 0
+    for at, number in enumerate(kind):
+        op, phase, file, line, form = kinds[number]
+        made = outputs[at] if isinstance(outputs[at], list) else [outputs[at]]
+        read = inputs[at] if isinstance(inputs[at], list) else [inputs[at]]
+        last += (twin[at] - 1) // 2 if twin[at] else 0
+        yield [
+            op, modules[at], phase, file, line, numbers[at], took[at],
+            [made] if made and not isinstance(made[0], list) else made,
+            [source_of(at, one) for one in read], last if twin[at] else -1, form,
+        ]  # fmt: skip
+
+
+def source_of(at: int, near: Any) -> Any:
+    """What makes an input, of what is said from its reader."""
+    if isinstance(near, list):
+        return [at - near[0], near[1]]
+    return near if near is None or near < 0 else at - near
 
 
 # ── without a browser ────────────────────────────────────────────────────────────────────────
