@@ -166,7 +166,8 @@ def ours(name: str, runs: Path) -> Drawn:
     told, why = python(OURS, run, file, phase)
     if told is None:
         raise SystemExit(f"{name}: {why}")
-    return Drawn(f"pictures/models/{file.name}", *told, file.stat().st_size)
+    seconds, boxes = told
+    return Drawn(f"pictures/models/{file.name}", seconds, boxes, file.stat().st_size)
 
 
 def theirs(name: str, tool: str) -> Drawn:
@@ -176,13 +177,14 @@ def theirs(name: str, tool: str) -> Drawn:
         told, why = python(OTHERS, f"docs/models/{name}.py", tool, target, seconds=SECONDS)
         if told is None:
             return Drawn(why=why)
+        seconds, boxes = told
         svg = target.with_suffix(".svg").read_bytes()
     file = PICTURES / f"{name}-{tool}.png"
     try:
         file.write_bytes(shrunk(svg))
     except MemoryError as error:  # Cairo's own way to say that it is too large
-        return Drawn("", *told, len(svg), f"cannot be rasterized: {error}")
-    return Drawn(f"pictures/models/{file.name}", *told, len(svg))
+        return Drawn("", seconds, boxes, len(svg), f"cannot be rasterized: {error}")
+    return Drawn(f"pictures/models/{file.name}", seconds, boxes, len(svg))
 
 
 def shrunk(svg: bytes) -> bytes:
@@ -213,6 +215,8 @@ tools draw of the same models. Ours are the files as they are written, in the re
 others are scaled down to fit on a page, so look at their shape, and at their number of boxes. Seconds are
 CPU seconds: of ours from an opened run, without the recording that [performance.md](performance.md)
 measures; of others from a model that is built, with its one run and with Graphviz.
+Of the GAN the others draw the discriminator alone. torchview is given `use_cache=False` for GPT-2: it
+fails on a cache among the results.
 `python docs/compare_pictures.py` makes this page again.
 
 | | needs | shows |
