@@ -198,6 +198,7 @@ def shrunk(svg: bytes) -> bytes:
     png = cairosvg.svg2png(
         bytestring=svg, output_width=max(round(wide * scale), 1), output_height=max(round(tall * scale), 1)
     )
+    assert png is not None, "without a place to write to, it is given back"
     image = Image.open(io.BytesIO(png)).convert("RGBA")
     paper = Image.new("RGBA", image.size, "white")
     paper.alpha_composite(image)
