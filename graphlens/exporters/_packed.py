@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 Data = dict[str, Any]  # Any: JSON
+ALIKE = 4
+"""So many values in a row are worth a copy."""
 
 
 def packed(outline: Data) -> Data:
@@ -21,14 +23,37 @@ def _ops(ops: Sequence[Sequence[Any]]) -> Data:
     kind = [kinds.setdefault((op[0], op[2], op[3], op[4], op[10]), len(kinds)) for op in ops]
     return {
         "kinds": [list(one) for one in kinds],
-        "kind": kind,
+        "kind": _copied(kind),
         "module": _runs((op[1] for op in ops), 0),
         "seq": _runs((op[5] for op in ops), 1),
         "took": [op[6] for op in ops],
-        "outputs": [_outputs(op[7]) for op in ops],
-        "inputs": [_inputs(at, op[8]) for at, op in enumerate(ops)],
-        "twin": _twins(op[9] for op in ops),
+        "specs": _copied([_alone([_spec(output) for output in op[7]]) for op in ops]),
+        "ranges": [_number(one) for op in ops for output in op[7] for one in output[1:]],
+        "inputs": _copied([_alone([_near(at, one) for one in op[8]]) for at, op in enumerate(ops)]),
+        "twin": _copied(_twins(op[9] for op in ops)),
     }
+
+
+def _copied(values: Sequence[Any]) -> list[Any]:
+    """[values, how far back, how many from there on, …]: layers that are alike are alike here."""
+    keys = [str(one) for one in values]
+    known: dict[tuple[str, ...], int] = {}
+    found: list[Any] = []
+    said, at = 0, 0
+    while at < len(keys):
+        here = tuple(keys[at : at + ALIKE])
+        before = known.get(here, -1)
+        length = 0
+        if before >= 0:
+            while at + length < len(keys) and keys[before + length] == keys[at + length]:
+                length += 1
+        if length >= ALIKE:
+            found += [list(values[said:at]), at - before, length]
+            said = at + length
+        for k in range(at, at + max(length, 1)):
+            known[tuple(keys[k : k + ALIKE])] = k
+        at += max(length, 1)
+    return [*found, list(values[said:]), 0, 0]
 
 
 def _runs(values: Iterable[int], step: int) -> list[int]:
@@ -44,12 +69,15 @@ def _runs(values: Iterable[int], step: int) -> list[int]:
     return found
 
 
-def _outputs(outputs: Sequence[Sequence[Any]]) -> Any:
-    """Of one output, itself; of one without a range, its number alone."""
-    short = [[_number(one) for one in output] for output in outputs]
-    if len(short) != 1:
-        return short
-    return short[0] if len(short[0]) > 1 else short[0][0]
+def _spec(output: Sequence[Any]) -> int:
+    """The number of its spec; `~` of it where it has no range."""
+    spec = int(output[0])
+    return spec if len(output) > 1 else ~spec
+
+
+def _alone(several: list[Any]) -> Any:
+    """One without a list around it."""
+    return several[0] if len(several) == 1 and not isinstance(several[0], list) else several
 
 
 def _number(value: Any) -> Any:
@@ -57,13 +85,8 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and str(value)[0] != "-" else value
 
 
-def _inputs(at: int, inputs: Sequence[Any]) -> Any:
-    """How far before their reader they were made; leaves as they are, and a single one alone."""
-    near = [_near(at, one) for one in inputs]
-    return near[0] if len(near) == 1 and not isinstance(near[0], list) else near
-
-
 def _near(at: int, made: Any) -> Any:
+    """How far before its reader it was made, or [how far, output]; leaves as they are."""
     if isinstance(made, list):
         return [at - made[0], made[1]]
     return made if made is None or made < 0 else at - made

@@ -5,7 +5,7 @@
 
 const data = JSON.parse(document.getElementById("graph").textContent);
 const { strings, layouts, leaves, lines, sections } = data;
-// _packed.py says how these are short: sums of steps, runs of equal or following numbers.
+// _packed.py says how these are short: sums of steps, runs of equal or following numbers, copies.
 const sums = (steps) => { let sum = 0; return steps.map((step) => (sum += step)); };
 const groups = data.groups.map(([name, kind, parent, size, layout, items]) => (
   { name: strings[name], kind: strings[kind], parent, size, layout, items: sums(items) }));
@@ -22,15 +22,26 @@ const ops = ((packed) => {
     return all;
   };
   const module = runs(packed.module, 0), seq = runs(packed.seq, 1);
-  const outputs = (some) => (!Array.isArray(some) ? [[some]] : some.length && !Array.isArray(some[0]) ? [some] : some);
+  const copies = (parts) => {
+    const all = [];
+    for (let at = 0; at < parts.length; at += 3) {
+      for (const one of parts[at]) all.push(one);
+      for (let k = 0; k < parts[at + 2]; k++) all.push(all[all.length - parts[at + 1]]);
+    }
+    return all;
+  };
+  const list = (some) => (Array.isArray(some) ? some : [some]);
+  let ranged = 0;
+  const outputs = (some) => list(some).map((spec) => (
+    spec < 0 ? [~spec] : [spec, packed.ranges[ranged++], packed.ranges[ranged++]]));
   const made = (at, one) => (Array.isArray(one) ? [at - one[0], one[1]] : one === null || one < 0 ? one : at - one);
-  const inputs = (at, some) => (Array.isArray(some) ? some : [some]).map((one) => made(at, one));
+  const kinds = copies(packed.kind), specs = copies(packed.specs), inputs = copies(packed.inputs), twins = copies(packed.twin);
   let twin = 0;
-  return packed.kind.map((kind, at) => {
+  return kinds.map((kind, at) => {
     const [op, phase, file, line, form] = packed.kinds[kind];
-    if (packed.twin[at]) twin += (packed.twin[at] - 1) / 2;
-    return [op, module[at], phase, file, line, seq[at], packed.took[at], outputs(packed.outputs[at]),
-      inputs(at, packed.inputs[at]), packed.twin[at] ? twin : -1, form];
+    if (twins[at]) twin += (twins[at] - 1) / 2;
+    return [op, module[at], phase, file, line, seq[at], packed.took[at], outputs(specs[at]),
+      list(inputs[at]).map((one) => made(at, one)), twins[at] ? twin : -1, form];
   });
 })(data.ops);
 const [OP, MODULE, PHASE, FILE, LINE, SEQ, TOOK, OUTPUTS, INPUTS, TWIN, FORM] = Array(11).keys();
