@@ -81,6 +81,10 @@ MADE = frozenset(
     " Fill Const SelectV2".split()
 )
 """Short names of operations that put a constant somewhere: an infinity they make was asked for."""
+_FRESH = re.compile(
+    r"^(new_?)?(empty|zeros|ones|full|rand|bernoulli|multinomial|arange|eye)|^stateless(random|truncated|uniform)"
+    r"|^(normal|uniform|exponential|truncatednormal)_?$|like$"
+)
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 """Operations that only call a function: what they call says more than their name."""
 
@@ -151,6 +155,12 @@ def category(op: str) -> Category:
     return Category.ELEMENTWISE
 
 
+@lru_cache(maxsize=4096)
+def fresh(op: str) -> bool:
+    """What it makes depends on no number that it reads, only on their shape: no gradient passes it."""
+    return _FRESH.search(short(op).lower()) is not None
+
+
 LIBRARY = frozenset(
     "Linear LazyLinear Bilinear Identity Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d "
     "ConvTranspose3d Conv1D Dropout Dropout1d Dropout2d Dropout3d AlphaDropout ReLU ReLU6 LeakyReLU PReLU "
@@ -165,6 +175,7 @@ LIBRARY = frozenset(
     "GroupNormalization RMSNormalization UnitNormalization MaxPooling1D MaxPooling2D MaxPooling3D "
     "AveragePooling1D AveragePooling2D GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D "
     "GlobalMaxPooling2D SpatialDropout1D SpatialDropout2D GaussianDropout GaussianNoise Reshape Permute "
-    "ZeroPadding2D UpSampling2D Rescaling Normalization Add Concatenate Multiply Conv3D".split()
+    "ZeroPadding2D UpSampling2D Rescaling Normalization Add Concatenate Multiply Conv2D Conv1DTranspose "
+    "Conv3DTranspose SeparableConv1D AveragePooling3D Subtract Average Maximum Minimum Dot".split()
 )
 """Leaf modules that readers know by name: one card, whatever they are made of."""

@@ -11,7 +11,7 @@ import heapq
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ class Outline:
     strings: dict[str, int] = field(default_factory=dict)
     groups: list[list[Any]] = field(default_factory=list)
     layouts: dict[str, int] = field(default_factory=dict)
+    laid_out: dict[object, int] = field(default_factory=dict)
     ops: list[list[Any]] = field(default_factory=list)
     place: dict[NodeId, int] = field(default_factory=dict)
     sections: list[Data] = field(default_factory=list)
@@ -64,25 +65,35 @@ class Outline:
         return self.strings.setdefault(clean(said, longest), len(self.strings))
 
 
-def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | None = None) -> Data:
+def outline(
+    picked: Chosen,
+    cwd: str = "",
+    phase: str = "auto",
+    depth: int | None = None,
+    part: Callable[[Subject], Subject] = lambda whole: whole,
+) -> Data:
     """The graph and those that are entered in it, their health, and what is known of each operation.
 
     Args:
         phase: "backward": the page begins with that half.
         depth: Levels of modules that are open at first; None: as many as a person can take in.
+        part: What is to be shown of the chosen graph; what is entered in it is there as a whole.
     """
     made = Outline()
+    subject = part(subject_of(picked))
     facts = _Facts(made, picked.process, cwd)
     entered: dict[GraphId, int] = {}
     ill: dict[int, str] = {}
     born: list[int] = []
     called, enters = _called(picked)
     for one in [picked, *called]:
-        subject = subject_of(one)
-        sick = illnesses(subject)
-        facts.read(one, subject)
+        told = subject if one is picked else subject_of(one)
+        if not subject.ill:
+            told = replace(told, ill={})
+        sick = illnesses(told)
+        facts.read(one, told)
         entered[one.seen.graph] = len(made.sections)
-        for first, name, part in _phases(subject):
+        for first, name, half in _phases(told):
             named = (
                 name
                 if one is picked
@@ -90,15 +101,14 @@ def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | Non
                 if first
                 else f"{clean(one.seen.name)}: {name}"
             )
-            _section(made, named, part, sick, fed=first, depth=depth)
+            _section(made, named, half, sick, fed=first, depth=depth)
         ill |= {made.place[node]: which for node, which in sick.ill.items() if node in made.place}
         born += [made.place[node] for node in sick.births if node in made.place]
-    subject = subject_of(picked)
     names = [section["name"] for section in made.sections]
     return {
-        "schema": "graphlens/page/1",
-        "title": clean(picked.seen.name),
-        "said": [clean(one) for one in subject.said],
+        "schema": "graphlens/page/2",
+        "title": clean(f"{picked.seen.name} · {subject.part}" if subject.part else picked.seen.name),
+        "said": [clean(one) for one in _said(subject)],
         "missing": [clean(one) for one in subject.missing],
         "strings": list(made.strings),
         "groups": made.groups,
@@ -107,6 +117,7 @@ def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | Non
         "categories": {str(at): str(category(op)) for op, at in facts.names.items()},
         "leaves": facts.leaves,
         "lines": facts.lines,
+        "links": facts.links if subject.links else {},
         "sections": made.sections,
         "enters": {
             str(made.place[node]): [entered[graph] for graph in graphs if graph in entered]
@@ -117,6 +128,11 @@ def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | Non
         "born": born,
         "start": names.index(phase) if phase in names else 0,
     }
+
+
+def _said(subject: Subject) -> list[str]:
+    """What the page says of itself: step, framework, and what of the graph is not there."""
+    return [*subject.said, *([f"not in this part: {subject.outside:,} ops"] if subject.outside else [])]
 
 
 def _called(picked: Chosen) -> tuple[list[Chosen], dict[NodeId, list[GraphId]]]:
@@ -184,13 +200,20 @@ class _Facts:
         self.made, self.process, self.cwd = made, process, cwd
         self.leaves: list[list[int]] = []
         self.lines: dict[str, str] = {}
+        self.links: dict[str, str] = {}
         self.names: dict[str, int] = {}
         self._leaf: dict[int, int] = {}
+        self._reads: dict[NodeId, tuple[ValueId | None, ...]] = {}
+        self._makers: dict[ValueId, tuple[NodeId, int]] = {}
         self._sources: dict[str, list[str]] = {}
 
     def read(self, picked: Chosen, subject: Subject) -> None:
         """Put the operations of a graph into the outline."""
-        self.graph, self.subject = self.process.graph(picked.seen.graph), subject
+        flat, self.subject = self.process.flat(picked.seen.graph), subject
+        self._reads, self._makers = flat.reads, {}
+        for one in flat.nodes:
+            for slot, output in enumerate(one.outputs):
+                self._makers.setdefault(output.value, (one.node, slot))
         self._ran, self._specs = _ran(picked), _specs(picked)
         for node in subject.nodes:
             if node.node in self.made.place:
@@ -201,18 +224,20 @@ class _Facts:
     def op(self, node: NodeId) -> list[Any]:
         """[op, module, phase, file, line, seq, took_ns, outputs, inputs, twin, arguments]; -1: none."""
         made, process = self.made, self.process
-        seen = self.graph.node(node)
+        seen = process.nodes[node]
         site = process.site_of(seen)
         file = line = -1
         if site is not None:
             file, line = made.string(shown_path(site.file, self.cwd)), site.line
             self._line(site.file, file, line)
+            if leads := self.subject.links.get(site.site):
+                self.links[f"{file}:{line}"] = leads
         seq, took, ranges = self._ran.get(node, (-1, -1, {}))
         outputs = [
             [made.string(spec_text(spec)), *(_short(one) for one in ranges.get(slot, ()))]
             for slot, spec in enumerate(self._specs.get(node) or [output.spec for output in seen.outputs])
         ]
-        inputs = [self._input(value) for value in self.graph.reads(node)]
+        inputs = [self._input(value) for value in self._reads[node]]
         twin = -1 if seen.twin is None else self.made.place.get(seen.twin, -1)
         form = made.string(seen.form, 160)
         module = made.string(inside(process.scope_path(seen)))
@@ -220,16 +245,16 @@ class _Facts:
         op = self.names.setdefault(seen.op, made.string(seen.op))
         return [op, module, phase, file, line, seq, took, outputs, inputs, twin, form]
 
-    def _input(self, value: int | None) -> int | list[int] | None:
+    def _input(self, value: ValueId | None) -> int | list[int] | None:
         """The operation that makes it, with its slot unless that is 0; `~leaf`; null for no value."""
         if value is None:
             return None
-        maker = self.graph.producer(value)  # type: ignore[arg-type]  # a number is a ValueId
+        maker = self._makers.get(value)
         if maker is not None and maker[0] in self.made.place:
             at = self.made.place[maker[0]]
             return at if maker[1] == 0 else [at, maker[1]]
         if value not in self._leaf:
-            leaf = self.subject.leaves.get(value)  # type: ignore[call-overload]  # as above
+            leaf = self.subject.leaves.get(value)
             self._leaf[value] = len(self.leaves)
             said = ("?", "unknown", "?") if leaf is None else (leaf.name, leaf.kind, spec_text(leaf.spec))
             self.leaves.append([self.made.string(one) for one in said])
@@ -432,6 +457,9 @@ def _layout(made: Outline, tree: Tree, number: int, lines: Mapping[_Line, None],
     place = {key: at for at, key in enumerate(sequence)}
     # Modules can read each other by turns: such a line is laid out the other way round.
     wanted = sorted({(place[source], place[target]) for source, target in lines})
+    structure = (count, *ports, *wanted)
+    if structure in made.laid_out:
+        return made.laid_out[structure]
     box, port = Item(60.0, 60.0, 15.0, 15.0), Item(4.0, 4.0, 0.0, 0.0)
     sizes = [port if key in (IN, OUT) else box for key in sequence]
     found = columns(sizes, [Line(min(pair), max(pair), key=min(pair)) for pair in wanted])
@@ -449,7 +477,9 @@ def _layout(made: Outline, tree: Tree, number: int, lines: Mapping[_Line, None],
         "rows": rows,
         "routes": routes,
     }
-    return made.layouts.setdefault(json.dumps(known, separators=(",", ":")), len(made.layouts))
+    at = made.layouts.setdefault(json.dumps(known, separators=(",", ":")), len(made.layouts))
+    made.laid_out[structure] = at
+    return at
 
 
 # ── what is open at first ────────────────────────────────────────────────────────────────────

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from graphlens.exporters import Options
+from graphlens.exporters._packed import packed
 from graphlens.exporters._palette import ROLES
 from graphlens.text import clean
 
 if TYPE_CHECKING:
     from graphlens.store import Run
 
+EVERY = 1_000
+"""More levels than a model has: all are open, as far as a browser can show them."""
 _HERE = Path(__file__).parent
 
 
@@ -28,13 +31,20 @@ class Page:
 
     name = "html"
     suffix = ".html"
+    draws = True
 
     def export(self, run: Run, out: BinaryIO, options: Options) -> None:
         """Write a page about the graph that `options` choose."""
-        from graphlens.exporters._chosen import chosen
+        from graphlens.exporters._chosen import chosen, part_of
         from graphlens.exporters._outline import outline
 
-        told = outline(chosen(run, options), run.info.cwd, options.phase, options.depth)
+        told = outline(
+            chosen(run, options),
+            run.info.cwd,
+            options.phase,
+            EVERY if options.full else options.depth,
+            lambda subject: part_of(subject, run, options),
+        )
         out.write(page(told, options.theme).encode())
 
 
@@ -64,7 +74,7 @@ def page(data: dict[str, object], theme: str = "auto") -> str:
         style_digest=_digest(style),
         script=script,
         script_digest=_digest(script),
-        data=_inert(json.dumps(data, separators=(",", ":"), allow_nan=False)),
+        data=_inert(json.dumps(packed(data), separators=(",", ":"), allow_nan=False)),
     )
 
 

@@ -87,8 +87,9 @@ class Keeping:
                     written += done
             finally:
                 os.close(fd)
-        except OSError as error:
-            return self._stop(f"that could not be written: {error.strerror}")
+        except (OSError, MemoryError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "out of memory"
+            return self._stop(f"that could not be written: {reason}")
         self._at = at + size
         return (Kept(spec, at, size, zlib.crc32(elements), start, given),)
 

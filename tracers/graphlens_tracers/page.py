@@ -39,7 +39,7 @@ class Page:
         try:
             memory: ctypes.Array[ctypes.c_char] = _map(path)
             self.shared = True
-        except OSError:
+        except (OSError, MemoryError):
             memory = (ctypes.c_char * PAGE)()
             self.shared = False
         self._memory = memory
@@ -65,7 +65,7 @@ class Page:
         if self.shared:
             try:
                 os.unlink(self.path)
-            except OSError:
+            except (OSError, MemoryError):
                 return  # whoever removed the directory has done it for us
 
 
@@ -85,7 +85,7 @@ def _map(path: str) -> ctypes.Array[ctypes.c_char]:
         # Taken now, not when it is first written: where memory has run out, that would be a SIGBUS.
         os.posix_fallocate(fd, 0, PAGE)
         address = libc.mmap(None, PAGE, _PROT_READ_WRITE, _MAP_SHARED, fd, 0)
-    except OSError:
+    except (OSError, MemoryError):
         os.unlink(path)
         raise
     finally:

@@ -192,7 +192,12 @@ class LogSink:
             page = self.page
             page.u64[at.GENERATION] += 1
             try:
-                frames = page_frames(page.bytes)
+                try:
+                    frames = page_frames(page.bytes)
+                except MemoryError as error:
+                    frames = []  # counted as dropped below; what they declare is missed by readers
+                    self._say(error)
+                    self._drop(frames)
                 declarations = sum(f[5] == Kind.DECLARATIONS for f in frames)
                 if not self._append(frames):
                     self._drop(frames)
@@ -262,7 +267,11 @@ class LogSink:
 
     def _append(self, frames: list[bytes]) -> bool:
         """Write the backlog and these frames; on any failure, leave the log as it was."""
-        data = b"".join(self._backlog + frames)
+        try:
+            data = b"".join(self._backlog + frames)
+        except MemoryError as error:
+            self._say(error)
+            return False
         if not data:
             return True
         if self._offset and self._offset + len(data) > SEGMENT:
@@ -271,21 +280,24 @@ class LogSink:
         path = os.path.join(self.run, f"{self.name}.{self._segment:03d}.log")
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._say(error)
             return False
         try:
             _write_whole(fd, data, self._offset)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._say(error)
             try:
                 os.ftruncate(fd, self._offset)
-            except OSError:
+            except (OSError, MemoryError):
                 # The torn tail can't be taken back: a reader stops there, so go on in a new file.
                 self._segment, self._offset = self._segment + 1, 0
             return False
         finally:
-            os.close(fd)
+            try:
+                os.close(fd)
+            except (OSError, MemoryError) as error:
+                self._say(error)  # a network file system may say only now that it could not write
         self._offset += len(data)
         self._backlog.clear()
         return True
@@ -302,11 +314,13 @@ class LogSink:
         while sum(map(len, self._backlog)) > _BACKLOG:
             self._backlog.pop(0)
 
-    def _say(self, error: OSError) -> None:
+    def _say(self, error: OSError | MemoryError) -> None:
         if not self._said:
             self._said = True
-            reason = errno.errorcode.get(error.errno or 0, "error")
-            complain(f"cannot write to {self.run}: {error.strerror} ({reason}); the script goes on")
+            reason = "out of memory"
+            if isinstance(error, OSError):
+                reason = f"{error.strerror} ({errno.errorcode.get(error.errno or 0, 'error')})"
+            complain(f"cannot write to {self.run}: {reason}; the script goes on")
 
 
 def words_of(error: BaseException) -> str:
@@ -331,7 +345,7 @@ def complain(message: str) -> None:
     """One line of ours on the script's standard error, by descriptor: `sys.stderr` may be anything."""
     try:
         os.write(2, f"graphlens: {message}\n".encode("utf-8", "replace"))
-    except OSError:
+    except (OSError, MemoryError):
         return  # the script closed its standard error: there is nobody to tell
 
 

@@ -216,7 +216,7 @@ class Sites:
                 fd = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
                 with open(fd, "wb") as copy:
                     copy.write(text)
-        except OSError:
+        except (OSError, MemoryError):
             return  # generated code has no file, a deleted script neither: the site still has its line
         self._declare(SourceSeen(file, digest))
 

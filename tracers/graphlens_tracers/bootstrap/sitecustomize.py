@@ -128,8 +128,8 @@ def _complain(message):
     try:
         # By descriptor: sys.stderr may be anything.
         os.write(2, line.encode("utf-8", "replace"))
-    except OSError:
-        return  # the script closed its standard error
+    except (OSError, MemoryError):
+        return  # the script closed its standard error, or nothing can be said
 
 
 def _finish():

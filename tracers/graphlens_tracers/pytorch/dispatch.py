@@ -32,7 +32,7 @@ from graphlens_tracers.pytorch.quick import OTHER, Compiler, hot
 from graphlens_tracers.pytorch.record import Before, Recorder, results_of
 from graphlens_tracers.pytorch.rows import ScalarRows
 from graphlens_tracers.pytorch.turns import NO_THREAD, Turn, Turns
-from graphlens_tracers.sink import LogSink, words_of
+from graphlens_tracers.sink import LogSink, complain, words_of
 from graphlens_tracers.wire import MAX_ROWS, MAX_SLOTS, NO_NODE
 
 _HERE = os.path.dirname(__file__)
@@ -160,7 +160,12 @@ class Dispatch(TorchDispatchMode):
     ) -> Any:
         """Not the operation that was expected first (`tried`), or none was: is it another known one?"""
         try:
-            if get_ident() == self.quick_thread and self._ready(func):
+            try:
+                ready = get_ident() == self.quick_thread and self._ready(func)
+            except Exception as error:
+                self.could_not(func, error)
+                ready = False
+            if ready:
                 first, variables, tries = self.calls.place, self.values.vars, MOST_TRIES
                 for known in self._next(func, args):
                     here, node = self.calls.place, known.node
@@ -183,17 +188,21 @@ class Dispatch(TorchDispatchMode):
 
     def _next(self, func: Any, args: tuple[Any, ...]) -> Iterator[Place]:
         """Places where this operation may be: what came next before, then those known from other ways."""
-        here = self.calls.place
+        try:
+            here = self.calls.place
+        except Exception as error:
+            self.could_not(func, error)
+            return
         yield from tuple(here.children)
         try:
             if not here.ends:
                 self.boundary.between(func)
                 if self.idle:
                     return
+            begun = self.calls.place  # another step may have begun
         except Exception as error:
             self.could_not(func, error)
             return
-        begun = self.calls.place  # another step may have begun
         if begun is not here:
             yield from tuple(begun.children)
         variables = self.values.vars
@@ -212,8 +221,11 @@ class Dispatch(TorchDispatchMode):
 
     def _turned(self, here: Place, known: Place) -> None:
         """What came after `here` is known, but not what was expected first."""
-        here.expect(known)
-        self.be_careful()
+        try:
+            here.expect(known)
+            self.be_careful()
+        except Exception as error:
+            self.could_not("what came otherwise than expected", error)
 
     def be_careful(self) -> None:
         """From now on look twice, unless all that has run in this step did so in an earlier one."""
@@ -270,13 +282,18 @@ class Dispatch(TorchDispatchMode):
 
     def _turn(self, func: Any) -> Turn:
         """Whether this thread may record what it runs now; a gap when it may not, and should."""
-        if self.idle:
-            mine = self.waiting is not None and get_ident() == self.thread and self.waiting(func)
-            return Turn.ALONE if mine else Turn.NONE
-        turn = self.turns.take()
-        if turn is Turn.NONE:
-            self.sink.gap("thread", "operations of threads that PyTorch started, at the same time as others")
-        return turn
+        try:
+            if self.idle:
+                mine = self.waiting is not None and get_ident() == self.thread and self.waiting(func)
+                return Turn.ALONE if mine else Turn.NONE
+            turn = self.turns.take()
+            if turn is Turn.NONE:
+                what = "operations of threads that PyTorch started, at the same time as others"
+                self.sink.gap("thread", what)
+            return turn
+        except Exception as error:
+            self.could_not(func, error, for_good=True)
+            return Turn.NONE
 
     def _shared(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An operation that others of the same strand run beside: recorded in the order of their ends."""
@@ -350,14 +367,24 @@ class Dispatch(TorchDispatchMode):
         except Exception as error:
             self.could_not("a custom autograd.Function", error)
 
-    def could_not(self, func: Any, error: Exception) -> None:
-        """We failed. The script never notices: this operation is not recorded, or none is any more."""
-        if isinstance(error, (RecursionError, MemoryError)):
-            self.sink.gap("failed", f"{type(error).__name__}: operations that were not recorded")
-            return
-        self.failed = self.idle = True
-        self.waiting = None
-        self.sink.stopped(func, error)
+    def could_not(self, func: Any, error: Exception, for_good: bool = False) -> None:
+        """We failed. The script never notices: this operation is not recorded, or none is any more.
+
+        Args:
+            for_good: None can be, even where only the stack or the memory has run out.
+        """
+        try:
+            if isinstance(error, (RecursionError, MemoryError)) and not for_good:
+                self.sink.gap("failed", f"{type(error).__name__}: operations that were not recorded")
+                return
+            self.waiting = None
+            self.failed = self.idle = True
+            self.sink.stopped(func, error)
+        except Exception as another:  # the stack or the memory has run out for this, too
+            self.failed = self._idle = True
+            self.quick_thread = NO_THREAD
+            self.__dict__.pop("__torch_dispatch__", None)  # as in `expect`, and cannot fail
+            complain(f"the script goes on untraced: {type(another).__name__}")
 
     # ── the quick side ───────────────────────────────────────────────────────────────────────
 

@@ -99,6 +99,7 @@ class Compiler(Arguments):
         before = [*self._where(), *self.lines]
         after = [*self._results(result, results), *self._turns(), *self._row()]
         lines = ["try:", *_indented(before), "except UNFIT:", "    break"]
+        lines += ["except Exception as error:", "    self.could_not(func, error)", "    break"]
         lines += self._operation()
         lines += ["try:", *_indented(after), "except Exception as error:"]
         lines += ["    self.could_not(func, error)", "return result"]

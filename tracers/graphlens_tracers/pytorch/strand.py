@@ -160,19 +160,22 @@ class Strand:
 
     def rest(self) -> None:
         """The thread ends: so do the call under way, and what it was in the middle of."""
-        if self.sink is not None and not self.dispatch.failed:
-            try:
-                self.recorder.resolve()
-                self.dispatch.boundary.end()
-                self.modules.abandon()
-            except Exception as error:
-                self.dispatch.could_not("the end of a thread", error)
-        self.say_passed()
-        self._entered.clear()
-        self.dispatch.engines = self._watched = 0
-        if self.sink is not None:
-            self.recorder.links.engines.clear()
-        self.dispatch.optimizer_depth = None
+        try:
+            if self.sink is not None and not self.dispatch.failed:
+                try:
+                    self.recorder.resolve()
+                    self.dispatch.boundary.end()
+                    self.modules.abandon()
+                except Exception as error:
+                    self.dispatch.could_not("the end of a thread", error)
+            self.say_passed()
+            self._entered.clear()
+            self.dispatch.engines = self._watched = 0
+            if self.sink is not None:
+                self.recorder.links.engines.clear()
+            self.dispatch.optimizer_depth = None
+        except Exception as error:
+            self.dispatch.could_not("the end of a thread", error, for_good=True)
 
     def forked(self) -> None:
         """In a forked child, on its only thread: begin anew at the first operation, in another log."""
@@ -254,31 +257,37 @@ class Strand:
 
     def entered(self, module: nn.Module) -> None:
         """A module's forward begins on this thread."""
-        if not self.seen:
-            return
-        if self.sink is None:
-            self._entered.append(module)
-            return
-        calls, modules = self.calls, self.modules
-        if not modules.depth and not self.dispatch.engines:
-            if calls.setting_up:
-                calls.must_cut = True
-            if calls.steps.anchored or calls.steps.loop is None:
-                self._begin_at_module()
-            calls.modules_seen = True
-        modules.enter(module, again=self.dispatch.engines > 0)
+        try:
+            if not self.seen:
+                return
+            if self.sink is None:
+                self._entered.append(module)
+                return
+            calls, modules = self.calls, self.modules
+            if not modules.depth and not self.dispatch.engines:
+                if calls.setting_up:
+                    calls.must_cut = True
+                if calls.steps.anchored or calls.steps.loop is None:
+                    self._begin_at_module()
+                calls.modules_seen = True
+            modules.enter(module, again=self.dispatch.engines > 0)
+        except Exception as error:
+            self.dispatch.could_not("the beginning of a module", error, for_good=True)
 
     def left(self) -> None:
         """A module's forward is over on this thread."""
-        if not self.seen:
-            return
-        if self.sink is None:
-            if self._entered:
-                self._entered.pop()
-            return
-        self.modules.leave()
-        if not self.modules.depth:
-            self._module_ended()
+        try:
+            if not self.seen:
+                return
+            if self.sink is None:
+                if self._entered:
+                    self._entered.pop()
+                return
+            self.modules.leave()
+            if not self.modules.depth:
+                self._module_ended()
+        except Exception as error:
+            self.dispatch.could_not("the end of a module", error, for_good=True)
 
     def _begin_at_module(self) -> None:
         """The first module call of a step counts from zero, and belongs to that step."""
@@ -305,40 +314,49 @@ class Strand:
 
     def optimizer_begins(self, optimizer: Any, closure: Any) -> None:
         """An optimizer's step begins on this thread; `closure`: what it may call for the loss, or None."""
-        self._common.optimizers = True
-        if not self.seen:
-            return
-        self.dispatch.closure = None if closure is None else codes_of(closure)
-        if self.sink is not None and not self.dispatch.idle and id(optimizer) not in self._optimizers:
-            # What it keeps from before anything was recorded.
-            self._optimizers.add(id(optimizer))
-            self._name_state(optimizer)
-        if self.sink is not None:
-            self.recorder.values.rounds.step_begins(len(self.calls.places))
-        self.dispatch.optimizer_depth = len(self._common.stacks.user(sys._getframe(2))[0])
-        self.dispatch.located = None
+        try:
+            self._common.optimizers = True
+            if not self.seen:
+                return
+            self.dispatch.closure = None if closure is None else codes_of(closure)
+            if self.sink is not None and not self.dispatch.idle and id(optimizer) not in self._optimizers:
+                # What it keeps from before anything was recorded.
+                self._optimizers.add(id(optimizer))
+                self._name_state(optimizer)
+            if self.sink is not None:
+                self.recorder.values.rounds.step_begins(len(self.calls.places))
+            self.dispatch.optimizer_depth = len(self._common.stacks.user(sys._getframe(2))[0])
+            self.dispatch.located = None
+        except Exception as error:
+            self.dispatch.could_not("the beginning of an optimizer step", error, for_good=True)
 
     def optimizer_ended(self, optimizer: Any) -> None:
         """An optimizer's step is over."""
-        self.dispatch.optimizer_depth = None
-        self.dispatch.located = None
-        if self.sink is not None:
-            self.calls.stepped = True
-        if self._is_as_before(sys._getframe(2)):
-            return
-        stack, _, _ = self._common.stacks.user(sys._getframe(2))
-        if stack:
-            self._step_ended(stack)
-        if self.seen and self.sink is not None and self.recorder.news:
-            self._name_state(optimizer)
+        try:
+            self.dispatch.optimizer_depth = None
+            self.dispatch.located = None
+            if self.sink is not None:
+                self.calls.stepped = True
+            if self._is_as_before(sys._getframe(2)):
+                return
+            stack, _, _ = self._common.stacks.user(sys._getframe(2))
+            if stack:
+                self._step_ended(stack)
+            if self.seen and self.sink is not None and self.recorder.news:
+                self._name_state(optimizer)
+        except Exception as error:
+            self.dispatch.could_not("the end of an optimizer step", error, for_good=True)
 
     def scaler_ended(self) -> None:
         """A GradScaler's step is over, and it has skipped the optimizer's."""
-        if self.sink is not None:
-            self.calls.stepped = True
-        stack, _, _ = self._common.stacks.user(sys._getframe(2))
-        if stack:
-            self._step_ended(stack)
+        try:
+            if self.sink is not None:
+                self.calls.stepped = True
+            stack, _, _ = self._common.stacks.user(sys._getframe(2))
+            if stack:
+                self._step_ended(stack)
+        except Exception as error:
+            self.dispatch.could_not("the end of a GradScaler step", error, for_good=True)
 
     def _name_state(self, optimizer: Any) -> None:
         """What the optimizer calls the tensors that it keeps: only asked while a step is new."""
@@ -355,54 +373,71 @@ class Strand:
 
     def forget_tensors(self, tensors: list[torch.Tensor]) -> Callable[[], None]:
         """Keep no reference to these tensors; gives what takes their names up again."""
-        if self.sink is None:
+        try:
+            if self.sink is None:
+                return lambda: None
+            self.recorder.resolve()
+            self.recorder.values.forget_tensors()
+            return self.modules.forget_tensors(*tensors)
+        except Exception as error:
+            self.dispatch.could_not("tensors that are swapped", error, for_good=True)
             return lambda: None
-        self.recorder.resolve()
-        self.recorder.values.forget_tensors()
-        return self.modules.forget_tensors(*tensors)
 
     # ── backward ─────────────────────────────────────────────────────────────────────────────
 
     def backward_begins(self, roots: Any) -> None:
         """The engine is entered from this thread, to differentiate `roots`."""
-        if self.seen and self.sink is not None:
-            if self.recorder.pending is not None:
-                self.recorder.resolve()
-            if not self.dispatch.engines:
-                self.modules.again.clear()
-            self.recorder.links.engines.append(Engine(len(self.calls.places), roots))
-            self._watched += 1
-            self.dispatch.be_careful()
-        self.dispatch.engines += 1
+        try:
+            if self.seen and self.sink is not None:
+                if self.recorder.pending is not None:
+                    self.recorder.resolve()
+                if not self.dispatch.engines:
+                    self.modules.again.clear()
+                self.recorder.links.engines.append(Engine(len(self.calls.places), roots))
+                self._watched += 1
+                self.dispatch.be_careful()
+            self.dispatch.engines += 1
+        except Exception as error:
+            self.dispatch.could_not("the beginning of a backward", error, for_good=True)
 
     def backward_ended(self) -> None:
         """The engine has returned."""
-        dispatch = self.dispatch
-        # A forked child leaves what its parent began.
-        dispatch.engines = engines = max(dispatch.engines - 1, 0)
-        if self._watched:
-            self._watched -= 1
-            if self.sink is not None and self.recorder.links.engines:
-                self.recorder.links.engines.pop()
-        if engines:
-            return
-        if self.seen:
-            self.regions.abandon()
-            if self.sink is not None:
-                self.calls.backward = True
-                self.calls.pending = False
-        if not self._common.optimizers:
-            stack, _, _ = self._common.stacks.user(sys._getframe(2))
-            if stack:
-                self._step_ended(stack)
+        try:
+            dispatch = self.dispatch
+            # A forked child leaves what its parent began.
+            dispatch.engines = engines = max(dispatch.engines - 1, 0)
+            if self._watched:
+                self._watched -= 1
+                if self.sink is not None and self.recorder.links.engines:
+                    self.recorder.links.engines.pop()
+            if engines:
+                return
+            if self.seen:
+                self.regions.abandon()
+                if self.sink is not None:
+                    self.calls.backward = True
+                    self.calls.pending = False
+            if not self._common.optimizers:
+                stack, _, _ = self._common.stacks.user(sys._getframe(2))
+                if stack:
+                    self._step_ended(stack)
+        except Exception as error:
+            self.dispatch.could_not("the end of a backward", error, for_good=True)
 
     def function_begins(self) -> int | None:
         """A custom autograd Function is being applied: after how many operations; None when nobody looks."""
-        if self.sink is None or not self.seen or self.dispatch.idle:
+        try:
+            if self.sink is None or not self.seen or self.dispatch.idle:
+                return None
+            self.recorder.links.enter_function()
+            return len(self.calls.places)
+        except Exception as error:
+            self.dispatch.could_not("a custom autograd.Function", error, for_good=True)
             return None
-        self.recorder.links.enter_function()
-        return len(self.calls.places)
 
     def function_ended(self) -> None:
         """It is over."""
-        self.recorder.links.leave_function()
+        try:
+            self.recorder.links.leave_function()
+        except Exception as error:
+            self.dispatch.could_not("a custom autograd.Function", error, for_good=True)

@@ -24,7 +24,7 @@ from graphlens_tracers.pytorch import compat, compiled, printing
 from graphlens_tracers.pytorch.dispatch import Dispatch
 from graphlens_tracers.pytorch.numerics import be_careful
 from graphlens_tracers.pytorch.strand import Common, Strand
-from graphlens_tracers.sink import LogSink
+from graphlens_tracers.sink import LogSink, complain, words_of
 
 if TYPE_CHECKING:
     from graphlens_tracers.gate import Gate
@@ -126,43 +126,60 @@ class PyTorchTracer:
             try:
                 original(thread)
             finally:
-                self._thread_ended(strand)
+                if strand is not None:
+                    self._thread_ended(strand)
 
         threading.Thread._bootstrap_inner = around_thread  # type: ignore[attr-defined]  # as above
         self._undo.append(partial(setattr, threading.Thread, "_bootstrap_inner", original))
 
-    def _thread_begins(self, name: str) -> Strand:
+    def _thread_begins(self, name: str) -> Strand | None:
         try:
-            strand = self._free.pop()
-        except IndexError:
-            strand = Strand(self._common, name)
-        strand.take(name)
-        self._strands[get_ident()] = strand
-        if self._common.options.steps[0] <= 0 and not strand.dispatch.failed:
-            strand.see()
+            strand = self._free.pop() if self._free else Strand(self._common, name)
+            strand.take(name)
+            self._strands[get_ident()] = strand
+            if self._common.options.steps[0] <= 0 and not strand.dispatch.failed:
+                strand.see()
+        except Exception as error:
+            self._could_not(f"the thread {name}", error)
+            return None
         return strand
 
     def _thread_ended(self, strand: Strand) -> None:
-        strand.leave()
-        strand.rest()
-        self._strands.pop(get_ident(), None)
-        if self._started and not strand.dispatch.failed:
-            self._free.append(strand)
-        elif strand.sink is not None:
-            strand.sink.close()
+        try:
+            strand.leave()
+            strand.rest()
+            self._strands.pop(get_ident(), None)
+            if self._started and not strand.dispatch.failed:
+                self._free.append(strand)
+            elif strand.sink is not None:
+                strand.sink.close()
+        except Exception as error:
+            self._could_not(f"the end of the thread {strand.name}", error)
+
+    def _could_not(self, what: str, error: Exception) -> None:
+        """We failed where no operation runs: say so, and go on without it."""
+        words = f"{what} is not recorded: {words_of(error)}"
+        complain(words)
+        try:
+            self._common.sink.gap("failed", words)
+        except Exception as another:
+            complain(f"nor can that be written down: {words_of(another)}")
 
     def _here(self) -> Strand | None:
         """The strand of this thread, or the one that it works for; None: nothing of it is recorded."""
         strand = self._strands.get(get_ident())
-        if strand is None and compat.mode_stack is not None:
+        if strand is not None:
+            return strand
+        what = "modules, backwards and optimizers on threads that `threading` did not start"
+        try:
             # A thread of the autograd engine carries the modes of the thread that called it.
-            for mode in compat.mode_stack():
+            for mode in compat.mode_stack() if compat.mode_stack is not None else ():
                 if isinstance(mode, Dispatch):
                     return next((one for one in list(self._strands.values()) if one.dispatch is mode), None)
-        if strand is None:
-            what = "modules, backwards and optimizers on threads that `threading` did not start"
             self._common.sink.gap("thread", what)
-        return strand
+        except Exception as error:
+            self._could_not(what, error)
+        return None
 
     def _dispatch_here(self) -> Dispatch | None:
         """The mode of this thread, as long as it records."""
@@ -200,8 +217,11 @@ class PyTorchTracer:
                 error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
                 raise
             finally:
-                for take_up in again:
-                    take_up()
+                try:
+                    for take_up in again:
+                        take_up()
+                except Exception as error:
+                    self._could_not("what swapped tensors are called", error)
 
         torch.utils.swap_tensors = around_swap
         self._undo.append(partial(setattr, torch.utils, "swap_tensors", original))
@@ -218,7 +238,10 @@ class PyTorchTracer:
 
         def left(module: nn.Module, _args: Any, _result: Any) -> None:
             if sys.exception() is not None:
-                compat.hide_inner_call(module, [before, after], sys._getframe(1))
+                try:
+                    compat.hide_inner_call(module, [before, after], sys._getframe(1))
+                except Exception as error:
+                    self._could_not("a traceback without our frames", error)
             strand = strands.get(get_ident()) or self._here()
             if strand is not None:
                 strand.left()
