@@ -27,7 +27,9 @@ while True:
 """
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(k, marks=pytest.mark.long) for k in range(3, 210))]
+)
 def test_nothing_finished_is_lost(seed: int, tmp_path: Path) -> None:
     """The script itself says what it has finished: one byte after each operation."""
     process = subprocess.Popen(

@@ -65,12 +65,10 @@ class Victims:
         for log in run.glob("*.log"):
             log.unlink()
         pages.mkdir()
-        streams: list[IO[str] | None] = [self.server.stdin, self.server.stdout]
-        assert streams[0] is not None and streams[1] is not None
-        print(
-            json.dumps([kind, n, error, sticky, str(run), str(pages), str(said)]), file=streams[0], flush=True
-        )
-        code = int(streams[1].readline())
+        assert self.server.stdin is not None and self.server.stdout is not None
+        fault = [kind, n, error, sticky, str(run), str(pages), str(said)]
+        print(json.dumps(fault), file=self.server.stdin, flush=True)
+        code = int(self.server.stdout.readline())
         count, hits, where = json.loads(said.with_suffix(".json").read_text())
         tails.sweep(run, pages)
         processes = graphlens.load(run).processes()
