@@ -137,7 +137,7 @@ def odd(script: Path) -> Case:
         ast.literal_eval(f'b"{words.replace(chr(34), chr(92) + chr(34))}"') if what == "stdin" else b"",
         environment=tuple(tuple(word.split("=", 1)) for word in words.split())
         if what == "environment"
-        else (),  # type: ignore[misc]  # two parts each
+        else (),
     )
 
 

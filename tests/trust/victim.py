@@ -60,12 +60,14 @@ class Squares(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x)
-        return x * x
+        squared: torch.Tensor = x * x
+        return squared
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
         (x,) = ctx.saved_tensors
-        return grads[0] * 2 * x
+        grad: torch.Tensor = grads[0] * 2 * x
+        return grad
 
 
 class Net(nn.Module):
@@ -75,7 +77,8 @@ class Net(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         hidden: torch.Tensor = self.norm(self.first(x)).relu()
-        squares: torch.Tensor = Squares.apply(self.second(torch.dropout(hidden, 0.2, self.training)))  # type: ignore[no-untyped-call]  # torch's
+        made = self.second(torch.dropout(hidden, 0.2, self.training))
+        squares: torch.Tensor = Squares.apply(made)  # type: ignore[no-untyped-call]  # torch's
         return squares
 
 
