@@ -165,6 +165,7 @@ LIBRARY = frozenset(
     "GroupNormalization RMSNormalization UnitNormalization MaxPooling1D MaxPooling2D MaxPooling3D "
     "AveragePooling1D AveragePooling2D GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D "
     "GlobalMaxPooling2D SpatialDropout1D SpatialDropout2D GaussianDropout GaussianNoise Reshape Permute "
-    "ZeroPadding2D UpSampling2D Rescaling Normalization Add Concatenate Multiply Conv3D".split()
+    "ZeroPadding2D UpSampling2D Rescaling Normalization Add Concatenate Multiply Conv2D Conv1DTranspose "
+    "Conv3DTranspose SeparableConv1D AveragePooling3D Subtract Average Maximum Minimum Dot".split()
 )
 """Leaf modules that readers know by name: one card, whatever they are made of."""

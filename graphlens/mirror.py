@@ -50,9 +50,11 @@ def backward_of(view: View, subject: Subject) -> Backward:
     operations, handed, unplaced = _homes(view, subject)
     backward = Backward(unplaced=unplaced)
     # Where both ends have gradient operations these say whether one reads the other's result; the
-    # forward wiring alone can't always tell a tensor from its detached self.
+    # forward wiring alone can't always tell a tensor from its detached self. But a gradient that is
+    # handed over inside of other operations, as those of loops are, came the way of the forward.
+    fed = {link.source for link in view.links if (link.target, link.source) in handed}
     passing = [
-        (link.target, link.source) in handed
+        (link.target, link.source) in handed or (link.source not in fed and link.differentiable)
         if link.source in operations and link.target in operations
         else link.differentiable
         for link in view.links
@@ -139,6 +141,7 @@ def _gradient(view: View, subject: Subject, at: int, operations: list[NodeSeen])
         own=[node.node for node in drawn],
         repeat=box.repeat,
         path=box.path,
+        link=box.link,
         backward=True,
     )
     if not operations:

@@ -61,26 +61,28 @@ class Recorded(Run):
             force: Replace a file that is there.
 
         Raises:
-            UnknownName: There is no such format, graph or step.
+            UnknownName, UnknownOp: There is no such format, graph, step, module or operation.
+            Usage: The options contradict each other.
             NotInstalled: The format needs a package that is not installed; the message says which.
             FileExists, CannotWrite: The file is there already, or cannot be made.
         """
         target = fspath(path)
         exporter = exporter_for(target, format)
-        check(exporter)
+        options = options or Options()
+        check(exporter, options)
         check_output(exporter, target, force=force)
         self.refresh()
-        save(exporter, self, target, options or Options(), force=force)
+        save(exporter, self, target, options, force=force)
         return Path(target)
 
     def _repr_svg_(self) -> str | None:
         """The picture, for a notebook; None where nothing was recorded."""
-        from graphlens.exporters._chosen import chosen, subject_of  # numpy
+        from graphlens.exporters._chosen import subject_for  # numpy
         from graphlens.exporters.svg import picture
 
         if not any(process.graphs() for process in self.processes()):
             return None
-        return picture(subject_of(chosen(self, Options())), Options())
+        return picture(subject_for(self, Options()), Options())
 
 
 class Call(Recorded, Generic[Result]):

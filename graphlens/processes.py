@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from graphlens.session import Process, Run, RunState, state_of
 from graphlens.text import clean
-from graphlens_tracers.errors import UnknownName
+from graphlens_tracers.errors import UnknownName, UnknownOp, Usage
 from graphlens_tracers.events import Gap, Seq
 
 MOST_LISTED = 24
@@ -103,6 +103,43 @@ def listed(whos: Sequence[Who]) -> str:
         return "none, for nothing was recorded"
     more = f" and {len(whos) - MOST_LISTED:,} more" if len(whos) > MOST_LISTED else ""
     return ", ".join(f"{who.number} ({clean(who.name)})" for who in whos[:MOST_LISTED]) + more
+
+
+def of_op(run: Run, address: str, wanted: str | None = None) -> tuple[Who, int]:
+    """The process and the number that N, or PROCESS:N, means.
+
+    Args:
+        wanted: The process that was asked for otherwise, by number or name.
+
+    Raises:
+        UnknownOp: It is no such address, or not clear which process is meant.
+        UnknownName: There is no such process.
+        Usage: Two processes were asked for.
+    """
+    number, colon, n = address.rpartition(":")
+    if not (n.isdecimal() and (number.isdecimal() or not colon)) or len(n) > 18 or len(number) > 18:
+        raise UnknownOp(f"{address!r} is not the number of an op: N, or PROCESS:N")
+    whos = named(run)
+    if wanted is not None:
+        who = find(run, wanted)
+        if colon and who.number != int(number):
+            raise Usage(f"op {address} is not of process {who.number} ({clean(who.name)})")
+        return who, int(n)
+    if colon:
+        found = [who for who in whos if who.number == int(number)]
+        if not found:
+            there = listed(whos)
+            raise UnknownOp(f"no op {address}: no process {number} in this run; it has: {there}")
+    else:
+        found = [who for who in whos if who.process.op_count]
+        if len(found) > 1:
+            there = listed(found)
+            raise UnknownOp(
+                f"op {address} of which process? for example {found[0].number}:{n}; there are: {there}"
+            )
+    if not found:
+        raise UnknownOp(f"no op {address}: the run has no operations")
+    return found[0], int(n)
 
 
 def threads_of(process: Process) -> list[str]:

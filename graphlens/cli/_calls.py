@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from graphlens.cli._operations import Printer
-from graphlens.cli._who import of_op
 from graphlens.cli.show import health, shape_of, where
 from graphlens.plain import Answer
+from graphlens.processes import of_op
 from graphlens.session import Process, Run
 from graphlens.source_lines import AT_ONCE
 from graphlens.text import clean

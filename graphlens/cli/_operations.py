@@ -11,10 +11,9 @@ import msgspec
 import numpy as np
 
 from graphlens.cli._answers import AT_ONCE
-from graphlens.cli._who import of_op
 from graphlens.ops import OutputSeen, output_seen
 from graphlens.plain import Answer, inside, made_at, number, shown_path
-from graphlens.processes import Who
+from graphlens.processes import Who, of_op
 from graphlens.session import Call, Op, Process, Run
 from graphlens.text import lines_of
 from graphlens_tracers.errors import UnknownOp

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from graphlens.cli._who import of_op
 from graphlens.elements import Array, Elements
 from graphlens.expressions import evaluate
 from graphlens.plain import Answer, number
+from graphlens.processes import of_op
 from graphlens.session import Process, Run
 from graphlens.statistics import statistics
 from graphlens.text import clean

@@ -8,8 +8,6 @@ from graphlens import processes
 from graphlens.plain import Answer, place
 from graphlens.processes import Who
 from graphlens.session import Run
-from graphlens.text import clean
-from graphlens_tracers.errors import UnknownOp, Usage
 
 
 def chosen(run: Run, wanted: str | None) -> list[Who]:
@@ -19,43 +17,6 @@ def chosen(run: Run, wanted: str | None) -> list[Who]:
         UnknownName: There is none of it.
     """
     return processes.named(run) if wanted is None else [processes.find(run, wanted)]
-
-
-def of_op(run: Run, address: str, wanted: str | None = None) -> tuple[Who, int]:
-    """The process and the number that N, or PROCESS:N, means.
-
-    Args:
-        wanted: The process that was asked for otherwise, by number or name.
-
-    Raises:
-        UnknownOp: It is no such address, or not clear which process is meant.
-        UnknownName: There is no such process.
-        Usage: Two processes were asked for.
-    """
-    number, colon, n = address.rpartition(":")
-    if not (n.isdecimal() and (number.isdecimal() or not colon)) or len(n) > 18 or len(number) > 18:
-        raise UnknownOp(f"{address!r} is not the number of an op: N, or PROCESS:N")
-    whos = processes.named(run)
-    if wanted is not None:
-        who = processes.find(run, wanted)
-        if colon and who.number != int(number):
-            raise Usage(f"op {address} is not of process {who.number} ({clean(who.name)})")
-        return who, int(n)
-    if colon:
-        found = [who for who in whos if who.number == int(number)]
-        if not found:
-            there = processes.listed(whos)
-            raise UnknownOp(f"no op {address}: no process {number} in this run; it has: {there}")
-    else:
-        found = [who for who in whos if who.process.op_count]
-        if len(found) > 1:
-            there = processes.listed(found)
-            raise UnknownOp(
-                f"op {address} of which process? for example {found[0].number}:{n}; there are: {there}"
-            )
-    if not found:
-        raise UnknownOp(f"no op {address}: the run has no operations")
-    return found[0], int(n)
 
 
 def process_answer(run: Run, who: Who) -> Answer:

@@ -52,6 +52,13 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
     parser.add_argument("-q", "--quiet", action="store_true", help="do not say what was written")
     what = parser.add_argument_group("what of the run")
     what.add_argument("--graph", metavar="NAME", help="a graph by its number or name")
+    what.add_argument("--module", metavar="PATH", help="what ran in this module, transformer.h.3")
+    what.add_argument(
+        "--around", metavar="OP", help="what is near an op by its number, as `graphlens show ops` lists it"
+    )
+    what.add_argument(
+        "--hops", type=_count, metavar="N", help="with --around: so many ops along the tensors (default: 2)"
+    )
     what.add_argument("--step", type=_count, metavar="N", help="as it was in this training step")
     what.add_argument(
         "--process", metavar="NAME|NUMBER", help="of this process, as `graphlens show` lists it"
@@ -64,6 +71,18 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
     )
     look.add_argument(
         "--theme", choices=("auto", "light", "dark"), default="auto", help="auto: as the reader's system is"
+    )
+    look.add_argument(
+        "--health",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="show where numbers are not finite (default)",
+    )
+    look.add_argument(
+        "--link-template",
+        metavar="URL",
+        help="boxes lead to their line: an address with {file} or {path}, and {line}, "
+        "for example vscode://file/{path}:{line}",
     )
 
 
@@ -84,11 +103,24 @@ def go(args: argparse.Namespace) -> int:
     if args.output == STDOUT and args.format is None:
         raise Usage("-o - needs --format, for example --format svg")
     exporter = exporter_for(args.output, args.format)
-    check(exporter)
+    options = _options(args)
+    check(exporter, options)
     if args.output != STDOUT:
         check_output(exporter, args.output, force=args.force)
     run = _read(_recorded(args))
-    options = Options(
+    if args.output == STDOUT:
+        _print(exporter, run, options)
+        return 0
+    size = save(exporter, run, args.output, options, force=args.force)
+    if not args.quiet:
+        complain(f"wrote {args.output} ({_size(size)}, {exporter.name})")
+    return 0
+
+
+def _options(args: argparse.Namespace) -> Options:
+    if args.hops is not None and args.around is None:
+        raise Usage("--hops goes with --around")
+    return Options(
         graph=args.graph,
         step=args.step,
         phase=args.phase,
@@ -97,14 +129,12 @@ def go(args: argparse.Namespace) -> int:
         unlimited=args.full and args.force,
         theme=args.theme,
         process=args.process,
+        module=args.module,
+        around=args.around,
+        hops=2 if args.hops is None else args.hops,
+        health=args.health,
+        link=args.link_template,
     )
-    if args.output == STDOUT:
-        _print(exporter, run, options)
-        return 0
-    size = save(exporter, run, args.output, options, force=args.force)
-    if not args.quiet:
-        complain(f"wrote {args.output} ({_size(size)}, {exporter.name})")
-    return 0
 
 
 def _print(exporter: Exporter, run: Run, options: Options) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, runtime_checkable
 
-from graphlens_tracers.errors import NotInstalled, UnknownName
+from graphlens_tracers.errors import NotInstalled, UnknownName, Usage
 
 if TYPE_CHECKING:
     from graphlens.store import Run
@@ -32,6 +32,10 @@ class Options:
         unlimited: With `full`, also beyond 2,000 boxes.
         theme: Colours of a picture; "auto" follows the reader's.
         process: A process by its number or name; None: the one that trains.
+        module: Draw this module only, "transformer.h.3".
+        around: Draw what is near the operation of this number, N or PROCESS:N; `hops` operations far.
+        health: Show where numbers are not finite.
+        link: What a box leads to: an address with {file}, {path} and {line}; None: no links.
     """
 
     graph: str | None = None
@@ -42,6 +46,11 @@ class Options:
     unlimited: bool = False
     theme: Literal["auto", "light", "dark"] = "auto"
     process: str | None = None
+    module: str | None = None
+    around: str | None = None
+    hops: int = 2
+    health: bool = True
+    link: str | None = None
 
 
 class Exporter(Protocol):
@@ -59,7 +68,7 @@ class Exporter(Protocol):
         """Write the graph that `options` chooses.
 
         Raises:
-            UnknownName: The run has no such graph or step.
+            UnknownName, UnknownOp: The run has no such graph, step, module or operation.
         """
 
 
@@ -77,6 +86,13 @@ class Needy(Protocol):
 
 
 @runtime_checkable
+class Drawn(Protocol):
+    """An exporter that draws boxes, of a part of a graph too; others write all of what they write."""
+
+    draws: Literal[True]
+
+
+@runtime_checkable
 class Partitioned(Protocol):
     """An exporter that can also add a run to a data set, a folder of files of many runs."""
 
@@ -89,12 +105,15 @@ class Partitioned(Protocol):
         ...
 
 
-def check(exporter: Exporter) -> None:
-    """Say what is missing before there is any work done.
+def check(exporter: Exporter, options: Options | None = None) -> None:
+    """Say what is missing, or cannot be, before there is any work done.
 
     Raises:
         NotInstalled: What it needs cannot be imported.
+        Usage: Options that contradict each other, or mean nothing to it.
     """
+    if options is not None:
+        _check_options(exporter, options)
     if not isinstance(exporter, Needy):
         return
     try:
@@ -108,6 +127,19 @@ def check(exporter: Exporter) -> None:
         raise NotInstalled(
             f"{exporter.suffix} needs {exporter.module}, which does not load: {reason}"
         ) from None
+
+
+def _check_options(exporter: Exporter, options: Options) -> None:
+    if not isinstance(exporter, Drawn):
+        for name, value in (("module", options.module), ("around", options.around), ("link", options.link)):
+            if value is not None:
+                raise Usage(f"{exporter.name} is no picture of a part: it has no use for {name!r}")
+    if options.module is not None and options.around is not None:
+        raise Usage("one part at a time: a module, or what is around an op")
+    if options.link is not None:
+        from graphlens.exporters._links import check_template
+
+        check_template(options.link)
 
 
 def exporters() -> list[Exporter]:

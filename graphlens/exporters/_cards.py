@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from graphlens.categories import Category
+from graphlens.exporters._links import LONGEST
 from graphlens.exporters._palette import Paints
 from graphlens.layout import Rect, Size
 from graphlens.letters import elide, width
@@ -211,6 +212,8 @@ def draw(pen: Pen, box: Box, rect: Rect, ident: str) -> None:
     data = "".join(f' data-{key}="{safe(value)}"' for key, value in facts.items() if value)
     dim = ' opacity="0.36"' if box.dim else ""
     nodes = " ".join(str(node) for node in box.own[:16])
+    if box.link:
+        pen.add(f'<a href="{safe(box.link, LONGEST)}">')
     pen.add(f'<g{data} data-nodes="{nodes}"{dim}>{title(box.hint)}')
     if box.repeat > 1:
         rect = Rect(rect.x0, rect.y0, rect.x1 - 6, rect.y1 - 4.2)
@@ -224,7 +227,10 @@ def draw(pen: Pen, box: Box, rect: Rect, ident: str) -> None:
         _card(pen, box, rect)
     if box.ill:
         _ring(pen, box, rect)
-    pen.add("</g>")
+    if box.centre:
+        around = Rect(rect.x0 - 3.5, rect.y0 - 3.5, rect.x1 + 3.5, rect.y1 + 3.5)
+        pen.rect(around, "centre", 10, ' stroke-width="1.8"')
+    pen.add("</g></a>" if box.link else "</g>")
 
 
 def _pill(pen: Pen, box: Box, rect: Rect, role: str, more: str) -> None:

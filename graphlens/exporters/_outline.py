@@ -11,7 +11,7 @@ import heapq
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,25 +64,35 @@ class Outline:
         return self.strings.setdefault(clean(said, longest), len(self.strings))
 
 
-def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | None = None) -> Data:
+def outline(
+    picked: Chosen,
+    cwd: str = "",
+    phase: str = "auto",
+    depth: int | None = None,
+    part: Callable[[Subject], Subject] = lambda whole: whole,
+) -> Data:
     """The graph and those that are entered in it, their health, and what is known of each operation.
 
     Args:
         phase: "backward": the page begins with that half.
         depth: Levels of modules that are open at first; None: as many as a person can take in.
+        part: What is to be shown of the chosen graph; what is entered in it is there as a whole.
     """
     made = Outline()
+    subject = part(subject_of(picked))
     facts = _Facts(made, picked.process, cwd)
     entered: dict[GraphId, int] = {}
     ill: dict[int, str] = {}
     born: list[int] = []
     called, enters = _called(picked)
     for one in [picked, *called]:
-        subject = subject_of(one)
-        sick = illnesses(subject)
-        facts.read(one, subject)
+        told = subject if one is picked else subject_of(one)
+        if not subject.ill:
+            told = replace(told, ill={})
+        sick = illnesses(told)
+        facts.read(one, told)
         entered[one.seen.graph] = len(made.sections)
-        for first, name, part in _phases(subject):
+        for first, name, half in _phases(told):
             named = (
                 name
                 if one is picked
@@ -90,15 +100,14 @@ def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | Non
                 if first
                 else f"{clean(one.seen.name)}: {name}"
             )
-            _section(made, named, part, sick, fed=first, depth=depth)
+            _section(made, named, half, sick, fed=first, depth=depth)
         ill |= {made.place[node]: which for node, which in sick.ill.items() if node in made.place}
         born += [made.place[node] for node in sick.births if node in made.place]
-    subject = subject_of(picked)
     names = [section["name"] for section in made.sections]
     return {
         "schema": "graphlens/page/1",
-        "title": clean(picked.seen.name),
-        "said": [clean(one) for one in subject.said],
+        "title": clean(f"{picked.seen.name} · {subject.part}" if subject.part else picked.seen.name),
+        "said": [clean(one) for one in _said(subject)],
         "missing": [clean(one) for one in subject.missing],
         "strings": list(made.strings),
         "groups": made.groups,
@@ -107,6 +116,7 @@ def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | Non
         "categories": {str(at): str(category(op)) for op, at in facts.names.items()},
         "leaves": facts.leaves,
         "lines": facts.lines,
+        "links": facts.links if subject.links else {},
         "sections": made.sections,
         "enters": {
             str(made.place[node]): [entered[graph] for graph in graphs if graph in entered]
@@ -117,6 +127,11 @@ def outline(picked: Chosen, cwd: str = "", phase: str = "auto", depth: int | Non
         "born": born,
         "start": names.index(phase) if phase in names else 0,
     }
+
+
+def _said(subject: Subject) -> list[str]:
+    """What the page says of itself: step, framework, and what of the graph is not there."""
+    return [*subject.said, *([f"not in this part: {subject.outside:,} ops"] if subject.outside else [])]
 
 
 def _called(picked: Chosen) -> tuple[list[Chosen], dict[NodeId, list[GraphId]]]:
@@ -184,6 +199,7 @@ class _Facts:
         self.made, self.process, self.cwd = made, process, cwd
         self.leaves: list[list[int]] = []
         self.lines: dict[str, str] = {}
+        self.links: dict[str, str] = {}
         self.names: dict[str, int] = {}
         self._leaf: dict[int, int] = {}
         self._sources: dict[str, list[str]] = {}
@@ -207,6 +223,8 @@ class _Facts:
         if site is not None:
             file, line = made.string(shown_path(site.file, self.cwd)), site.line
             self._line(site.file, file, line)
+            if leads := self.subject.links.get(site.site):
+                self.links[f"{file}:{line}"] = leads
         seq, took, ranges = self._ran.get(node, (-1, -1, {}))
         outputs = [
             [made.string(spec_text(spec)), *(_short(one) for one in ranges.get(slot, ()))]

@@ -61,6 +61,7 @@ def _roles() -> dict[str, Paint]:
         "savedtip": {"fill": ("#9a6700", "#e3b341")},
         "hot": {"fill": ("none", "none"), "stroke": ("#c81e1e", "#ff6b6b")},
         "hottip": {"fill": ("#c81e1e", "#ff6b6b")},
+        "centre": {"fill": ("none", "none"), "stroke": _INK},
         "badge": {"fill": ("#fde8e8", "#3d1518"), "stroke": ("#c81e1e", "#ff6b6b")},
         "chip": {"fill": _MODULE},
         "param": {"fill": ("#8f6b00", "#e0b83a")},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphlens.exporters import Options
@@ -21,10 +22,11 @@ _SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)"[^>]*?\bheight="([\d.]+)"')
 
 def drawn(run: Run, options: Options) -> str:
     """The picture with its colours as attributes alone: Cairo knows no variables of CSS."""
-    from graphlens.exporters._chosen import chosen, subject_of
+    from graphlens.exporters._chosen import subject_for
     from graphlens.exporters.svg import picture
 
-    return _STYLE.sub("", picture(subject_of(chosen(run, options)), options), count=1)
+    plain = replace(options, link=None)  # Cairo draws no links
+    return _STYLE.sub("", picture(subject_for(run, options), plain), count=1)
 
 
 def scale_of(document: str, wanted: float = 2.0) -> float:

@@ -453,6 +453,12 @@ function inspect(item) {
     fact("took", op[TOOK] < 0 ? "" : `${(op[TOOK] / 1000).toLocaleString("en")} µs`);
     if (op[FILE] >= 0) {
       const line = fact("line", `${word(op[FILE])}:${op[LINE]}`);
+      const leads = data.links[`${op[FILE]}:${op[LINE]}`];
+      if (leads) {
+        const there = document.createElement("a");
+        [there.href, there.textContent, there.target, there.rel] = [leads, line.textContent, "_blank", "noopener noreferrer"];
+        line.replaceChildren(there);
+      }
       const code = lines[`${op[FILE]}:${op[LINE]}`];
       if (code) add(line, "code", code);
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from graphlens.categories import Category
 from graphlens.exporters import Options
+from graphlens.exporters._links import LONGEST
 from graphlens.exporters._palette import STRIPES, mixed
 from graphlens.exporters.svg import half_of, view_for
 from graphlens.mirror import Backward
@@ -25,12 +26,13 @@ class Dot:
 
     name = "dot"
     suffix = ".dot"
+    draws = True
 
     def export(self, run: Run, out: BinaryIO, options: Options) -> None:
         """Write the graph that `options` chooses."""
-        from graphlens.exporters._chosen import chosen, subject_of
+        from graphlens.exporters._chosen import subject_for
 
-        out.write(text(subject_of(chosen(run, options)), options).encode())
+        out.write(text(subject_for(run, options), options).encode())
 
 
 EXPORTER = Dot()
@@ -86,7 +88,8 @@ def _box(box: Box, name: str) -> str:
         "style": '"dashed,rounded,filled"' if box.small or box.backward else '"rounded,filled"',
         "color": f'"{colour}"',
         "fillcolor": '"#ffffff"' if plain else f'"{mixed(stripe, "#ffffff", 0.1)}"',
-        "penwidth": "2.5" if box.ill else "",
+        "penwidth": "2.5" if box.ill or box.centre else "",
+        "URL": quoted(box.link, LONGEST) if box.link else "",
         "tooltip": quoted("; ".join(box.hint)) if box.hint else "",
     }
     return f"{name} [{', '.join(f'{key}={value}' for key, value in facts.items() if value)}];"
@@ -107,7 +110,8 @@ def _frames(view: View, parent: int, depth: int) -> list[str]:
             name = one.name + (f" ×{one.repeat}" if one.repeat > 1 else "")
             lines.append(f"{pad}subgraph cluster_{frame} {{")
             said = quoted(f"{name} {one.kind}".strip())
-            lines.append(f'{pad}  label={said}; labeljust=l; style=rounded; color="#c3ccd5";')
+            style = '"rounded,dashed"' if one.flow else "rounded"
+            lines.append(f'{pad}  label={said}; labeljust=l; style={style}; color="#c3ccd5";')
             stack.append((frame, level, False))
             pad += "  "
         lines += [f"{pad}{_box(box, f'n{at}')}" for at, box in enumerate(view.boxes) if box.frame == frame]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote
 
 from graphlens.exporters import Options
 from graphlens.exporters.svg import half_of, view_for
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
 PLAIN = frozenset(" _-.,:=+/×→∇›…?*()[]")
 """Marks that mean nothing inside of a quoted label."""
+LINKS = "/:?=&#%@+,.~-_"
+"""Of a link, what else than letters and digits is written as it is."""
 MOST = 80
 """Characters of a label's line."""
 CLASSES = (
     "classDef module stroke-width:2px",
     "classDef small stroke-dasharray:3 2",
     "classDef gradient stroke:#6d4bd1,stroke-dasharray:3 2",
+    "classDef centre stroke-width:3px",
     "classDef ill stroke:#c81e1e,stroke-width:3px",
 )
 BRACKETS = {"input": ("([", "])"), "output": ("([", "])"), "module": ("[[", "]]"), "chain": ("(", ")")}
@@ -36,12 +40,13 @@ class Mermaid:
 
     name = "mermaid"
     suffix = ".mmd"
+    draws = True
 
     def export(self, run: Run, out: BinaryIO, options: Options) -> None:
         """Write the graph that `options` chooses."""
-        from graphlens.exporters._chosen import chosen, subject_of
+        from graphlens.exporters._chosen import subject_for
 
-        out.write(text(subject_of(chosen(run, options)), options).encode())
+        out.write(text(subject_for(run, options), options).encode())
 
 
 EXPORTER = Mermaid()
@@ -58,6 +63,10 @@ def text(subject: Subject, options: Options | None = None) -> str:
         lines += _frames(view)
         lines += _links(view)
     lines += _backward(view, backward, phase)
+    drawn = view.boxes if phase != "backward" else []
+    lines += [
+        f'  click n{at} href "{quote(box.link, safe=LINKS)}"' for at, box in enumerate(drawn) if box.link
+    ]
     return "\n".join([*lines, *(f"  {one}" for one in CLASSES), ""])
 
 
@@ -82,7 +91,7 @@ def _box(box: Box, name: str) -> str:
     label = "<br/>".join(quoted(row)[1:-1] for row in rows if row) or quoted("")[1:-1]
     left, right = BRACKETS.get(box.sort, ("(", ")") if box.small else ("[", "]"))
     kind = "ill" if box.ill else "gradient" if box.backward else "module" if box.sort == "module" else ""
-    kind = kind or ("small" if box.small else "")
+    kind = kind or ("centre" if box.centre else "small" if box.small else "")
     return f'{name}{left}"{label}"{right}' + (f":::{kind}" if kind else "")
 
 

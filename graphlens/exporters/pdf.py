@@ -16,6 +16,7 @@ class PDF:
 
     name = "pdf"
     suffix = ".pdf"
+    draws = True
     module, extra = MODULE, EXTRA
 
     def export(self, run: Run, out: BinaryIO, options: Options) -> None:

@@ -16,6 +16,7 @@ class PNG:
 
     name = "png"
     suffix = ".png"
+    draws = True
     module, extra = MODULE, EXTRA
 
     def export(self, run: Run, out: BinaryIO, options: Options) -> None:

@@ -45,12 +45,13 @@ class SVG:
 
     name = "svg"
     suffix = ".svg"
+    draws = True
 
     def export(self, run: Run, out: BinaryIO, options: Options) -> None:
         """Write the picture of the graph that `options` chooses."""
-        from graphlens.exporters._chosen import chosen, subject_of
+        from graphlens.exporters._chosen import subject_for
 
-        out.write(picture(subject_of(chosen(run, options)), options).encode())
+        out.write(picture(subject_for(run, options), options).encode())
 
 
 EXPORTER = SVG()
@@ -258,7 +259,7 @@ class _Sheet:
         if frame.repeat > 1:
             for k in (8.0, 4.0):
                 self.pen.rect(Rect(rect.x0 + k, rect.y0 + k, rect.x1 + k, rect.y1 + k), "sheet", 10)
-        self.pen.rect(rect, role, 10)
+        self.pen.rect(rect, role, 10, ' stroke-dasharray="6 4"' if frame.flow else "")
         self.pen.add("</g>")
 
     def _frame_head(self, frame: Frame, mirrored: bool) -> list[Piece]:
@@ -309,7 +310,8 @@ class _Sheet:
             self._wire(wire, "hot" if ill else "grad", 2.2 if ill else 1.2, hint, "", dim)
         for (_, target), wire in zip(self.backward.seeds, self.mirror.seeds, strict=True):
             way = wire if self.phase == "both" else [(wire[2][0], wire[0][1] - 13), wire[2]]
-            self._wire(way, "grad", 1.2, ["the backward pass begins"], "", gradients[target].box.dim)
+            begins = "the gradient comes from outside" if self.subject.part else "the backward pass begins"
+            self._wire(way, "grad", 1.2, [begins], "", gradients[target].box.dim)
         if self.phase == "both":
             for (source, target, count), wire in zip(self.backward.saved, self.mirror.saved, strict=True):
                 dim = self.view.boxes[source].dim or gradients[target].box.dim

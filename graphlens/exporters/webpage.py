@@ -28,13 +28,20 @@ class Page:
 
     name = "html"
     suffix = ".html"
+    draws = True
 
     def export(self, run: Run, out: BinaryIO, options: Options) -> None:
         """Write a page about the graph that `options` choose."""
-        from graphlens.exporters._chosen import chosen
+        from graphlens.exporters._chosen import chosen, part_of
         from graphlens.exporters._outline import outline
 
-        told = outline(chosen(run, options), run.info.cwd, options.phase, options.depth)
+        told = outline(
+            chosen(run, options),
+            run.info.cwd,
+            options.phase,
+            options.depth,
+            lambda subject: part_of(subject, run, options),
+        )
         out.write(page(told, options.theme).encode())
 
 

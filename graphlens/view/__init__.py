@@ -44,13 +44,14 @@ def view_of(
         i: sick.ill[node.node] for i, node in enumerate(forward.nodes) if node.node in sick.ill
     }
     tree = tree_of(subject, forward)
-    if folded and not full:
+    if folded and not full and subject.centre is None:
         fold(tree, subject, forward, ill)
     if depth is not None:
         budget = max(budget, FULL)
     cut(tree, forward, budget, budget if full or depth is not None else budget * 2 // 3)
     born = set(sick.births)
     births = [i for i, node in enumerate(forward.nodes) if node.node in born]
+    births += [i for i, node in enumerate(forward.nodes) if node.node == subject.centre]
     drawing = Drawing(subject, forward, tree, sick)
     drawing.choose(budget, depth, full, births)
     drawing.connect(full)

@@ -141,8 +141,9 @@ class Boxes:
         if len(copies) > 1:
             hint.append(f"{len(copies)} equal ones, up to {self.tree.groups[copies[-1]].path}; drawn once")
         hint.append(f"{group.size:,} operations" + (" each" if len(copies) > 1 else ""))
+        flow = group.region == "flow"
         self.frames.append(
-            Frame(self.name_of(number), group.kind, around, group.path, len(copies), hint=hint)
+            Frame(self.name_of(number), group.kind, around, group.path, len(copies), hint=hint, flow=flow)
         )
         return len(self.frames) - 1
 
@@ -235,6 +236,9 @@ class Boxes:
             if len(own) > 1 and of_kind not in (Category.ELEMENTWISE, box.category):
                 box.category, box.op = of_kind, f"{len(own):,} ops"
         box.ill = self._ill(box)
+        box.centre = self.subject.centre is not None and self.subject.centre in box.members
+        if box.sort != "module" and node.site is not None:
+            box.link = self.subject.links.get(node.site, "")
         box.hint = self._hint(box, node, own)
 
     def _ill(self, box: Box) -> Illness | None:
@@ -254,6 +258,8 @@ class Boxes:
             site = self.subject.sites.get(node.site) if node.site is not None else None
             if site is not None:
                 lines.append(f"line {place_of(site)}")
+        if box.centre:
+            lines.append(f"the picture is {self.subject.part}")
         if box.saved:
             lines.append(f"{box.saved} kept for backward")
         return lines

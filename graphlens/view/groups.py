@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from graphlens.view.subject import Forward, Subject
+from graphlens.view.subject import Forward, RegionSort, Subject
 from graphlens_tracers.events import ModuleCallId, ScopeId
 
 ROOT = 0
@@ -31,6 +31,7 @@ class Group:
         items: What it holds, in execution order: an operation's index, or `~group`.
         first, last: The first and the last operation in it.
         size: How many operations are in it, those of inner groups included.
+        region: It is no module: a function, a loop, a branch, or a part of one.
     """
 
     parent: int
@@ -41,6 +42,7 @@ class Group:
     first: int = -1
     last: int = -1
     size: int = 0
+    region: RegionSort | None = None
 
     @property
     def whole(self) -> bool:
@@ -135,7 +137,8 @@ def _group_of(
         if not name:  # a module that calls itself
             name = path.rpartition(".")[2]
         nth = said.nth - firsts.setdefault((group, said.scope), said.nth)
-        groups.append(Group(group, f"{name} #{nth + 1}" if nth > 0 else name, path, kind))
+        region = subject.regions.get(said.scope)
+        groups.append(Group(group, f"{name} #{nth + 1}" if nth > 0 else name, path, kind, region=region))
         group = known[one] = len(groups) - 1
     return group
 
@@ -147,11 +150,18 @@ def _unwrap(tree: Tree) -> None:
         outer = groups[number]
         if len(outer.items) == 1 and outer.items[0] < 0:
             inner = groups[~outer.items[0]]
+            if outer.region == "function":
+                put_in_place(tree, number)
+                continue
             inner.name = f"{outer.name}.{inner.name}"
             put_in_place(tree, number)
-    tops = list(tree.inner(ROOT))
-    if len(tops) == 1 and 2 * groups[tops[0]].size > groups[ROOT].size and len(groups[tops[0]].items) > 1:
+    while len(tops := list(tree.inner(ROOT))) == 1:
+        top = groups[tops[0]]
+        if top.region == "flow" or 2 * top.size <= groups[ROOT].size or len(top.items) < 2:
+            break
         put_in_place(tree, tops[0])
+        if top.region is None:
+            break
 
 
 def put_in_place(tree: Tree, number: int) -> None:

@@ -136,7 +136,8 @@ class Drawing(Boxes):
     def _result(self, i: int) -> None:
         node = self.forward.nodes[i]
         output = node.outputs[0] if node.outputs else None
-        loss = self.forward.trained and output is not None and elements(output.spec) == 1
+        part = node.node in self.subject.ends
+        loss = self.forward.trained and output is not None and elements(output.spec) == 1 and not part
         box = Box("output", "loss" if loss else "output", category=Category.ENDPOINT)
         box.note = spec_text(output.spec) if output is not None else ""
         box.hint = [f"{box.name} {box.note}"]
@@ -201,6 +202,7 @@ class Drawing(Boxes):
         for at in chain[1:]:
             head.members += self.boxes[at].members
             head.own += self.boxes[at].own
+        head.centre = any(self.boxes[at].centre for at in chain)
         head.saved = sum(self.boxes[at].saved for at in chain)
         if chain[-1] in self.leaving:
             self.leaving[chain[0]] = self.leaving[chain[-1]]

@@ -43,6 +43,8 @@ class Box:
         ill: It makes NaN or infinity.
         born: 1, 2, … where it is a cause; 0 otherwise.
         dim: Not about the illness that the picture is about.
+        centre: It holds the operation that the picture is around.
+        link: Where the line of the script is to be found.
         hint: Lines shown on hovering.
     """
 
@@ -66,6 +68,8 @@ class Box:
     hint: list[str] = field(default_factory=list)
     path: str = ""
     backward: bool = False
+    centre: bool = False
+    link: str = ""
 
     @property
     def small(self) -> bool:
@@ -102,6 +106,7 @@ class Frame:
     dim: bool = False
     hint: list[str] = field(default_factory=list)
     backward: bool = False
+    flow: bool = False  # of a loop or a branch
 
 
 @dataclass

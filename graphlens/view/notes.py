@@ -7,6 +7,9 @@ from graphlens.view.links import Drawing
 from graphlens.view.subject import Forward, Subject
 from graphlens_tracers.events import Phase
 
+NAMED = ("name scope", "variable_scope")
+"""Kinds of TensorFlow's scopes, which are no classes."""
+
 
 def notes_of(drawing: Drawing) -> list[str]:
     """What is shown and what is not."""
@@ -37,6 +40,8 @@ def notes_of(drawing: Drawing) -> list[str]:
     ]
     if hidden:
         notes.append("hidden: " + ", ".join(hidden))
+    if drawing.subject.outside:
+        notes.append(f"not in this part: {drawing.subject.outside:,} ops")
     left: dict[Phase, int] = {}
     shown = {node.node for node in forward.nodes}
     for node in drawing.subject.nodes:
@@ -48,14 +53,30 @@ def notes_of(drawing: Drawing) -> list[str]:
 
 
 def title_of(subject: Subject, forward: Forward) -> str:
-    """The models in the picture by their classes; the subject's own name where there is none."""
+    """The models in the picture by their classes, and which part of them it is."""
+    whole = _models(subject, forward)
+    return f"{whole} · {subject.part}" if subject.part else whole
+
+
+def _models(subject: Subject, forward: Forward) -> str:
+    """The classes of the outermost modules; the subject's own name where there is none."""
     roots: dict[str, str] = {}
     for call in {node.module_call: None for node in forward.nodes if node.module_call is not None}:
         said = subject.module_calls.get(call)
         while said is not None and said.parent is not None and said.parent in subject.module_calls:
+            if (
+                said.scope not in subject.regions
+                and subject.module_calls[said.parent].scope in subject.regions
+            ):
+                break
             said = subject.module_calls[said.parent]
         scope = subject.scopes.get(said.scope) if said is not None else None
-        if said is not None and scope is not None:
+        if (
+            said is not None
+            and scope is not None
+            and scope.kind not in NAMED
+            and said.scope not in subject.regions
+        ):
             roots[str(said.scope)] = scope.kind or scope.path
     names: dict[str, int] = {}
     for name in roots.values():

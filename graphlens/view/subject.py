@@ -26,6 +26,8 @@ from graphlens_tracers.events import (
 )
 
 Illness = Literal["nan", "inf"]
+RegionSort = Literal["function", "flow"]
+"""What was entered: a function, or what a loop or a branch chooses."""
 
 NO_OPS = frozenset(
     "detach detach_ alias lift_fresh Identity ReadVariableOp StopGradient PreventGradient".split()
@@ -56,6 +58,13 @@ class Subject:
         ill: Values that held NaN, or infinity and no NaN, in the call shown.
         said: What the title line says about the run: step, role, framework.
         missing: What was not captured, a short sentence each.
+        part: Which part of a graph it is, "transformer.h.3 (GPT2Block)"; empty for all of one.
+        outside: How many operations of the graph are not in that part.
+        ends: Operations of the part whose results are read outside.
+        centre: The operation that the part is around.
+        regions: Scopes that are no modules: what operations enter.
+        inner: Operations of loops and branches: what nothing reads of theirs is no result.
+        links: Where lines of the script are to be found; empty: nowhere.
     """
 
     name: str
@@ -68,6 +77,13 @@ class Subject:
     ill: Mapping[ValueId, Illness] = field(default_factory=dict)
     said: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    part: str = ""
+    outside: int = 0
+    ends: frozenset[NodeId] = frozenset()
+    centre: NodeId | None = None
+    regions: Mapping[ScopeId, RegionSort] = field(default_factory=dict)
+    inner: frozenset[NodeId] = frozenset()
+    links: Mapping[SiteId, str] = field(default_factory=dict)
 
     def reads(self, node: NodeSeen) -> list[ValueId]:
         """The values that an operation reads, in argument order; the same one twice is there twice."""
@@ -258,20 +274,24 @@ def _results(subject: Subject, wired: _Wired, read_back: set[ValueId], twins: se
     """
     nodes, reads, made = wired.nodes, wired.reads, wired.made
     read = {r.maker for row in reads for r in row}
+    outside = {i for i, node in enumerate(nodes) if node.node in subject.ends}
     if twins or read_back:
         back = {r.maker for value in read_back if (r := made.get(value)) is not None}
-        wanted = [i for i, node in enumerate(nodes) if node.node in twins or i in back]
+        wanted = [i for i, node in enumerate(nodes) if node.node in twins or i in back or i in outside]
         alive = set(_leads_to(reads, wanted))
         inner = {r.maker for i in alive for r in reads[i]}
         ends = [i for i in sorted(alive) if i not in inner]
         if ends:
-            return ends
+            return sorted({*ends, *outside})
     ends = [
         i
         for i, node in enumerate(nodes)
-        if i not in read and short(node.op) not in NO_RESULTS and not _stays(subject, node, made)
+        if i not in read
+        and short(node.op) not in NO_RESULTS
+        and node.node not in subject.inner
+        and not _stays(subject, node, made)
     ]
-    return ends or list(range(len(nodes)))[-1:]
+    return sorted({*ends, *outside}) or list(range(len(nodes)))[-1:]
 
 
 def written(subject: Subject, node: NodeSeen) -> list[tuple[ValueId, ValueId]]:

@@ -60,14 +60,12 @@ class Squares(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x)
-        squared: torch.Tensor = x * x
-        return squared
+        return x * x
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-        (x,) = ctx.saved_tensors
-        grad: torch.Tensor = grads[0] * 2 * x
-        return grad
+        x: torch.Tensor = ctx.saved_tensors[0]
+        return grads[0] * 2 * x
 
 
 class Net(nn.Module):
@@ -77,8 +75,7 @@ class Net(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         hidden: torch.Tensor = self.norm(self.first(x)).relu()
-        made = self.second(torch.dropout(hidden, 0.2, self.training))
-        squares: torch.Tensor = Squares.apply(made)  # type: ignore[no-untyped-call]  # torch's
+        squares: torch.Tensor = Squares.apply(self.second(torch.dropout(hidden, 0.2, self.training)))  # type: ignore[no-untyped-call]  # torch's
         return squares
 
 

@@ -23,6 +23,11 @@ _sink: list[LogSink] = []
 _hooked: list[bool] = []
 
 
+def began() -> bool:
+    """Whether this process is recorded as a whole."""
+    return bool(_tried)
+
+
 def before(trigger: str) -> None:
     """The framework is about to be imported: set what it reads from the environment meanwhile."""
     spec = _spec(trigger)

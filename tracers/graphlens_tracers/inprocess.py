@@ -32,7 +32,8 @@ def ready() -> list[TracerSpec]:
     Raises:
         CannotStart: None is, or this process is being recorded already.
     """
-    if _going or "graphlens_tracers.arrival" in sys.modules:
+    arrival = sys.modules.get("graphlens_tracers.arrival")  # not imported for this: it is for whole scripts
+    if _going or (arrival is not None and arrival.began()):
         raise CannotStart("this process is being recorded already")
     found = [spec for spec in discover.tracers() if spec.trigger in sys.modules]
     if not found:
