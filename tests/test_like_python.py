@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shlex
@@ -132,13 +131,10 @@ def odd(script: Path) -> Case:
     first = script.read_bytes().split(b"\n", 1)[0].decode("latin-1")
     found = re.fullmatch(r"# (argv|stdin|environment): (.*)", first)
     what, words = (found[1], found[2]) if found is not None else ("", "")
-    return Case(
-        (str(script), *(shlex.split(words) if what == "argv" else [])),
-        ast.literal_eval(f'b"{words.replace(chr(34), chr(92) + chr(34))}"') if what == "stdin" else b"",
-        environment=tuple(tuple(word.split("=", 1)) for word in words.split())
-        if what == "environment"
-        else (),
-    )
+    argv = shlex.split(words) if what == "argv" else []
+    stdin = words.encode().decode("unicode_escape").encode("latin-1") if what == "stdin" else b""
+    pairs = [word.partition("=") for word in words.split()] if what == "environment" else []
+    return Case((str(script), *argv), stdin, environment=tuple((name, value) for name, _, value in pairs))
 
 
 @pytest.mark.long
