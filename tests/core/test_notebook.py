@@ -125,7 +125,9 @@ def test_forked_child_is_not_recorded() -> None:
     call = graphlens.record(forks)
 
     assert call.result == 7
-    assert len(call.processes()) == 1 and call.main.op_count == 1 and call.main.finished
+    # one log for each framework that another test has imported
+    assert all(one.pid == os.getpid() and one.finished for one in call.processes())
+    assert sum(one.op_count for one in call.processes()) == 1
 
 
 def test_cell_of_a_notebook_keeps_its_source() -> None:

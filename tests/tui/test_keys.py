@@ -10,7 +10,6 @@ from textual.events import Key
 from factories import write_function_run
 from graphlens.session import Saved
 from graphlens_tracers.events import Phase
-from graphlens_tui import keys
 from graphlens_tui.app import GraphlensApp
 from graphlens_tui.keys import ACTIONS, Keymap, load, merged
 from screens import saved, showing
@@ -74,18 +73,23 @@ async def test_moving(tmp_path: Path) -> None:
             assert graph.cursor == line, presses
 
 
-async def test_g_waits_for_what_it_may_begin(tmp_path: Path) -> None:
+async def test_g_waits_for_what_it_may_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ "g" alone is the first line, after a moment; then anything else ends the waiting."""
-    async with showing(saved(tmp_path), (100, 30)) as screen:
+    run = saved(tmp_path).run.path
+    async with showing(Saved(run), (100, 30)) as screen:
+        await screen.press("G")
+        await screen.pilot.press("g")
+        await screen.wait(lambda: screen.app.graph.cursor == 0)
+
+    file = tmp_path / "keys.toml"
+    file.write_text("[view]\npatience = 10\n")
+    monkeypatch.setenv("GRAPHLENS_KEYS", str(file))
+    async with showing(Saved(run), (100, 30)) as screen:
         await screen.press("G")
         await screen.pilot.press("g")
         await screen.rest()
         assert screen.app.graph.cursor > 0
-        await screen.rest(keys.PATIENCE)
-        assert screen.app.graph.cursor == 0
-
-        await screen.press("G")
-        await screen.pilot.press("g", "j")
+        await screen.press("j")
         await screen.rest()
         assert screen.app.graph.cursor == 1
 
