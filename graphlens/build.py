@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
-from graphlens.ir import Graph
+from graphlens.ir import Flat, Graph
 from graphlens_tracers.events import (
     Declaration,
     GraphGrew,
@@ -231,6 +231,20 @@ class Declared:
                 built.add(declared, inputs, leaves)
             growing.built = self._changes, built
         return built
+
+    def flat(self, graph: GraphId) -> Flat:
+        """A graph as far as it is declared, without networkx. Raises KeyError: there is none of that id."""
+        wiring = self.wiring(graph)
+        nodes = [self.nodes[node] for node in self.order(graph)]
+        reads = {one.node: wiring[one.node].inputs if one.node in wiring else one.inputs for one in nodes}
+        leaves: dict[ValueId, LeafSeen] = {}
+        made: set[ValueId] = set()
+        for one in nodes:
+            for value in reads[one.node]:
+                if value is not None and value not in made and value in self.leaves:
+                    leaves[value] = self.leaves[value]
+            made.update(output.value for output in one.outputs)
+        return Flat(nodes, reads, leaves)
 
     # ── shapes ───────────────────────────────────────────────────────────────────────────────
 

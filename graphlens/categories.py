@@ -81,6 +81,10 @@ MADE = frozenset(
     " Fill Const SelectV2".split()
 )
 """Short names of operations that put a constant somewhere: an infinity they make was asked for."""
+_FRESH = re.compile(
+    r"^(new_?)?(empty|zeros|ones|full|rand|bernoulli|multinomial|arange|eye)|^stateless(random|truncated|uniform)"
+    r"|^(normal|uniform|exponential|truncatednormal)_?$|like$"
+)
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 """Operations that only call a function: what they call says more than their name."""
 
@@ -149,6 +153,12 @@ def category(op: str) -> Category:
         if pattern.search(bare):
             return found
     return Category.ELEMENTWISE
+
+
+@lru_cache(maxsize=4096)
+def fresh(op: str) -> bool:
+    """What it makes depends on no number that it reads, only on their shape: no gradient passes it."""
+    return _FRESH.search(short(op).lower()) is not None
 
 
 LIBRARY = frozenset(

@@ -43,7 +43,7 @@ def report() -> list[Check]:
         *(_tracer(spec) for spec in discover.tracers()),
         _pages(),
         _runs(),
-        Check("layout", "own", True, "built in"),
+        Check("layout", "own", True, "our own layout, which `export` uses unless told otherwise"),
         _dot(),
         _package("files", ".png, .pdf", "cairosvg", "pictures", "libcairo.so.2"),
         _package("files", ".parquet", "pyarrow", "parquet"),
@@ -127,10 +127,12 @@ def _runs() -> Check:
 
 
 def _dot() -> Check:
-    found = shutil.which("dot")
+    named = os.environ.get("GRAPHLENS_DOT") or "dot"
+    found = shutil.which(named)
     if found is None:
-        return Check("layout", "dot", False, "", "no program named dot; install Graphviz to use it")
-    return Check("layout", "dot", True, found)
+        why = f"no program named {named}; our own layout does without"
+        return Check("layout", "dot", False, "", why)
+    return Check("layout", "dot", True, f"{found}, for `export --engine dot` and `auto`")
 
 
 def _package(part: str, name: str, package: str, extra: str, library: str = "") -> Check:

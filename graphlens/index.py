@@ -20,6 +20,7 @@ from graphlens.rows import (
     RowBlocks,
     Table,
     bad_flags,
+    distinct,
     outputs_of,
     range_blocks,
     row_columns,
@@ -212,7 +213,7 @@ class RowIndex:
     def rows(self, start: int, stop: int) -> Located:
         """The rows from `start` to before `stop`."""
         seq, rows, node, t0, frame, row, strand = self._overlapping(start, stop)
-        frames = np.unique(frame)
+        frames = distinct(frame)
         sizes = [self._frames.column(k)[frames] for k in range(2)]
         bodies = self.bodies.get(frames.tolist())
         columns = [

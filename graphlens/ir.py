@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphlens_tracers.events import GraphSeen, LeafSeen, NodeId, NodeSeen, ValueId
 
@@ -25,6 +25,20 @@ class ValueUse:
 
     value: ValueId
     slot: int
+
+
+class Flat(NamedTuple):
+    """A graph as lists, for who reads it once: networkx takes longer to build than most pictures.
+
+    Attributes:
+        nodes: Its operations, in the order in which they ran or must run.
+        reads: What each reads, an entry an argument; None where no value is.
+        leaves: Values that none of them makes, in the order in which they are first read.
+    """
+
+    nodes: list[NodeSeen]
+    reads: dict[NodeId, tuple[ValueId | None, ...]]
+    leaves: dict[ValueId, LeafSeen]
 
 
 def leaf_key(value: ValueId) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 ITEM_GAP = 18.0
 LINE_GAP = 9.0
+STRAIGHT = 0.65
+"""How much of a gap is enough where no line bends."""
 PASSES = 14  # sweeps at most in search of fewer crossings; a third of it for very large graphs
 
 
@@ -446,6 +448,18 @@ def _compacted(
     return [place[root[point]] + shift[point] for point in range(len(points.items))]
 
 
+def _bent(points: _Points, lines: Sequence[Line], routes: list[list[int]], x: list[float]) -> set[int]:
+    """The rows above which a line is not straight."""
+    bent: set[int] = set()
+    for line, route in zip(lines, routes, strict=True):
+        across = [x[point] for point in route]
+        starts, ends = [x[line.source] + line.out, *across[1:-1]], [*across[1:-1], x[line.target] + line.into]
+        for point, start, end in zip(route[1:], starts, ends, strict=True):
+            if abs(end - start) > 1.0:
+                bent.add(points.layer[point])
+    return bent
+
+
 def _measured(
     points: _Points,
     rows: list[list[int]],
@@ -465,12 +479,13 @@ def _measured(
     bottoms: list[float] = []
     y = 0.0
     port_row = False
+    bent = _bent(points, lines, routes, x)
     for at, row in enumerate(rows):
         above = max(points.items[point].above for point in row)
         below = max(points.items[point].below for point in row)
         ports = all(point in pinned or points.passes(point) for point in row)
         if at:
-            y += gap * (0.55 if ports or port_row else 1.0)
+            y += gap * (0.55 if ports or port_row else 1.0) * (1.0 if at in bent else STRAIGHT)
         port_row = ports
         tops.append(y)
         anchors.append(y + above)

@@ -57,6 +57,7 @@ class Scene:
         boxes, frames, wires: For each box, frame and link of the view.
         width, height: Of the whole.
         crossings: How many pairs of wires cross.
+        curved: Wires are Bézier curves: a point, then two that it is drawn to and the next, and so on.
     """
 
     boxes: list[Rect]
@@ -65,6 +66,7 @@ class Scene:
     width: float
     height: float
     crossings: int = 0
+    curved: bool = False
 
 
 _Where = tuple[str, int, int, tuple[int, int]]
@@ -84,6 +86,15 @@ class _Level:
     placed: Arranged | None = None
     size: tuple[float, float] = (0.0, 0.0)
     inset: tuple[float, float] = (0.0, 0.0)
+
+
+def room_of(size: Size) -> tuple[float, float, float, float]:
+    """How far a box with all that belongs to it reaches from its middle: left, right, up and down."""
+    half = max(size.width, size.room_width) / 2
+    right = max(half, *(w + 8 if w else 0.0 for w in (size.tag_width, size.badge_width)))
+    tall = max(size.height, size.room_height) / 2
+    above = max(size.height / 2 + size.badge_height, tall)
+    return half, right, above, max(size.height / 2 + size.tag_height, tall)
 
 
 def place(view: View, sizes: Sequence[Size], heads: Sequence[float]) -> Scene:
@@ -166,12 +177,7 @@ class _Layout:
     def _item(self, where: _Where) -> Item:
         sort, at = where[0], where[1]
         if sort == "box":
-            size = self.sizes[at]
-            half = max(size.width, size.room_width) / 2
-            right = max(half, *(w + 8 if w else 0.0 for w in (size.tag_width, size.badge_width)))
-            tall = max(size.height, size.room_height) / 2
-            above = max(size.height / 2 + size.badge_height, tall)
-            return Item(half, right, above, max(size.height / 2 + size.tag_height, tall))
+            return Item(*room_of(self.sizes[at]))
         if sort == "frame":
             width, height = self.levels[at].size
             stack = 8.0 if self.view.frames[at].repeat > 1 else 0.0

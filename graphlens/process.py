@@ -16,7 +16,7 @@ from graphlens.calls import Call
 from graphlens.elements import Elements
 from graphlens.follow import LATEST, Follower, locked
 from graphlens.index import merged
-from graphlens.ir import Graph
+from graphlens.ir import Flat, Graph
 from graphlens.ops import Op, op_at
 from graphlens.rows import INF, NAN, RAISED, Ints, Ranges, Rows
 from graphlens.text import clean
@@ -181,6 +181,11 @@ class Process(Follower):
             KeyError: There is none of that id.
         """
         return self._declared.graph(graph)
+
+    @locked
+    def flat(self, graph: GraphId) -> Flat:
+        """One graph as lists, without networkx. Raises KeyError when there is none of that id."""
+        return self._declared.flat(graph)
 
     @locked
     def order(self, graph: GraphId) -> Sequence[NodeId]:

@@ -372,6 +372,13 @@ class Table:
         return self._data[k, : self.length]
 
 
+def distinct(numbers: Ints) -> Ints:
+    """As `numpy.unique`, which imports all of `numpy.ma` at its first call."""
+    ordered: Ints = np.sort(numbers)
+    found: Ints = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return found
+
+
 def spread(starts: Ints, counts: Ints) -> Ints:
     """starts[0], starts[0] + 1, … counts[0] of them, then the same for the next one."""
     ends = np.cumsum(counts)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,13 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
         "--theme", choices=("auto", "light", "dark"), default="auto", help="auto: as the reader's system is"
     )
     look.add_argument(
+        "--engine",
+        choices=("builtin", "dot", "auto"),
+        default="builtin",
+        help="what places the boxes: our own layout, the same on every machine (default), Graphviz, or it "
+        "where it is there and quick",
+    )
+    look.add_argument(
         "--health",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -108,12 +116,18 @@ def go(args: argparse.Namespace) -> int:
     if args.output != STDOUT:
         check_output(exporter, args.output, force=args.force)
     run = _read(_recorded(args))
-    if args.output == STDOUT:
-        _print(exporter, run, options)
-        return 0
-    size = save(exporter, run, args.output, options, force=args.force)
-    if not args.quiet:
-        complain(f"wrote {args.output} ({_size(size)}, {exporter.name})")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        if args.output == STDOUT:
+            _print(exporter, run, options)
+            wrote = ""
+        else:
+            size = save(exporter, run, args.output, options, force=args.force)
+            wrote = f"wrote {args.output} ({_size(size)}, {exporter.name})"
+    for one in said:
+        complain(str(one.message))
+    if wrote and not args.quiet:
+        complain(wrote)
     return 0
 
 
@@ -134,6 +148,7 @@ def _options(args: argparse.Namespace) -> Options:
         hops=2 if args.hops is None else args.hops,
         health=args.health,
         link=args.link_template,
+        engine=args.engine,
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphlens.store import Run
 
 PhaseChoice = Literal["auto", "forward", "backward", "both"]
+Engine = Literal["auto", "builtin", "dot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Options:
         module: Draw this module only, "transformer.h.3".
         around: Draw what is near the operation of this number, N or PROCESS:N; `hops` operations far.
         health: Show where numbers are not finite.
+        engine: What places the boxes of a picture: our own layout, the same everywhere; Graphviz' `dot`; or
+            "auto": `dot` where it is there and quick.
         link: What a box leads to: an address with {file}, {path} and {line}; None: no links.
     """
 
@@ -51,6 +54,7 @@ class Options:
     hops: int = 2
     health: bool = True
     link: str | None = None
+    engine: Engine = "builtin"
 
 
 class Exporter(Protocol):

@@ -184,17 +184,16 @@ def part_of(subject: Subject, run: Run, options: Options) -> Subject:
 def subject_of(picked: Chosen) -> Subject:
     """What a picture of the whole of the chosen graph is made from."""
     process, seen, call = picked.process, picked.seen, picked.call
-    graph = process.graph(seen.graph)
-    nodes = [graph.node(node) for node in graph.order]
+    nodes, reads, leaves = process.flat(seen.graph)
     return Subject(
         name=seen.name,
         nodes=nodes,
-        inputs={node: graph.reads(node) for node in graph.order},
-        leaves={leaf.value: leaf for leaf in graph.leaves()},
+        inputs=reads,
+        leaves=leaves,
         scopes=process.scopes,
         module_calls=process.module_calls,
         sites=process.sites,
-        ill=ill_of(process, call, nodes, graph.reads) if call is not None else {},
+        ill=ill_of(process, call, nodes, reads.__getitem__) if call is not None else {},
         said=_said(picked),
         missing=tuple(_missing(process)),
     )
@@ -209,12 +208,13 @@ def ill_of(
     mine = np.flatnonzero((rows.call == call.call) & (rows.flags & (NAN | INF) > 0))
     if not len(mine):
         return {}
-    ranges = process.ranges(call.first, call.last + 1)
+    first, last = int(mine[0]), int(mine[-1])  # and of what lies outside, no range is decoded
+    ranges = process.ranges(Seq(int(rows.seq[first])), Seq(int(rows.seq[last]) + 1))
     found: dict[ValueId, Illness] = {}
     # A row without a flag was looked at, too; only views have no range of their own.
     for k in mine.tolist():
         made = outputs.get(NodeId(int(rows.node[k])), ())
-        for at in range(int(ranges.offsets[k]), int(ranges.offsets[k + 1])):
+        for at in range(int(ranges.offsets[k - first]), int(ranges.offsets[k - first + 1])):
             low, high, slot = float(ranges.low[at]), float(ranges.high[at]), int(ranges.slot[at])
             if slot >= len(made) or low > high:  # low > high: nothing was looked at
                 continue

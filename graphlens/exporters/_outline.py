@@ -55,6 +55,7 @@ class Outline:
     strings: dict[str, int] = field(default_factory=dict)
     groups: list[list[Any]] = field(default_factory=list)
     layouts: dict[str, int] = field(default_factory=dict)
+    laid_out: dict[object, int] = field(default_factory=dict)
     ops: list[list[Any]] = field(default_factory=list)
     place: dict[NodeId, int] = field(default_factory=dict)
     sections: list[Data] = field(default_factory=list)
@@ -105,7 +106,7 @@ def outline(
         born += [made.place[node] for node in sick.births if node in made.place]
     names = [section["name"] for section in made.sections]
     return {
-        "schema": "graphlens/page/1",
+        "schema": "graphlens/page/2",
         "title": clean(f"{picked.seen.name} · {subject.part}" if subject.part else picked.seen.name),
         "said": [clean(one) for one in _said(subject)],
         "missing": [clean(one) for one in subject.missing],
@@ -202,11 +203,17 @@ class _Facts:
         self.links: dict[str, str] = {}
         self.names: dict[str, int] = {}
         self._leaf: dict[int, int] = {}
+        self._reads: dict[NodeId, tuple[ValueId | None, ...]] = {}
+        self._makers: dict[ValueId, tuple[NodeId, int]] = {}
         self._sources: dict[str, list[str]] = {}
 
     def read(self, picked: Chosen, subject: Subject) -> None:
         """Put the operations of a graph into the outline."""
-        self.graph, self.subject = self.process.graph(picked.seen.graph), subject
+        flat, self.subject = self.process.flat(picked.seen.graph), subject
+        self._reads, self._makers = flat.reads, {}
+        for one in flat.nodes:
+            for slot, output in enumerate(one.outputs):
+                self._makers.setdefault(output.value, (one.node, slot))
         self._ran, self._specs = _ran(picked), _specs(picked)
         for node in subject.nodes:
             if node.node in self.made.place:
@@ -217,7 +224,7 @@ class _Facts:
     def op(self, node: NodeId) -> list[Any]:
         """[op, module, phase, file, line, seq, took_ns, outputs, inputs, twin, arguments]; -1: none."""
         made, process = self.made, self.process
-        seen = self.graph.node(node)
+        seen = process.nodes[node]
         site = process.site_of(seen)
         file = line = -1
         if site is not None:
@@ -230,7 +237,7 @@ class _Facts:
             [made.string(spec_text(spec)), *(_short(one) for one in ranges.get(slot, ()))]
             for slot, spec in enumerate(self._specs.get(node) or [output.spec for output in seen.outputs])
         ]
-        inputs = [self._input(value) for value in self.graph.reads(node)]
+        inputs = [self._input(value) for value in self._reads[node]]
         twin = -1 if seen.twin is None else self.made.place.get(seen.twin, -1)
         form = made.string(seen.form, 160)
         module = made.string(inside(process.scope_path(seen)))
@@ -238,16 +245,16 @@ class _Facts:
         op = self.names.setdefault(seen.op, made.string(seen.op))
         return [op, module, phase, file, line, seq, took, outputs, inputs, twin, form]
 
-    def _input(self, value: int | None) -> int | list[int] | None:
+    def _input(self, value: ValueId | None) -> int | list[int] | None:
         """The operation that makes it, with its slot unless that is 0; `~leaf`; null for no value."""
         if value is None:
             return None
-        maker = self.graph.producer(value)  # type: ignore[arg-type]  # a number is a ValueId
+        maker = self._makers.get(value)
         if maker is not None and maker[0] in self.made.place:
             at = self.made.place[maker[0]]
             return at if maker[1] == 0 else [at, maker[1]]
         if value not in self._leaf:
-            leaf = self.subject.leaves.get(value)  # type: ignore[call-overload]  # as above
+            leaf = self.subject.leaves.get(value)
             self._leaf[value] = len(self.leaves)
             said = ("?", "unknown", "?") if leaf is None else (leaf.name, leaf.kind, spec_text(leaf.spec))
             self.leaves.append([self.made.string(one) for one in said])
@@ -450,6 +457,9 @@ def _layout(made: Outline, tree: Tree, number: int, lines: Mapping[_Line, None],
     place = {key: at for at, key in enumerate(sequence)}
     # Modules can read each other by turns: such a line is laid out the other way round.
     wanted = sorted({(place[source], place[target]) for source, target in lines})
+    structure = (count, *ports, *wanted)
+    if structure in made.laid_out:
+        return made.laid_out[structure]
     box, port = Item(60.0, 60.0, 15.0, 15.0), Item(4.0, 4.0, 0.0, 0.0)
     sizes = [port if key in (IN, OUT) else box for key in sequence]
     found = columns(sizes, [Line(min(pair), max(pair), key=min(pair)) for pair in wanted])
@@ -467,7 +477,9 @@ def _layout(made: Outline, tree: Tree, number: int, lines: Mapping[_Line, None],
         "rows": rows,
         "routes": routes,
     }
-    return made.layouts.setdefault(json.dumps(known, separators=(",", ":")), len(made.layouts))
+    at = made.layouts.setdefault(json.dumps(known, separators=(",", ":")), len(made.layouts))
+    made.laid_out[structure] = at
+    return at
 
 
 # ── what is open at first ────────────────────────────────────────────────────────────────────

@@ -120,15 +120,14 @@ class _Opening:
         above: tuple[GraphId, ...],
     ) -> None:
         """Put all operations of a graph; its arguments have their names already."""
-        graph = self.process.graph(seen.graph)
-        for leaf in graph.leaves():
+        flat = self.process.flat(seen.graph)
+        for leaf in flat.leaves.values():
             if leaf.value not in names.values:
                 self.leaves[leaf.value] = leaf
         above = (*above, seen.graph)
-        nodes = [graph.node(node) for node in graph.order]
-        for node in nodes:
+        for node in flat.nodes:
             reads = tuple(
-                None if value is None else names.values.get(value, value) for value in graph.reads(node.node)
+                None if value is None else names.values.get(value, value) for value in flat.reads[node.node]
             )
             entered = self._entered(node, call, above)
             name = short(node.op)
@@ -139,7 +138,7 @@ class _Opening:
             else:
                 self._put(node, reads, names, region)
         if call is not None:
-            for value, illness in ill_of(self.process, call, nodes, graph.reads).items():
+            for value, illness in ill_of(self.process, call, flat.nodes, flat.reads.__getitem__).items():
                 self.ill[names.values.get(value, value)] = illness
 
     def _entered(self, node: NodeSeen, call: Call | None, above: tuple[GraphId, ...]) -> list[_Entered]:
@@ -229,13 +228,14 @@ class _Opening:
 
     def _handed(self, seen: GraphSeen, inside: _Names) -> list[ValueId | None]:
         """What comes out of a region and was made in it, without what only counts or is kept for later."""
-        graph = self.process.graph(seen.graph)
+        nodes, _, leaves = self.process.flat(seen.graph)
+        makers = {output.value: node for node in reversed(nodes) for output in node.outputs}
         given = {inside.values.get(value) for value in seen.arguments}
-        counters = {leaf.value for leaf in graph.leaves() if leaf.name in COUNTERS}
+        counters = {leaf.value for leaf in leaves.values() if leaf.name in COUNTERS}
         found: list[ValueId | None] = []
         for k, value in enumerate(seen.results):
-            maker = graph.producer(value)
-            kept = maker is not None and short(graph.node(maker[0]).op) in NO_RESULTS
+            maker = makers.get(value)
+            kept = maker is not None and short(maker.op) in NO_RESULTS
             counts = k < len(seen.arguments) and seen.arguments[k] in counters
             name = inside.values.get(value, value)
             if not (counts or kept or name in given):

@@ -4,9 +4,46 @@
 // Every text from the run is set as text, never as markup.
 
 const data = JSON.parse(document.getElementById("graph").textContent);
-const { strings, layouts, ops, leaves, lines, sections } = data;
+const { strings, layouts, leaves, lines, sections } = data;
+// _packed.py says how these are short: sums of steps, runs of equal or following numbers, copies.
+const sums = (steps) => { let sum = 0; return steps.map((step) => (sum += step)); };
 const groups = data.groups.map(([name, kind, parent, size, layout, items]) => (
-  { name: strings[name], kind: strings[kind], parent, size, layout, items }));
+  { name: strings[name], kind: strings[kind], parent, size, layout, items: sums(items) }));
+for (const section of sections) {
+  const far = section.homes, keys = sums(far.filter((_, at) => at % 2 === 0));
+  section.homes = new Map(keys.map((op, at) => [op, op + far[2 * at + 1]]));
+}
+const ops = ((packed) => {
+  const runs = (pairs, step) => {
+    const all = [];
+    for (let at = 0; at < pairs.length; at += 2) {
+      for (let k = 0; k < pairs[at + 1]; k++) all.push(pairs[at] < 0 ? pairs[at] : pairs[at] + k * step);
+    }
+    return all;
+  };
+  const module = runs(packed.module, 0), seq = runs(packed.seq, 1);
+  const copies = (parts) => {
+    const all = [];
+    for (let at = 0; at < parts.length; at += 3) {
+      for (const one of parts[at]) all.push(one);
+      for (let k = 0; k < parts[at + 2]; k++) all.push(all[all.length - parts[at + 1]]);
+    }
+    return all;
+  };
+  const list = (some) => (Array.isArray(some) ? some : [some]);
+  let ranged = 0;
+  const outputs = (some) => list(some).map((spec) => (
+    spec < 0 ? [~spec] : [spec, packed.ranges[ranged++], packed.ranges[ranged++]]));
+  const made = (at, one) => (Array.isArray(one) ? [at - one[0], one[1]] : one === null || one < 0 ? one : at - one);
+  const kinds = copies(packed.kind), specs = copies(packed.specs), inputs = copies(packed.inputs), twins = copies(packed.twin);
+  let twin = 0;
+  return kinds.map((kind, at) => {
+    const [op, phase, file, line, form] = packed.kinds[kind];
+    if (twins[at]) twin += (twins[at] - 1) / 2;
+    return [op, module[at], phase, file, line, seq[at], packed.took[at], outputs(specs[at]),
+      list(inputs[at]).map((one) => made(at, one)), twins[at] ? twin : -1, form];
+  });
+})(data.ops);
 const [OP, MODULE, PHASE, FILE, LINE, SEQ, TOOK, OUTPUTS, INPUTS, TWIN, FORM] = Array(11).keys();
 const GAP = 16, ROW = 30, HEAD = 26, PAD = 14, MOST = 3000;
 
@@ -33,7 +70,7 @@ sections.forEach((section, at) => {
   }
 });
 sections.forEach((section) => {
-  for (const [op, box] of Object.entries(section.homes)) if (!home[op] && home[box]) home[op] = home[box];
+  for (const [op, box] of section.homes) if (!home[op] && home[box]) home[op] = home[box];
 });
 const readers = ops.map(() => []);
 const makerOf = (input) => (Array.isArray(input) ? input : [input, 0]);

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from graphlens.categories import SAID, Category
-from graphlens.exporters import Options, PhaseChoice
+from graphlens.exporters import Engine, Options, PhaseChoice
 from graphlens.exporters._cards import (
     NAME,
     SANS,
@@ -32,6 +33,7 @@ from graphlens.mirror import Backward, Reflection, backward_of, reflect
 from graphlens.text import clean
 from graphlens.view import BUDGET, FULL, Box, Frame, View, view_of
 from graphlens.view.subject import Subject
+from graphlens_tracers.errors import CannotWrite
 
 if TYPE_CHECKING:
     from graphlens.store import Run
@@ -62,7 +64,7 @@ def picture(subject: Subject, options: Options | None = None) -> str:
     options = options or Options()
     view = view_for(subject, options)
     backward, phase = half_of(view, subject, options.phase)
-    return _Sheet(subject, view, backward, phase, options.theme).document()
+    return _Sheet(subject, view, backward, phase, options.theme, options.engine).document()
 
 
 def view_for(subject: Subject, options: Options) -> View:
@@ -88,6 +90,30 @@ def half_of(view: View, subject: Subject, wanted: PhaseChoice) -> tuple[Backward
     return backward, "both"
 
 
+def placed(view: View, sizes: list[Size], heads: list[float], engine: Engine) -> Scene:
+    """The scene, by the engine that is asked for.
+
+    Raises:
+        CannotWrite: `dot` is asked for, and has not done it.
+    """
+    if engine == "builtin":
+        return place(view, sizes, heads)
+    from graphlens.exporters import _graphviz  # only for who asks for it
+
+    why = ""
+    if engine == "auto" and (cost := _graphviz.cost(view)) > _graphviz.CHEAP:
+        why = f"dot would take long: its lines pass {cost:,} ranks"
+    else:
+        try:
+            return _graphviz.place(view, sizes, heads)
+        except _graphviz.Unplaced as error:
+            why = str(error)
+    if engine == "dot":
+        raise CannotWrite(f"{why}; --engine builtin needs none")
+    warnings.warn(f"{why}; placed by our own layout", stacklevel=2)
+    return place(view, sizes, heads)
+
+
 @dataclass
 class _Sheet:
     """One document under way."""
@@ -97,6 +123,7 @@ class _Sheet:
     backward: Backward
     phase: PhaseChoice
     theme: Theme
+    engine: Engine = "builtin"
     pen: Pen = field(init=False)
     scene: Scene = field(init=False)
     mirror: Reflection = field(init=False)
@@ -156,7 +183,7 @@ class _Sheet:
                 )
             sizes.append(one)
         heads = [self._head_width(frame) for frame in self.view.frames]
-        self.scene = place(self.view, sizes, heads)
+        self.scene = placed(self.view, sizes, heads, self.engine)
         axis = self.scene.width + (BETWEEN + self.scene.width if self.phase == "both" else 0.0)
         measured = [(one.width, one.height) for one in self.gradient_sizes]
         self.mirror = reflect(self.view, self.scene, self.backward, measured, axis)
@@ -291,7 +318,6 @@ class _Sheet:
 
     def _wires(self) -> None:
         """Forward links, then gradients, then saved tensors; what is sick lies on top."""
-        pen = self.pen
         if self.phase != "backward":
             order = sorted(range(len(self.view.links)), key=lambda k: self.view.links[k].hot)
             for k in order:
@@ -299,7 +325,7 @@ class _Sheet:
                 role = "hot" if link.hot else "wire"
                 thick = 2.2 if link.hot else 1.1 + min(1.6, 0.35 * (link.size_bytes >> 20).bit_length())
                 dash = ' stroke-dasharray="1 3"' if link.control else ""
-                self._wire(self.scene.wires[k], role, thick, link.hint, dash, link.dim)
+                self._wire(self.scene.wires[k], role, thick, link.hint, dash, link.dim, self.scene.curved)
         if self.phase == "forward":
             return
         gradients = self.backward.gradients
@@ -307,7 +333,7 @@ class _Sheet:
             ill = bool(gradients[source].box.ill and gradients[target].box.ill)
             dim = gradients[source].box.dim or gradients[target].box.dim
             hint = [f"gradient {gradients[source].box.name} → {gradients[target].box.name}"]
-            self._wire(wire, "hot" if ill else "grad", 2.2 if ill else 1.2, hint, "", dim)
+            self._wire(wire, "hot" if ill else "grad", 2.2 if ill else 1.2, hint, "", dim, self.scene.curved)
         for (_, target), wire in zip(self.backward.seeds, self.mirror.seeds, strict=True):
             way = wire if self.phase == "both" else [(wire[2][0], wire[0][1] - 13), wire[2]]
             begins = "the gradient comes from outside" if self.subject.part else "the backward pass begins"
@@ -317,12 +343,20 @@ class _Sheet:
                 dim = self.view.boxes[source].dim or gradients[target].box.dim
                 hint = [f"{count} kept by {self.view.boxes[source].name} for its backward"]
                 self._wire(wire, "saved", 1.1, hint, ' stroke-dasharray="4 3"', dim)
-        del pen
 
-    def _wire(self, wire: Wire, role: str, thick: float, hint: list[str], dash: str, dim: bool) -> None:
+    def _wire(
+        self,
+        wire: Wire,
+        role: str,
+        thick: float,
+        hint: list[str],
+        dash: str,
+        dim: bool,
+        curved: bool = False,
+    ) -> None:
         if len(wire) < 2:
             return
-        path, tip = curve(wire)
+        path, tip = curve(wire, bezier=curved)
         faded = ' opacity="0.36"' if dim else ""
         head = {"wire": "tip", "grad": "gradtip", "saved": "savedtip", "hot": "hottip"}[role]
         self.pen.add(
@@ -419,12 +453,18 @@ class _Sheet:
             )
 
 
-def curve(wire: Wire) -> tuple[str, str]:
+def curve(wire: Wire, *, bezier: bool = False) -> tuple[str, str]:
     """A wire as a path, and the triangle at its end.
 
     Vertical stretches are straight lines; in between it leaves and arrives vertically. A wire
-    whose last stretch is level arrives level.
+    whose last stretch is level arrives level. With `bezier` its points are those of a curve already.
     """
+    if bezier:
+        (x, y), (_, y_before) = wire[-1], wire[-2]
+        ahead = TIP if y > y_before else -TIP
+        path = f"M{number(wire[0][0])} {number(wire[0][1])}C"
+        path += " ".join(f"{number(to_x)} {number(to_y)}" for to_x, to_y in [*wire[1:-1], (x, y - ahead)])
+        return path, f"M{number(x)} {number(y)}l-2.7 {number(-ahead)}h5.4z"
     points: Wire = [wire[0]]
     for x, y in wire[1:]:
         if abs(x - points[-1][0]) > 0.05 or abs(y - points[-1][1]) > 0.05:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from graphlens.exporters import Options
+from graphlens.exporters._packed import packed
 from graphlens.exporters._palette import ROLES
 from graphlens.text import clean
 
@@ -71,7 +72,7 @@ def page(data: dict[str, object], theme: str = "auto") -> str:
         style_digest=_digest(style),
         script=script,
         script_digest=_digest(script),
-        data=_inert(json.dumps(data, separators=(",", ":"), allow_nan=False)),
+        data=_inert(json.dumps(packed(data), separators=(",", ":"), allow_nan=False)),
     )
 
 

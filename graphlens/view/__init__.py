@@ -53,7 +53,7 @@ def view_of(
     births = [i for i, node in enumerate(forward.nodes) if node.node in born]
     births += [i for i, node in enumerate(forward.nodes) if node.node == subject.centre]
     drawing = Drawing(subject, forward, tree, sick)
-    drawing.choose(budget, depth, full, births)
+    drawing.choose(budget if full or depth is not None else budget - drawing.ends(), depth, full, births)
     drawing.connect(full)
     box_of = {node: at for at, box in enumerate(drawing.boxes) for node in box.members}
     for node, home in forward.through.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphlens.categories import Category
+from graphlens.categories import Category, fresh
 from graphlens.letters import elements, size_bytes, spec_text
 from graphlens.view.boxes import Boxes
 from graphlens.view.model import Box, Link, one_text, said
@@ -13,6 +13,14 @@ UNNAMED = {"batch": "input", "earlier": "from before", "unknown": "from elsewher
 """How a leaf without a name is called."""
 ENDS = 8
 """More inputs than this are drawn together where the same boxes read them; more results not at all."""
+
+
+def _has_pill(leaf: LeafSeen) -> bool:
+    """It is drawn, and not a line in the cards that read it or a number of the program."""
+    if leaf.kind in ("parameter", "buffer"):
+        return False
+    few = 0 if leaf.kind == "batch" else FEW if leaf.kind == "constant" else 1
+    return elements(leaf.spec) > few
 
 
 class Drawing(Boxes):
@@ -42,7 +50,8 @@ class Drawing(Boxes):
                     pair = (self.place[read.maker], self.place[i])
                     tensors = between.setdefault(pair, {})
                     key = (self._like(read.maker), read.slot)
-                    tensors[key] = tensors.get(key, False) or not read.cut
+                    passes = not read.cut and not fresh(nodes[read.maker].op)
+                    tensors[key] = tensors.get(key, False) or passes
                     self.leaving.setdefault(pair[0], {})[key] = None
         for (source, target), tensors in between.items():
             outputs = [nodes[maker].outputs[slot] for maker, slot in tensors]
@@ -79,17 +88,22 @@ class Drawing(Boxes):
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────
 
+    def ends(self) -> int:
+        """How many pills there are for that, at most."""
+        read = {read.value for row in self.forward.reads for read in row if read.maker < 0}
+        leaves = sum(
+            1 for value in read if value in self.subject.leaves and _has_pill(self.subject.leaves[value])
+        )
+        results = len(self.forward.results)
+        return min(leaves, ENDS) + (results if results <= ENDS else 0)
+
     def _inputs_and_results(self) -> None:
         """Pills for what comes in and for what it was all for."""
         readers: dict[ValueId, dict[int, int]] = {}
         for i, row in enumerate(self.forward.reads):
             for read in row:
                 leaf = self.subject.leaves.get(read.value) if read.maker < 0 else None
-                if leaf is None or self.extra[i] or leaf.kind in ("parameter", "buffer"):
-                    continue
-                if elements(leaf.spec) > (FEW if leaf.kind == "constant" else 1) or (
-                    leaf.kind == "batch" and elements(leaf.spec)
-                ):
+                if leaf is not None and not self.extra[i] and _has_pill(leaf):
                     readers.setdefault(leaf.value, {}).setdefault(self.place[i], i)
         together: dict[object, list[LeafSeen]] = {}
         for value, boxes in readers.items():

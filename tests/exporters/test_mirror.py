@@ -63,6 +63,22 @@ def test_no_gradient_passes_a_detached_tensor() -> None:
     assert flows(model) == {("mse_loss", "b"), ("b", "a")}
 
 
+def test_no_gradient_passes_a_mask_that_only_has_the_shape_of_something() -> None:
+    """Dropout on a CPU: a mask as large as the input, drawn, scaled in place and multiplied with."""
+    model = Model()
+    x = model.batch("x", 4, 8)
+    with model.module("Net", "Net"):
+        h = model.linear("a", x, 8)
+        mask = model.op("div_", model.op("bernoulli_", model.op("empty_like", h)))
+        loss = model.op("mse_loss", model.op("mul", h, mask), shape=())
+    twins = {node.op.split(".")[1]: node.node for node in model.nodes}
+    back = model.op("mse_loss_backward", loss, shape=(4, 8), phase=Phase.BACKWARD, twin=twins["mse_loss"])
+    back = model.op("mul", back, mask, shape=(4, 8), phase=Phase.BACKWARD, twin=twins["mul"])
+    model.op("mm", back, shape=(4, 8), phase=Phase.BACKWARD, twin=twins["addmm"])
+
+    assert flows(model) == {("mse_loss", "mul"), ("mul", "a")}
+
+
 def test_every_backward_operation_has_a_home() -> None:
     for model in (mlp(), residual(3), transformer(12), two_towers()):
         view, backward = both(model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import subprocess
@@ -10,17 +9,16 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from factories import write_run
 from graphlens.exporters import Options
 from graphlens.exporters.svg import picture
-from graphlens.letters import width
+from inks import SVG, inks, overlaps, read
 from models import Model, flat, mlp, residual, shapeless, transformer, two_towers
 
 GOLDEN = Path(__file__).parent / "golden"
-SVG = "{http://www.w3.org/2000/svg}"
 MODELS: dict[str, Callable[[], Model]] = {
     "mlp": mlp,
     "residual": residual,
@@ -33,87 +31,6 @@ MODELS: dict[str, Callable[[], Model]] = {
     "noise": lambda: shapeless(900),
     "empty": lambda: Model("nothing"),
 }
-
-
-class Ink(NamedTuple):
-    """Something drawn: where, and what it says or which box it is."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    what: str
-
-
-def read(document: str) -> ET.Element:
-    """The document's root; raises when it is not well-formed."""
-    return ET.fromstring(document)
-
-
-def inks(root: ET.Element) -> tuple[list[Ink], list[Ink]]:
-    """Every box and every text, in the coordinates of the document."""
-    boxes: list[Ink] = []
-    texts: list[Ink] = []
-
-    def walk(element: ET.Element, dx: float, dy: float, box: str) -> None:
-        moved = re.match(r"translate\(([-\d.]+) ([-\d.]+)\)", element.get("transform", ""))
-        if moved:
-            dx, dy = dx + float(moved[1]), dy + float(moved[2])
-        box = element.get("data-id", box)
-        if element.tag == f"{SVG}rect" and box and "stroke" in element.attrib:
-            x, y = float(element.get("x", 0)) + dx, float(element.get("y", 0)) + dy
-            w, h = float(element.get("width", 0)), float(element.get("height", 0))
-            boxes.append(Ink(x, y, x + w, y + h, box))
-        if element.tag == f"{SVG}text":
-            texts.append(text_ink(element, dx, dy))
-        for child in element:
-            walk(child, dx, dy, box)
-
-    walk(root, 0.0, 0.0, "")
-    return boxes, texts
-
-
-def text_ink(element: ET.Element, dx: float, dy: float) -> Ink:
-    """Where a text is, by the metrics of Helvetica."""
-    spans = list(element) or [element]
-    wide, tall = 0.0, 0.0
-    for span in spans:
-        size = float(span.get("font-size", "0"))
-        mono = "Menlo" in span.get("font-family", "")
-        wide += width(span.text or "", size, bold=span.get("font-weight") == "600", mono=mono)
-        wide += float(span.get("dx", 0))
-        tall = max(tall, size)
-    x, y = float(element.get("x", 0)) + dx, float(element.get("y", 0)) + dy
-    shift = {"middle": wide / 2, "end": wide}.get(element.get("text-anchor", ""), 0.0)
-    said = "".join(element.itertext())
-    return Ink(x - shift, y - 0.72 * tall, x - shift + wide, y, said)
-
-
-def overlap(a: Ink, b: Ink, slack: float = 0.5) -> bool:
-    """They share more than a hair."""
-    return min(a.x1, b.x1) - max(a.x0, b.x0) > slack and min(a.y1, b.y1) - max(a.y0, b.y0) > slack
-
-
-def overlaps(document: str) -> list[str]:
-    """Pairs of boxes, of texts, and texts that leave their box or the page."""
-    root = read(document)
-    boxes, texts = inks(root)
-    found = []
-    for a, b in itertools.combinations(boxes, 2):
-        if a.what != b.what and overlap(a, b):
-            found.append(f"boxes {a.what} and {b.what}")
-    for a, b in itertools.combinations(texts, 2):
-        if overlap(a, b):
-            found.append(f"texts {a.what!r} and {b.what!r}")
-    for text, box in itertools.product(texts, boxes):
-        inside = text.x0 >= box.x0 - 1 and text.x1 <= box.x1 + 1
-        if overlap(text, box) and not inside:
-            found.append(f"text {text.what!r} and the border of {box.what}")
-    page = Ink(0, 0, float(root.get("width", 0)), float(root.get("height", 0)), "page")
-    for one in boxes + texts:
-        if one.x0 < 0 or one.y0 < 0 or one.x1 > page.x1 + 1 or one.y1 > page.y1 + 1:
-            found.append(f"{one.what!r} leaves the page")
-    return found
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -153,33 +70,45 @@ def test_golden(name: str) -> None:
     assert document == path.read_text()
 
 
-@pytest.mark.parametrize("seed", ["0", "1", "77"])
-def test_same_bytes_under_any_hash_seed(seed: str) -> None:
-    """Nothing of the order of a set or of an address in memory reaches a file."""
-    code = (
-        "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from models import transformer, two_towers\n"
-        "from graphlens.exporters.svg import picture\n"
-        "from graphlens.exporters.dot import text\n"
-        "for model in (transformer(6, sick=2), two_towers()):\n"
-        "    sys.stdout.write(picture(model.subject()) + text(model.subject()))\n"
-    )
+MACHINES = {
+    "as it is": {"PYTHONHASHSEED": "0"},
+    "far away": {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "LANG": "tr_TR.UTF-8"},
+    "bare": {"PYTHONHASHSEED": "77", "TZ": "America/St_Johns", "LC_ALL": "POSIX", "PATH": os.devnull},
+}
+DIGESTS = """
+import contextlib, hashlib, locale, sys
+sys.path[:0] = sys.argv[2:]
+with contextlib.suppress(locale.Error):
+    locale.setlocale(locale.LC_ALL, "")
+from pathlib import Path
+from exporters_shared import exported
+from graphlens.exporters.svg import picture
+from graphlens.store import Run
+from models import transformer, two_towers
+for model in (transformer(6, sick=2), two_towers()):
+    print(hashlib.sha256(picture(model.subject()).encode()).hexdigest())
+for name in ("svg", "html", "dot", "json", "graphml", "mermaid", "explorer", "trace", "csv"):
+    print(name, hashlib.sha256(exported(Run(Path(sys.argv[1])), name)).hexdigest())
+"""
+
+
+def test_same_bytes_on_any_machine(tmp_path: Path) -> None:
+    """Nothing of a set's order, an address in memory, a clock, a locale or a program reaches a file."""
+    run = write_run(tmp_path / "train.glens", nodes=200, steps=2, nan_from=1)
     tests = str(Path(__file__).parent.parent)
-    done = subprocess.run(
-        [sys.executable, "-c", code, tests, *[path for path in sys.path if path]],
-        env={**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        check=True,
-    )
-    here = "".join(picture(model.subject()) + _dot(model) for model in (transformer(6, sick=2), two_towers()))
+    found = {}
+    for name, variables in MACHINES.items():
+        done = subprocess.run(
+            [sys.executable, "-c", DIGESTS, str(run), tests, *[path for path in sys.path if path]],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        found[name] = done.stdout
 
-    assert done.stdout.decode() == here
-
-
-def _dot(model: Model) -> str:
-    from graphlens.exporters.dot import text
-
-    return text(model.subject())
+    assert found["as it is"].count("\n") == 11
+    assert len(set(found.values())) == 1, found
 
 
 HOSTILE = [

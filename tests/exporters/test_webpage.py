@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,57 @@ def data_of(document: bytes) -> dict[str, Any]:
     found = re.search(r'id="graph">(.*?)</script>', document.decode(), re.DOTALL)
     assert found is not None
     told: dict[str, Any] = json.loads(found[1])
+    told["ops"] = list(rows_of(**told["ops"]))
+    for group in told["groups"]:
+        group[5] = list(itertools.accumulate(group[5]))
     return told
+
+
+def pairs(numbers: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Two by two."""
+    return zip(numbers[::2], numbers[1::2], strict=True)
+
+
+def copied(parts: list[Any]) -> list[Any]:
+    """What is written as values and copies of earlier ones."""
+    found: list[Any] = []
+    for values, back, count in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        found += values
+        for _ in range(count):
+            found.append(found[-back])
+    return found
+
+
+def rows_of(
+    kinds: Any, kind: Any, module: Any, seq: Any, took: Any, specs: Any, ranges: Any, inputs: Any, twin: Any
+) -> Iterator[list[Any]]:
+    """The operations, put together from what is written column by column, as the page's script does."""
+    modules = [one for one, count in pairs(module) for _ in range(count)]
+    numbers = [one + k * (one >= 0) for one, count in pairs(seq) for k in range(count)]
+    bounds = pairs(ranges)
+    last = 0
+    columns = zip(copied(kind), copied(specs), copied(inputs), copied(twin), strict=True)
+    for at, (number, made, read, far) in enumerate(columns):
+        op, phase, file, line, form = kinds[number]
+        last += (far - 1) // 2 if far else 0
+        yield [
+            op, modules[at], phase, file, line, numbers[at], took[at],
+            [[~one] if one < 0 else [one, *next(bounds)] for one in listed(made)],
+            [source_of(at, one) for one in listed(read)], last if far else -1, form,
+        ]  # fmt: skip
+    assert not list(bounds)
+
+
+def listed(some: Any) -> list[Any]:
+    """One stands without its list."""
+    return some if isinstance(some, list) else [some]
+
+
+def source_of(at: int, near: Any) -> Any:
+    """What makes an input, of what is said from its reader."""
+    if isinstance(near, list):
+        return [at - near[0], near[1]]
+    return near if near is None or near < 0 else at - near
 
 
 # ── without a browser ────────────────────────────────────────────────────────────────────────
