@@ -350,17 +350,18 @@ def _stop_as_well(pid: int) -> None:
     if not watch:
         _wake_when_it_goes_on(me, pid)
     os.kill(me, signal.SIGSTOP)
+    os.kill(watch, signal.SIGKILL)
     os.waitpid(watch, 0)
+    if not _is_stopped(pid):  # it went on by itself: the signal that woke us is not for it
+        signal.sigtimedwait({signal.SIGCONT}, 0)
 
 
 def _wake_when_it_goes_on(host: int, script: int) -> NoReturn:
     try:
-        while os.getppid() == host and (_is_stopped(script) or not _is_stopped(host)):
-            if not _is_stopped(script) and not _is_stopped(host):
-                break  # both were continued
+        while os.getppid() == host:
+            if not _is_stopped(script):
+                os.kill(host, signal.SIGCONT)  # again and again, since it may not have stopped yet
             time.sleep(_LOOKS_AGAIN)
-        if os.getppid() == host and _is_stopped(host):
-            os.kill(host, signal.SIGCONT)
     finally:
         os._exit(0)
 
