@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from graphlens.store import Run
 
 PhaseChoice = Literal["auto", "forward", "backward", "both"]
+PLACED = ("svg", "png", "pdf")
+"""Formats in which boxes have a place: in others a reader's program gives them one."""
 Engine = Literal["auto", "builtin", "dot"]
 
 
@@ -138,6 +140,8 @@ def _check_options(exporter: Exporter, options: Options) -> None:
         for name, value in (("module", options.module), ("around", options.around), ("link", options.link)):
             if value is not None:
                 raise Usage(f"{exporter.name} is no picture of a part: it has no use for {name!r}")
+    if options.engine != "builtin" and exporter.name not in PLACED:
+        raise Usage(f"{exporter.name} has no boxes with places: it has no use for 'engine'")
     if options.module is not None and options.around is not None:
         raise Usage("one part at a time: a module, or what is around an op")
     if options.link is not None:

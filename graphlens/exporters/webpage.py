@@ -21,6 +21,8 @@ from graphlens.text import clean
 if TYPE_CHECKING:
     from graphlens.store import Run
 
+EVERY = 1_000
+"""More levels than a model has: all are open, as far as a browser can show them."""
 _HERE = Path(__file__).parent
 
 
@@ -40,7 +42,7 @@ class Page:
             chosen(run, options),
             run.info.cwd,
             options.phase,
-            options.depth,
+            EVERY if options.full else options.depth,
             lambda subject: part_of(subject, run, options),
         )
         out.write(page(told, options.theme).encode())

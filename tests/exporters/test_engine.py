@@ -134,6 +134,13 @@ def test_dot_is_not_asked_for_what_takes_it_long(tmp_path: Path, monkeypatch: py
     assert not there.exists()
 
 
+def test_what_places_no_boxes_has_no_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "train.glens", nodes=30, steps=1)
+
+    assert main(["export", str(run), "-o", str(tmp_path / "a.html"), "--engine", "dot"]) == 2
+    assert "html has no boxes with places: it has no use for 'engine'" in capsys.readouterr().err
+
+
 def test_doctor_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (absent,) = [one for one in doctor.report() if one.name == "dot"]

@@ -240,6 +240,8 @@ def test_phase_and_depth_are_how_it_begins(run: Run) -> None:
     deep = data_of(exported(run, "html", Options(step=0, depth=9, phase="backward")))
 
     assert [len(section["open"]) for section in shallow["sections"]] == [1, 1, 1]
+    full = data_of(exported(run, "html", Options(step=0, full=True)))
+    assert [len(one["open"]) for one in full["sections"]] == [len(one["open"]) for one in deep["sections"]]
     assert deep["sections"][deep["start"]]["name"] == "backward"
     names = {deep["strings"][deep["groups"][at][0]] for at in deep["sections"][0]["open"]}
     assert {"attn", "mlp"} <= names
