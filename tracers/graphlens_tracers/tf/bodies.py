@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from graphlens_tracers.tf.births import Born
 
 Vector = npt.NDArray[np.float32]
 
@@ -115,6 +118,7 @@ class Ran:
         outer: In which it ran; `before`: the iteration before it.
         left_out: Rows of its operations that did not run, or of which nobody knows it.
         told: What the outermost body and all inside of it told this time.
+        births: Elements of its operations in which something was born that is not finite.
     """
 
     body: Body
@@ -125,3 +129,4 @@ class Ran:
     inside: list[Ran] = field(default_factory=list)
     left_out: frozenset[int] = frozenset()
     told: Vector | None = None
+    births: list[Born] = field(default_factory=list)

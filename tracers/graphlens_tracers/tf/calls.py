@@ -13,11 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens_tracers import page as at
-from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Seq
+from graphlens_tracers.events import CallBegan, CallEnded, CallId, CallsRan, Kept, Seq, Unusual
 from graphlens_tracers.eventtext import text_of
+from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.sink import LogSink
+from graphlens_tracers.tf.births import Born
 from graphlens_tracers.tf.bodies import Body, Ran
 from graphlens_tracers.tf.concrete import Functions
+from graphlens_tracers.tf.elements import keep_array
+from graphlens_tracers.tf.numerics import numerics_of
 from graphlens_tracers.tf.plans import MOST_CALLS, Indices, Layout, Plan, Planner
 from graphlens_tracers.tf.shapes import Shapes
 from graphlens_tracers.wire import (
@@ -60,10 +64,12 @@ class Calls:
 
     Attributes:
         steps: How many have run.
+        keeping: What its log keeps.
     """
 
-    def __init__(self, sink: LogSink, functions: Functions) -> None:
+    def __init__(self, sink: LogSink, functions: Functions, keeping: Keeping) -> None:
         self._sink = sink
+        self.keeping = keeping
         self._functions = functions
         self._layouts: WeakKeyDictionary[Body, Layout] = WeakKeyDictionary()
         self._plans: WeakKeyDictionary[Ran, Plan] = WeakKeyDictionary()
@@ -133,6 +139,19 @@ class Calls:
             sink.put(Kind.CALLS, without % (first + at_call * MOST_CALLS, calls))
         self._calls += len(plan.changing)
         self.steps += plan.steps
+        for row, born in plan.births.items():
+            self._born(Seq(seq + row), born)
+
+    def _born(self, seq: Seq, born: Born) -> None:
+        """Say what an operation has read and made, where what is not finite was born in it, and keep it."""
+        made, asked = numerics_of(born.made), born.asked
+        read = [numerics_of(born.read[k]) if k in born.read else None for k in range(asked.inputs)]
+        kept: tuple[Kept, ...] = ()
+        if self.keeping.born(asked.number, made, read):
+            kept = keep_array(self.keeping, born.made)
+            for k, array in born.read.items():
+                kept += keep_array(self.keeping, array, k)
+        self._sink.declare(Unusual(seq, 0, made, inputs=tuple(read), kept=kept))
 
     def _said(self, role: Role, shapes: tuple[int, ...], epoch: int | None) -> str:
         """A `CallsRan` in JSON, without its first id and its calls."""

@@ -234,6 +234,11 @@ class Functions:
         function = self.known.get(name)
         return function.open if function is not None else []
 
+    def updates(self, name: str) -> set[int]:
+        """Which of a function's operations are an optimizer's."""
+        function = self.known.get(name)
+        return function.updates if function is not None else set()
+
     def forget(self, name: str) -> None:
         """The runtime has it no more."""
         self.declare(name)

@@ -9,7 +9,6 @@ from time import perf_counter_ns
 from types import FrameType
 from typing import Any
 
-from graphlens_tracers.api import Options
 from graphlens_tracers.events import NodeId
 from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.sink import LogSink
@@ -51,18 +50,17 @@ class Eager:
     """
 
     def __init__(
-        self, sink: LogSink, functions: Functions, building: Building, stream: Stream, options: Options,
-        failed: Callable[[Exception], None],
+        self, sink: LogSink, functions: Functions, building: Building, stream: Stream, health: bool,
+        keeping: Keeping, failed: Callable[[Exception], None],
     ) -> None:  # fmt: skip
         self._functions = functions
         self._building = building
         self.stream = stream
         self.on = True
         self.failed = failed
-        health = options.level == "health"
         self._nodes = Nodes(sink, functions, building, health)
         stream.shapes = self._nodes.shapes
-        self._looks = Looks(sink, health, Keeping(sink, options.keep))
+        self._looks = Looks(sink, health, keeping)
         self._ran: dict[str, list[_Ran]] = {}  # by type, of this call
         self._round = 0
 
@@ -102,7 +100,7 @@ class Eager:
             node = self._go(operation, stack)
             calls.write(ran, began, took, stream.caller(node.id))
             self._looks.interrupted()
-            self._looks.write(node, inputs, outputs, began, took)
+            self._looks.write(node, inputs, outputs, began, took, inside=ran.told is not None)
         stream.entered()
         trains, layered = calls.does(ran)
         if trains or (layered and not compat.is_taped()):

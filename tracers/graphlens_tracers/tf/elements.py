@@ -31,6 +31,12 @@ def keep(
     return keeping.put(piece.reshape(-1).view(np.uint8).data, spec, start, given)
 
 
+def keep_array(keeping: Keeping, array: Any, given: int | None = None) -> tuple[Kept, ...]:
+    """Keep an array that is in no tensor any more."""
+    spec = Spec(tuple(array.shape), array.dtype.name, "cpu")
+    return keeping.put(memoryview(bytes_of(array)), spec, given=given)
+
+
 def bytes_of(array: Any) -> bytes:
     """The elements of an array in order."""
     return bytes(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

@@ -89,6 +89,7 @@ class Function:
         open: Outputs whose shapes are only known when it runs.
         specs: Of every output of every node in order, as declared; none where `open` has none.
         written: Which of the given ones are handles of variables that it changes.
+        updates: Which of its operations are an optimizer's.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Function:
         self.family = self.family or family_of(self.name)
         self.place = self.place or self.name
         self.names = [one.name for one in self.made]
+        self.updates = {at for at, one in enumerate(self.made) if one.state.phase is Phase.OPTIMIZER}
         self.open = [
             Open(at, slot, len(spec.shape))
             for at, one in enumerate(self.made)

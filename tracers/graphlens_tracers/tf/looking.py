@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.births import BEARERS, MARK, Births, Read
 from graphlens_tracers.tf.bodies import INNER, At, Body, Open, Tensor
+from graphlens_tracers.tf.definitions import add_constant, add_node
 
 WIDE = frozenset((compat.DOUBLE, compat.COMPLEX128))
 """Kept as float64."""
@@ -53,6 +55,8 @@ class Looking:
         self._ends: dict[bool, list[str]] = {False: [], True: []}
         self._constants: dict[str, str] = {}
         self._shapes: list[str] = []
+        self._kinds = dict(self._arguments)  # by name, the type of a tensor
+        self._born: list[str] = []
         self._lookers: dict[Tensor, list[str]] = {}  # by root, the nodes of ours that read it
         self._count = 0
         self._names = {name: Tensor(name, -1) for name, _ in self._arguments}
@@ -91,6 +95,7 @@ class Looking:
         for node in self.live:
             for slot, (name, kind) in enumerate(outputs_of(node)):
                 tensor = self._names[name] = Tensor(node.name, slot)
+                self._kinds[name] = kind
                 self._said[tensor] = name
                 if slot == 0 and node.op in ALIKE and node.input[0] in self._names:
                     self._roots[tensor] = self._root(node.input[0])
@@ -202,6 +207,40 @@ class Looking:
                 tensor = Tensor(node.name, one.slot)
                 self._lookers.setdefault(self._roots.get(tensor, tensor), []).append(shape)
 
+    def ask_for_births(self, births: Births, spared: Collection[int]) -> None:
+        """Ask the operations that can make what is not finite for their elements, when they have.
+
+        Args:
+            spared: Which operations of the FunctionDef are not asked.
+        """
+        names = {self._body.names[at] for at in spared}
+        summed = {self._root(name) for node in self.live if node.op == "AddN" for name in node.input}
+        for node in self.live:
+            at = self._body.ranges.get(Tensor(node.name, 0)) if node.op in BEARERS else None
+            made = next(outputs_of(node), None)
+            if at is None or made is None or node.name in names:
+                continue
+            kinds = [self._kinds.get(name, -1) for name in node.input if not name.startswith("^")]
+            read = [
+                Read(k, node.input[k], kind) for k, kind in enumerate(kinds) if kind in WIDE or kind in NARROW
+            ]
+            # A sum adds into memory that nobody else holds, and must not find that a branch still does.
+            free = summed.isdisjoint(self._root(name) for name in (made[0], *(one.name for one in read)))
+            asked = births.ask(node, made[1], read) if free else None
+            if asked is not None:
+                kind = compat.DOUBLE if at.wide else compat.FLOAT
+                low, high = self._ends[at.wide][2 * at.pair : 2 * at.pair + 2]
+                width = self._node("Sub", [high, low], node.device, T=kind)
+                finite = self._node("IsFinite", [f"{width}:z:0"], node.device, T=kind)
+                number = add_constant(self._definition, self._next(), [MARK, asked.number], compat.FLOAT)
+                then, otherwise = births.branches(asked.kinds)
+                branch = self._node(
+                    "If", [f"{finite}:y:0", f"{number}:output:0", made[0], *(one.name for one in read)],
+                    Tcond=compat.BOOL, Tin=[compat.FLOAT, *asked.kinds], Tout=[compat.FLOAT],
+                    then_branch=then, else_branch=otherwise, _lower_using_switch_merge=True,
+                )  # fmt: skip
+                self._born.append(f"{branch}:output:0")
+
     def let_sums_wait(self) -> None:
         """Let AddN run only when its inputs have been looked at.
 
@@ -232,7 +271,7 @@ class Looking:
             shapes = self._joined(self._shapes, compat.INT32)
             bits = self._node("Bitcast", [shapes], T=compat.INT32, type=compat.FLOAT)
             parts.append(f"{bits}:output:0")
-        parts += inner
+        parts += [*self._born, *inner]
         return self._joined(parts)
 
     def give_out(self, vector: str) -> None:
@@ -343,39 +382,19 @@ class Looking:
         return f"{joined}:output:0"
 
     def _node(self, op: str, inputs: Sequence[str], device: str = "", **attributes: Any) -> str:
-        """Add a node; gives its name. Attributes: types by number, lists of them, functions by name."""
-        name = f"{self._prefix}/{self._count}"
-        self._count += 1
-        new = self._definition.node_def.add(name=name, op=op, device=device)
-        new.input.extend(inputs)
-        for key, value in attributes.items():
-            if isinstance(value, bool):
-                new.attr[key].b = value
-            elif isinstance(value, str):
-                new.attr[key].func.name = value
-            elif isinstance(value, list):
-                new.attr[key].list.SetInParent()
-                new.attr[key].list.type.extend(value)
-            elif key in ("N", "axis"):
-                new.attr[key].i = value
-            else:
-                new.attr[key].type = value
-        return name
+        """Add a node; gives its name. Attributes as `add_node` takes them."""
+        return add_node(self._definition, self._next(), op, inputs, device, **attributes)
 
     def _constant(self, name: str, value: list[int] | int | float, kind: int = compat.INT32) -> str:
         """A number or a list of them, made once."""
         if name not in self._constants:
             kind = compat.FLOAT if isinstance(value, float) else kind
-            node = self._node("Const", [], dtype=kind)
-            tensor = self._definition.node_def[-1].attr["value"].tensor
-            tensor.dtype = kind
-            tensor.tensor_shape.SetInParent()
-            if isinstance(value, list):
-                tensor.tensor_shape.dim.add(size=len(value))
-            values = value if isinstance(value, list) else [value]
-            (tensor.float_val if kind == compat.FLOAT else tensor.int_val).extend(values)
-            self._constants[name] = f"{node}:output:0"
+            self._constants[name] = f"{add_constant(self._definition, self._next(), value, kind)}:output:0"
         return self._constants[name]
+
+    def _next(self) -> str:
+        self._count += 1
+        return f"{self._prefix}/{self._count - 1}"
 
     def _unused_name(self, wanted: str) -> str:
         taken = [arg.name for arg in (*self._signature.output_arg, *self._signature.input_arg)]

@@ -38,6 +38,7 @@ class Looks:
         self._ranges: dict[int, tuple[float, float]] = {}  # by tensor, of this call
         self._facts: dict[tuple[NodeId, int], Numerics] = {}
         self._bad: dict[int, tuple[int, int]] = {}  # by tensor, of this call: which output of which operation
+        self._inside = False
         self._left: dict[tuple[bool, bool], int] = {}  # by: with NaN, for the first time
 
     def begin(self, step: int | None) -> None:
@@ -62,13 +63,16 @@ class Looks:
         began: int,
         took: int,
         alike: Any = None,
+        inside: bool = False,
     ) -> None:
         """Write the row of an operation.
 
         Args:
             alike: The tensor that has just the numbers of its first output.
+            inside: Whether what it made was born inside of it, where that is told.
         """
         sink = self._sink
+        self._inside = inside
         if sink.rows >= MAX_ROWS or sink.slots + node.slots > MAX_SLOTS:
             sink.flush()
         slot, page = sink.slots, sink.page
@@ -107,8 +111,8 @@ class Looks:
         self, node: Node, made: Any, found: Numerics, inputs: Sequence[Any], seen: Sequence[Numerics | None]
     ) -> tuple[Kept, ...]:
         """Keep what an operation made and read, where what is not finite was born in it."""
-        if not inputs or self._keeping.everything:
-            return ()  # a constant, or kept anyhow
+        if not inputs or self._inside or self._keeping.everything:
+            return ()  # a constant, or told inside, or kept anyhow
         if not self._keeping.born(node.id, found, seen):
             return ()
         place = found.where[0] if found.where else ()

@@ -71,7 +71,11 @@ def numerics(tensor: Any) -> Numerics:
     Raises:
         Exception: Its memory cannot be read, as TensorFlow says it.
     """
-    array = tensor._numpy_internal()
+    return numerics_of(tensor._numpy_internal())
+
+
+def numerics_of(array: Any) -> Numerics:
+    """The same of an array."""
     numbers = array if array.dtype.kind in "fc" else array.astype(np.float32)
     parts = np.stack([numbers.real, numbers.imag]) if numbers.dtype.kind == "c" else numbers[None]
     nan, above, below = np.isnan(parts), np.isposinf(parts), np.isneginf(parts)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphlens_tracers.events import GraphId
+from graphlens_tracers.tf.births import Born
 from graphlens_tracers.tf.bodies import Body, Ran, Tensor, Vector
 from graphlens_tracers.tf.concrete import Functions
 from graphlens_tracers.tf.function import Function
@@ -84,6 +85,7 @@ class Plan:
         too_large: How many rows are left out, since they have more slots than a page.
         unreadable: How many calls are left out, since nobody knows what they enter.
         open: By call, counted from the first: the execution, where a shape is only known when it runs.
+        births: By row: what was born in it, which is not finite.
     """
 
     graph: GraphId
@@ -102,6 +104,7 @@ class Plan:
     too_large: int
     unreadable: int
     open: dict[int, tuple[Ran, Function]]
+    births: dict[int, Born]
 
     @property
     def rows(self) -> int:
@@ -158,6 +161,7 @@ class Planner:
         self._steps = self._rows = self._slots = self._too_large = self._unreadable = 0
         self._layered = False
         self._open: dict[int, tuple[Ran, Function]] = {}
+        self._births: dict[int, Born] = {}
         self._loops: dict[tuple[Ran, Body], list[Ran]] = {}
         self._calls: list[Call] = []
         self._blocks: list[tuple[int, int]] = []  # first row, its node
@@ -182,7 +186,7 @@ class Planner:
             starts, blocks, begins,
             [",".join(texts[at : at + MOST_CALLS]) for at in range(0, len(texts), MOST_CALLS)], changing,
             np.concatenate(self._blank), np.concatenate(self._to), np.concatenate(self._of),
-            self._too_large, self._unreadable, self._open,
+            self._too_large, self._unreadable, self._open, self._births,
         )  # fmt: skip
 
     def _trains(self, ran: Ran) -> bool:
@@ -242,6 +246,9 @@ class Planner:
             return
         first, last = layout.starts[start], layout.starts[stop]
         node = function.first + start
+        for born in ran.births:
+            if start <= (row := layout.rows[born.asked.node]) < stop:
+                self._births[self._rows + row - start] = born
         if not self._blocks or self._blocks[-1][1] + self._rows - self._blocks[-1][0] != node:
             self._blocks.append((self._rows, node))
         self._starts.append(layout.starts[start:stop] + (self._slots - first))

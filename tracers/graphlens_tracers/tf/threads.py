@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from graphlens_tracers.api import Options
 from graphlens_tracers.events import TracerStarted
+from graphlens_tracers.keeping import Keeping
 from graphlens_tracers.sink import LogSink
 from graphlens_tracers.sites import Stacks
 from graphlens_tracers.tf import compat
@@ -57,11 +58,16 @@ class Threads:
         """Those that are declared in a log."""
         return Functions(sink, self._stacks, self._options.level == "health")
 
+    def keeping(self, sink: LogSink) -> Keeping:
+        """What a log keeps."""
+        return Keeping(sink, self._options.keep)
+
     def eager(self, sink: LogSink, functions: Functions, calls: Calls) -> Eager:
         """What this thread runs, into a log."""
         ways, frames = Ways(sink, functions.new_graph), Frames(self._stacks)
         stream = Stream(sink, calls, ways, frames, self._options.steps, self._stacks)
-        eager = Eager(sink, functions, self._building, stream, self._options, self._failed)
+        health = self._options.level == "health"
+        eager = Eager(sink, functions, self._building, stream, health, calls.keeping, self._failed)
         self._building.eager = eager
         return eager
 
@@ -77,7 +83,7 @@ class Threads:
             sink = self._sink.another(NAMELESS if thread is None else thread.name)
             sink.declare(TracerStarted("tensorflow", compat.tf.__version__, compat.lacks()))
             functions = self.functions(sink)
-            eager = self.eager(sink, functions, Calls(sink, functions))
+            eager = self.eager(sink, functions, Calls(sink, functions, self.keeping(sink)))
             self._threads.append(_Thread(None if thread is None else weakref.ref(thread), sink, eager))
             return eager
 

@@ -27,6 +27,7 @@ from graphlens_tracers.tf import (
     sessions,
     variablescopes,
 )
+from graphlens_tracers.tf.births import Births
 from graphlens_tracers.tf.building import Building
 from graphlens_tracers.tf.calls import Caller, Calls
 from graphlens_tracers.tf.eager import Eager
@@ -70,10 +71,11 @@ class TensorFlowTracer:
         self._building = Building()
         self._threads = Threads(sink, options, self._building, partial(self._could_not, "what runs eagerly"))
         self._functions = self._threads.functions(sink)
-        self._calls = Calls(sink, self._functions)
+        self._calls = Calls(sink, self._functions, self._threads.keeping(sink))
         self._eager = self._threads.eager(sink, self._functions, self._calls)
         self._thread = threading.get_ident()
         self._watched: dict[str, Watched | None] = {}
+        self._births = Births() if options.keep.bad else None
         self._gone: list[str] = []
         self._failed = False
         self._sessions = Sessions(sink, options, self._building, self._functions, self._calls)
@@ -266,7 +268,10 @@ class TensorFlowTracer:
         if self._functions.declare(name) is None:
             self._sink.gap("untraced", "calls of functions whose definition cannot be read")
             return None
-        watched = Watched(name, self._options.level == "health", self._functions.open_shapes)
+        functions = self._functions
+        watched = Watched(
+            name, self._options.level == "health", functions.open_shapes, self._births, functions.updates
+        )
         if self.interpreted is not None:
             self.interpreted.interpreter.watched(watched.originals)
         if self._options.level == "structure":

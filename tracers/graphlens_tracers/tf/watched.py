@@ -12,13 +12,14 @@ give out theirs, a loop collects those of its iterations in a list.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from graphlens_tracers.tf import compat
+from graphlens_tracers.tf.births import MARK, Births
 from graphlens_tracers.tf.bodies import CALLS, INNER, LOOPS, Body, Open, Ran, Vector
 from graphlens_tracers.tf.looking import OURS, Looking
 
@@ -58,13 +59,20 @@ class Watched:
     """
 
     def __init__(
-        self, function: str, look: bool = True, shapes: Callable[[str], Sequence[Open]] = lambda function: ()
+        self,
+        function: str,
+        look: bool = True,
+        shapes: Callable[[str], Sequence[Open]] = lambda function: (),
+        births: Births | None = None,
+        updates: Callable[[str], Collection[int]] = lambda function: (),
     ) -> None:
         """A copy, or the function itself.
 
         Args:
             look: False: there is no copy, the function itself runs, and nothing is known but that.
             shapes: The outputs of a function whose shapes are wanted.
+            births: Keeps what is not finite when it is born; None: nothing is kept.
+            updates: Which of a function's operations are an optimizer's: they are many, and are not asked.
 
         Raises:
             LookupError: The runtime does not know the function.
@@ -72,6 +80,8 @@ class Watched:
         self.function = function
         self.bodies: list[Body] = []
         self._open = shapes
+        self._births = births
+        self._updates = updates
         self.outputs = int(look)
         self.unwatched: list[str] = []
         self.compiled: list[str] = []
@@ -117,8 +127,9 @@ class Watched:
             assert stop == len(vector), f"{self.function}: {len(vector)} numbers told, {stop} understood"
             places = np.array(list(_places(found)))
             way = _Way(stop, places, vector[places], found)
-            del self._ways[: len(self._ways) + 1 - MOST_WAYS]
-            self._ways.append(way)
+            if not any(one.births for one in _all(found)):  # they are those of this time
+                del self._ways[: len(self._ways) + 1 - MOST_WAYS]
+                self._ways.append(way)
         way.ran.told = vector
         return way.ran
 
@@ -129,6 +140,9 @@ class Watched:
         body = self.bodies[int(vector[at])]
         stop = at + body.length
         ran = Ran(body, iteration, at, outer)
+        while stop < len(vector) and vector[stop] == MARK and self._births is not None:
+            born, stop = self._births.read(vector, stop)
+            ran.births.append(born)
         for node, inner in itertools.groupby(body.inside, key=lambda one: one.node):
             entered = list(inner)
             if entered[0].attribute not in ("cond", "body"):
@@ -181,6 +195,8 @@ class Watched:
         looking = Looking(definition, body, outer, given)
         looking.look()
         looking.look_at_shapes(self._open(body.function))
+        if self._births is not None:
+            looking.ask_for_births(self._births, self._updates(body.function))
         vectors = [vector for node in looking.live for vector in self._enter(looking, node, body, path)]
         looking.let_sums_wait()
         if body.attribute != "body" or body.parent is None:
@@ -253,12 +269,16 @@ class Watched:
         return vectors
 
 
+def _all(ran: Ran) -> Iterator[Ran]:
+    """An execution, and those inside of it."""
+    yield ran
+    for inner in ran.inside:
+        yield from _all(inner)
+
+
 def _places(ran: Ran) -> Iterator[int]:
     """Where records begin."""
-    if ran.at >= 0:
-        yield ran.at
-    for inner in ran.inside:
-        yield from _places(inner)
+    return (one.at for one in _all(ran) if one.at >= 0)
 
 
 def _data(node: Any) -> list[str]:
