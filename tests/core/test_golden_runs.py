@@ -38,5 +38,5 @@ def test_a_golden_run_names_the_line_of_its_script(name: str, op: str, code: str
     why = make.facts(opened(make.HERE / f"{name}.zip", tmp_path))["why"]
 
     assert (why["op"], why["step"], why["kind"]) == (op, 2, "nan")
-    line = (make.HERE / f"{name}.py").read_text().splitlines()[why["line"] - 1]
+    line = (make.SCRIPTS / f"{name}.py").read_text().splitlines()[why["line"] - 1]
     assert code in line

@@ -19,11 +19,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from graphlens.__main__ import main
+from graphlens.cli import main
 from graphlens.store import Run
 from graphlens_tracers import wire
 
 HERE = Path(__file__).parent
+SCRIPTS = HERE.parent / "scripts" / "golden_runs"
 _WHEN = (2026, 1, 1, 0, 0, 0)
 
 
@@ -70,10 +71,10 @@ def _made(file: Path, here: str) -> bytes:
 
 
 def make(name: str) -> None:
-    """Record a script beside this file, keep the run, and what it says."""
+    """Record a script, keep the run, and what it says."""
     with tempfile.TemporaryDirectory() as folder:
         here = os.path.realpath(folder)
-        Path(here, f"{name}.py").write_bytes((HERE / f"{name}.py").read_bytes())
+        Path(here, f"{name}.py").write_bytes((SCRIPTS / f"{name}.py").read_bytes())
         home = Path(here, "home")
         subprocess.run(
             [sys.executable, "-m", "graphlens", "record", f"{name}.py"],
