@@ -52,7 +52,7 @@ def facts(path: Path) -> dict[str, Any]:
 
 def _elsewhere(data: bytes, here: str) -> bytes:
     """The same file as a machine with other paths would have written it."""
-    for old, new in ((here, "/work"), (sys.prefix, "/opt/python"), (sys.base_prefix, "/opt/python")):
+    for old, new in ((here, "/project"), (sys.prefix, "/python"), (sys.base_prefix, "/python")):
         data = data.replace(old.encode(), new.encode())
     return data
 
