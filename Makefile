@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PINS := $(if $(TORCH)$(TENSORFLOW),$(VENV)/constraints.txt,constraints.txt)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint $(PINS)
 
-.PHONY: run test lint types layers tests long verdict truth compare tensorflow libraries formats bench pictures clean
+.PHONY: run test lint types layers tests long fuzz verdict truth compare tensorflow libraries formats bench pictures clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.for-run
@@ -44,6 +44,11 @@ tests: $(VENV)/.for-test
 # What takes too long for every change, and more of what is random.
 long: $(VENV)/.for-test
 	GRAPHLENS_EXAMPLES=60 $(BIN)/python -m pytest -n $(JOBS) -m 'long or hypothesis' --ignore=tests/libraries $(PYTEST_ARGS)
+
+# Damaged and hostile run files, for SECONDS: what breaks the reader is kept, and said.
+SECONDS ?= 600
+fuzz: $(VENV)/.for-test
+	PYTHONPATH=tests nice $(BIN)/python tests/trust/fuzz.py $(SECONDS)
 
 # The verdict on all cases, ranks and models, of which `make test` tries a part.
 verdict: $(VENV)/.for-test

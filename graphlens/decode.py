@@ -50,7 +50,7 @@ def events(body: bytes | memoryview, where: str) -> list[Event]:
         found = [_event(name, raw, where) for name, raw in items]
     except msgspec.ValidationError as error:
         raise BadRunFile(f"{where}: not an array of events: {clean(str(error))}") from None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         # JSON of Python's own kind: half a surrogate pair in a file's name, NaN as a number.
         found = [_odd_event(item, where) for item in _odd_items(bytes(body), where)]
     except RecursionError:
@@ -231,7 +231,7 @@ def run_info(path: Path) -> RunInfo:
         if version > FORMAT:
             raise newer(shown, version) from None
         raise BadRunFile(f"{shown}: {clean(str(error))}") from None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
             info = msgspec.convert(_encodable(json.loads(text)), RunInfo)
         except (ValueError, RecursionError) as error:
@@ -245,6 +245,6 @@ def _format_of(text: bytes) -> int:
     """What the file says of its format, when the rest of it is not what we expect."""
     try:
         version = msgspec.json.decode(text, type=dict[str, Any]).get("format")
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 0
     return version if isinstance(version, int) else 0

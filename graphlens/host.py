@@ -334,15 +334,44 @@ def wait(recording: Recording) -> Ended:
                 os.kill(recording.pid, told.si_signo)
 
 
+_LOOKS_AGAIN = 0.02
+"""Seconds after which a script that goes on without us is noticed."""
+
+
 def _stop_as_well(pid: int) -> None:
-    """The script was stopped: so are we, that the shell sees a stopped job."""
+    """The script was stopped: so are we, that the shell sees a stopped job.
+
+    Somebody may let the script alone go on: a process that waits for that wakes us up.
+    """
+    if not _is_stopped(pid):  # the terminal may have stopped and continued us both in the meantime
+        return
+    me = os.getpid()
+    watch = os.fork()
+    if not watch:
+        _wake_when_it_goes_on(me, pid)
+    os.kill(me, signal.SIGSTOP)
+    os.kill(watch, signal.SIGKILL)
+    os.waitpid(watch, 0)
+    if not _is_stopped(pid):  # it went on by itself: the signal that woke us is not for it
+        signal.sigtimedwait({signal.SIGCONT}, 0)
+
+
+def _wake_when_it_goes_on(host: int, script: int) -> NoReturn:
+    try:
+        while os.getppid() == host:
+            if not _is_stopped(script):
+                os.kill(host, signal.SIGCONT)  # again and again, since it may not have stopped yet
+            time.sleep(_LOOKS_AGAIN)
+    finally:
+        os._exit(0)
+
+
+def _is_stopped(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            stopped = file.read().rpartition(b")")[2].split()[0] == b"T"
-    except OSError:
-        return
-    if stopped:  # still: the terminal may have stopped and continued us both in the meantime
-        os.kill(os.getpid(), signal.SIGSTOP)
+            return file.read().rpartition(b")")[2].split()[0] == b"T"
+    except (OSError, IndexError):
+        return False
 
 
 def end_like(ended: Ended) -> NoReturn:

@@ -295,8 +295,8 @@ def pages_in(directory: str) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     try:
         entries = sorted(entry.name for entry in os.scandir(directory)) if directory else []
-    except OSError:
-        return {}  # the host took it away, or the run came from another machine
+    except (OSError, ValueError):
+        return {}  # the host took it away, the run came from another machine, or it is no path
     for name in entries:
         match = PAGE_NAME.fullmatch(name)
         if match:

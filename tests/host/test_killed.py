@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import graphlens
-from host_processes import RECORD, record_of, script
+from host_processes import RECORD, record_of, script, until
 
 COUNTS = """
 import os, torch
@@ -27,7 +27,9 @@ while True:
 """
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(k, marks=pytest.mark.long) for k in range(3, 210))]
+)
 def test_nothing_finished_is_lost(seed: int, tmp_path: Path) -> None:
     """The script itself says what it has finished: one byte after each operation."""
     process = subprocess.Popen(
@@ -37,6 +39,7 @@ def test_nothing_finished_is_lost(seed: int, tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
+    until(lambda: (tmp_path / "done").exists() and (tmp_path / "done").stat().st_size > 10)
     time.sleep(random.Random(seed).random())
     os.kill(record_of(tmp_path / "run")["pid"], signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL

@@ -334,3 +334,15 @@ def has_accelerator() -> bool:
         or torch.backends.mps.is_built()
         or (name is not None and name() != "privateuseone")
     )
+
+
+_AS_IMPORTLIB = "<frozen importlib._bootstrap_external>"
+
+
+def unseen_by_warnings(*around: Any) -> None:
+    """Functions of ours that the script's code runs inside of: `warnings` counts past their frames.
+
+    So a warning with a `stacklevel` names the line that it names without us.
+    """
+    for function in around:
+        function.__code__ = function.__code__.replace(co_filename=_AS_IMPORTLIB)

@@ -149,8 +149,8 @@ class Nodes:
         self._kinds.ran(node.outputs, node.phase, self._kinds.of(before))
         node.slots = sum(WIDTH[how] for _, how in node.ranged)
         self._locate(node, before)
-        self._known[key].append(node)
         self._declare(node, text)
+        self._known[key].append(node)  # not before: one that could not be declared is not known
         return node
 
     def _alike(self, known: list[Node], before: Before, lie: list[Geometry | None]) -> Node | None:

@@ -223,6 +223,7 @@ class PyTorchTracer:
                 except Exception as error:
                     self._could_not("what swapped tensors are called", error)
 
+        compat.unseen_by_warnings(around_swap)
         torch.utils.swap_tensors = around_swap
         self._undo.append(partial(setattr, torch.utils, "swap_tensors", original))
 
@@ -311,6 +312,7 @@ class PyTorchTracer:
                 strand.scaler_ended()
             return result
 
+        compat.unseen_by_warnings(around_step, made)
         scaler.step = around_step  # type: ignore[method-assign]  # and undone by `stop`
         self._undo.append(partial(setattr, scaler, "step", scaled))
         torch.optim.Optimizer.__init__ = made  # type: ignore[method-assign]  # and undone by `stop`
@@ -342,6 +344,7 @@ class PyTorchTracer:
                     if strand is not None:
                         strand.backward_ended()
 
+            compat.unseen_by_warnings(around_engine)
             setattr(holder, compat.ENGINE_ENTRY, around_engine)
             self._undo.append(partial(setattr, holder, compat.ENGINE_ENTRY, original))
 
@@ -368,5 +371,6 @@ class PyTorchTracer:
                 strand.dispatch.applied(result, since)
             return result
 
+        compat.unseen_by_warnings(around_apply)
         function.apply = classmethod(around_apply)  # type: ignore[assignment]  # and undone by `stop`
         self._undo.append(partial(setattr, function, "apply", original))

@@ -1,0 +1,3 @@
+import typing, inspect
+def f(a: int, *, b: "list[str]" = None) -> dict: ...
+print(typing.get_type_hints(f), inspect.signature(f))

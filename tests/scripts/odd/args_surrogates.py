@@ -1,0 +1,3 @@
+# argv: --name=\udc80x é 日本 "" " "
+import os, sys
+print([os.fsencode(a) for a in sys.argv[1:]])

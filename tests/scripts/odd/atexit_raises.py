@@ -1,0 +1,5 @@
+import atexit
+@atexit.register
+def f(): raise RuntimeError("at exit")
+@atexit.register
+def g(): print("first")

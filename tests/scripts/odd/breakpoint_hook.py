@@ -1,0 +1,3 @@
+# environment: PYTHONBREAKPOINT=0
+breakpoint()
+print("on")

@@ -1,0 +1,5 @@
+import os
+os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")
+try: os.getcwd()
+except OSError as e: print(e)
+os.chdir("/")

@@ -1,0 +1,7 @@
+"""
+>>> 1 + 1
+2
+>>> 2 + 2
+5
+"""
+import doctest; r = doctest.testmod(); print(r)

@@ -1,0 +1,3 @@
+# environment: PYTHONFAULTHANDLER=1
+import faulthandler
+print(faulthandler.is_enabled())

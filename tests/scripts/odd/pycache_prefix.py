@@ -1,0 +1,2 @@
+# environment: PYTHONPYCACHEPREFIX=cache
+import sys; print(sys.pycache_prefix)

@@ -1,0 +1,3 @@
+import threading, time
+def f(): time.sleep(.2); print("late")
+threading.Thread(target=f).start(); print("main ends")

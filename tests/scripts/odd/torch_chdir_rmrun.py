@@ -1,0 +1,10 @@
+import hashlib
+import torch
+torch.manual_seed(7); torch.set_num_threads(1)
+net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2)); x = torch.randn(5, 4)
+def show():
+    h = hashlib.sha256()
+    for t in (*net.state_dict().values(), *(p.grad for p in net.parameters() if p.grad is not None), x.detach(), torch.get_rng_state()): h.update(t.numpy().tobytes())
+    print(h.hexdigest())
+import os, shutil
+net(x); shutil.rmtree(os.environ.get("GRAPHLENS_RUN", "none"), ignore_errors=True); os.mkdir("d"); os.chdir("d"); net(x).sum().backward(); os.umask(0o777); show()

@@ -1,0 +1,12 @@
+import hashlib
+import torch
+torch.manual_seed(7); torch.set_num_threads(1)
+net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2)); x = torch.randn(5, 4)
+def show():
+    h = hashlib.sha256()
+    for t in (*net.state_dict().values(), *(p.grad for p in net.parameters() if p.grad is not None), x.detach(), torch.get_rng_state()): h.update(t.numpy().tobytes())
+    print(h.hexdigest())
+import os
+os.closerange(3, 300); fs = [open(f"w{i}", "wb") for i in range(6)]
+for i in range(200): net(x).sum().backward()
+[f.write(b"mine" * 1000) for f in fs]; [f.close() for f in fs]; show()

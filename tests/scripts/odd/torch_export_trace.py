@@ -1,0 +1,11 @@
+import hashlib
+import torch
+torch.manual_seed(7); torch.set_num_threads(1)
+net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2)); x = torch.randn(5, 4)
+def show():
+    h = hashlib.sha256()
+    for t in (*net.state_dict().values(), *(p.grad for p in net.parameters() if p.grad is not None), x.detach(), torch.get_rng_state()): h.update(t.numpy().tobytes())
+    print(h.hexdigest())
+ep = torch.export.export(net, (x,)); print(len(list(ep.graph.nodes)), ep.module()(x).sum().item())
+from torch.fx.experimental.proxy_tensor import make_fx
+print(make_fx(lambda a: a.sin() * 2)(x).code); print(torch.jit.trace(net.eval(), x)(x).sum().item()); show()
