@@ -16,7 +16,6 @@ import pytest
 from corpus import PROGRAMS
 from outcomes import outcome, printed
 from random_functions import program, random_steps
-from stepper import MOST, Next, debugged, walk
 
 import graphlens
 from graphlens.debugger import Debugger
@@ -30,6 +29,7 @@ from graphlens_tracers.tf.compat import context, tf
 from graphlens_tracers.tf.interpreted import Interpreted
 from graphlens_tracers.tf.tracer import TensorFlowTracer
 from recorded import ops
+from stepper import MOST, Next, debugged, walk
 
 keras: Any = _keras  # its sources have the wrong types
 
