@@ -24,10 +24,10 @@ import numpy
 import torch
 import torch._dynamo  # every optimizer imports it: once for all children
 from histogram import Histogram, Threads, total
-from stepper import stepped
 from torch.autograd import _get_sequence_nr  # type: ignore[attr-defined]  # private, and there
 
 from recorded import recording
+from stepper import stepped
 
 
 class Digest:

@@ -12,7 +12,6 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from staging import NAMES, SCRIPTS, Stage
-from stepper import debug, walk
 
 import graphlens
 from graphlens.debugger import Debugger
@@ -21,6 +20,7 @@ from graphlens.store import Process
 from graphlens_tracers.control import Way
 from graphlens_tracers.events import Seq
 from recorded import ops, recorded
+from stepper import debug, walk
 from verdict.truth import some
 
 FORKED = [name for name in NAMES if not name.startswith("process_")]

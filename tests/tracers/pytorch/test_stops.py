@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from stepper import Next, debug, walk
 from test_stepping import HERE, line, rows, train
 
 import graphlens
@@ -22,6 +21,7 @@ from graphlens.verdict import verdict_answer
 from graphlens_tracers import asking
 from graphlens_tracers.control import Way
 from recorded import recorded
+from stepper import Next, debug, walk
 
 # ── ways to go on ────────────────────────────────────────────────────────────────────────────
 
