@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from graphlens import runs
 from graphlens.cli import complain
 from graphlens.exporters import Exporter, Options, check, exporter_for
 from graphlens.exporters._writing import check_output, save
-from graphlens_tracers.errors import UnknownRun, Usage
+from graphlens_tracers.errors import CannotWrite, UnknownRun, Usage
 
 if TYPE_CHECKING:
     from graphlens.store import Run
@@ -50,6 +51,11 @@ def add_to(commands: Any) -> None:  # Any: argparse keeps the type of its subpar
     )
     parser.add_argument("--format", metavar="NAME", help="the format, where the suffix does not say it")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="without paths, arguments, source text, constants and kept elements: to be shown to others",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not say what was written")
     what = parser.add_argument_group("what of the run")
     what.add_argument("--graph", metavar="NAME", help="a graph by its number or name")
@@ -115,8 +121,11 @@ def go(args: argparse.Namespace) -> int:
     check(exporter, options)
     if args.output != STDOUT:
         check_output(exporter, args.output, force=args.force)
-    run = _read(_recorded(args))
-    with warnings.catch_warnings(record=True) as said:
+    if args.redact and args.link_template is not None:
+        raise Usage("--redact hides the files that --link-template leads to")
+    path = _recorded(args)
+    with contextlib.ExitStack() as stack, warnings.catch_warnings(record=True) as said:
+        run = _read(_redacted(path, stack) if args.redact else path)
         warnings.simplefilter("always")
         if args.output == STDOUT:
             _print(exporter, run, options)
@@ -221,6 +230,19 @@ def _record(args: argparse.Namespace) -> Path:
     elif not args.quiet:
         complain(f"recorded as {name}")
     return recording.run
+
+
+def _redacted(path: Path, stack: contextlib.ExitStack) -> Path:
+    """A copy without what is its owner's, which is gone with the stack."""
+    from graphlens.redaction import HIDDEN, redact  # only who asks for it
+
+    into = Path(stack.enter_context(tempfile.TemporaryDirectory()), f"{HIDDEN}.glens")
+    into.mkdir()
+    try:
+        redact(path, into)
+    except OSError as error:
+        raise CannotWrite(f"a copy of {path.name} in {into.parent}: {error.strerror}") from error
+    return into
 
 
 def _read(path: Path) -> Run:
