@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,16 @@ class Op:
     scope_path: str
     site: SiteSeen | None
     by_hand: tuple[tuple[str, int, str], ...] = ()
+
+
+def command_to_see(process: Process, op: Op) -> str:
+    """How elements that were not kept are seen: "record --keep step:3:4"; "run --break train.py:7"
+    inside of TensorFlow's functions and sessions, of which no step is kept as a whole."""
+    whole = all(seen.order == "ran" for seen in process.graphs() if seen.graph == op.graph)
+    if not whole and op.site is not None:
+        return f"run --break {os.path.basename(op.site.file)}:{op.site.line}"
+    step = None if op.call is None else op.call.step
+    return "record --keep " + ("all" if step is None else f"step:{step}:{step + 1}")
 
 
 def op_at(process: Process, seq: Seq, node: NodeId, row: Rows) -> Op:

@@ -11,6 +11,7 @@ import numpy as np
 
 from graphlens.elements import Array, Elements
 from graphlens.expressions import evaluate
+from graphlens.ops import command_to_see
 from graphlens.plain import Answer, number
 from graphlens.processes import of_op
 from graphlens.session import Process, Run
@@ -65,14 +66,13 @@ def _elements(process: Process, seq: Seq, output: int | None, given: int | None)
         raise UnknownOp(f"op {seq} {clean(op.node.op)} has {several}: there is no {what} {k}")
     kept = process.kept(seq).get((None, k) if given is None else (k, None))
     if kept is None:
-        step = None if op.call is None else op.call.step
-        steps = "all" if step is None else f"step:{step}:{step + 1}"
         there = ", ".join(
             f"output {slot}" if slot is not None else f"input {position}"
             for position, slot in process.kept(seq)
         )
         raise ValueGone(
-            f"{what} {k} of op {seq} {clean(op.node.op)} was not kept; record again with --keep {steps}"
+            f"{what} {k} of op {seq} {clean(op.node.op)} was not kept; to see it: graphlens "
+            f"{clean(command_to_see(process, op), 300)} SCRIPT"
             + (f"; of this op there are: {there}" if there else "")
         )
     return process.elements(kept)

@@ -228,7 +228,7 @@ def test_a_kept_tensor_is_printed_and_saved(tmp_path: Path, capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out)["elements"][1:] == ["-inf", pytest.approx(np.log(4)), "nan"]
 
     for words, said in (
-        (["1"], "record again with --keep"),
+        (["1"], "to see it: graphlens record --keep"),
         (["0", "--output", "1"], "there is no output 1"),
         (["0", "--view", "y"], "'y' is not known here"),
         (["9"], "no op 9"),

@@ -348,7 +348,7 @@ def unkept_box(output: OutputSeen | None, command: str, hints: Sequence[str], bo
     if output is not None:
         _known(output, box)
         box.blank()
-    box.line(("to keep them, record again:", palette.mute))
+    box.line(("to see them, run it again:", palette.mute))
     box.text("  ", command, palette.bright, "bold")
     for hint in hints:
         box.blank()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import graphlens
+from graphlens.ops import command_to_see
 from graphlens.store import Process
 from graphlens_tracers.api import Keep
 from graphlens_tracers.events import Seq
@@ -158,3 +160,15 @@ def test_random_numbers_and_sums_are_as_without(tmp_path: Path) -> None:
     watched: list[Any] = []
     recorded(lambda: watched.extend(losses()), tmp_path / "run.glens")
     np.testing.assert_array_equal(watched, plain)
+
+
+def test_what_is_not_kept_inside_of_a_function_is_to_be_held(tmp_path: Path) -> None:
+    """No step of it is kept as a whole: a breakpoint is what shows it."""
+    step = tf.function(lambda x: tf.math.log(x * 2.0))
+    process = recorded(lambda: step(tf.ones([8])), tmp_path / "run.glens", Keep.of("all"))
+    inside, outside = (ops(process).index(op) for op in ("Mul", "StatefulPartitionedCall"))
+
+    assert not process.kept(Seq(inside)) and process.kept(Seq(outside))
+    told = command_to_see(process, process.op(Seq(inside)))
+    assert re.fullmatch(r"run --break test_births.py:\d+", told)
+    assert command_to_see(process, process.op(Seq(outside))) == "record --keep all"

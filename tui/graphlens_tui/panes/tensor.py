@@ -12,6 +12,7 @@ from textual.strip import Strip
 from graphlens.categories import short
 from graphlens.debugger import Stop
 from graphlens.letters import spec_text
+from graphlens.ops import command_to_see
 from graphlens.session import Op
 from graphlens.text import clean
 from graphlens_tracers.errors import GraphlensError, UnknownOp
@@ -431,8 +432,8 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
         position, slot = self.key
         box.title = f"output {slot}" if slot is not None else f"input {position}"
         output = op.outputs[slot] if slot is not None and slot < len(op.outputs) else None
-        step = None if op.call is None else op.call.step
-        words = "all" if step is None else f"step:{step}:{step + 1}"
+        process = self.model.process()
+        words = "" if process is None else clean(command_to_see(process, op), 300)
         argv = " ".join(self.model.session.run.info.argv)
         hints = []
         if absent.here:
@@ -440,7 +441,7 @@ x[0].flip(1), torch.fft.rfft(x).abs(), np.isnan(x).sum(0)."""
             hints.append(f"Of this operation there are: {names}.")
         if absent.elsewhere is not None:
             hints.append(f"It was kept in {absent.elsewhere[1]}: op #{absent.elsewhere[0]}.")
-        unkept_box(output, f"graphlens record --keep {words} {clean(argv, 300)}", hints, box)
+        unkept_box(output, f"graphlens {words} {clean(argv, 300)}", hints, box)
 
     def _values(self, box: Box, height: int) -> None:
         assert self.grid is not None and self.tensor is not None, "there is a tensor"
