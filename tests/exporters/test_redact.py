@@ -66,7 +66,7 @@ def test_words_of_every_kind_of_event_are_hidden_and_what_ran_is_not(tmp_path: P
     log = new_run(run, argv=["secret.py", "--key", "secret"])
     form = '[["$0","secret",3.25],{"memory_format":"secret"}]'
     nodes = [ran(0, inputs=[100], site=0), ran(1, inputs=[0], form=form)]
-    log.declare(site(0, 3, file="/srv/secret/train.py"), SourceSeen("/srv/secret/train.py", "a" * 64))
+    log.declare(site(0, 3, file="/secret/place/train.py"), SourceSeen("/secret/place/train.py", "a" * 64))
     log.declare(*seen(*nodes, leaves=[leaf(100)], because="n: secret"))
     log.calls(CallBegan(CallId(0), GraphId(0), Seq(0), 0, "train", thread="secret"))
     log.ran(OpRow(0, [(0.5, 1.0)]), OpRow(1, [(float("nan"), float("nan"))]))
@@ -74,7 +74,7 @@ def test_words_of_every_kind_of_event_are_hidden_and_what_ran_is_not(tmp_path: P
     log.facts(
         Unusual(Seq(1), 0, Numerics(4, 1, 0, 0), by_hand=(ByHand("secret + 1"),)),
         Unusual(Seq(1), -1, error="my.Error: secret"),
-        Gap("failed", "functions in /srv/secret: OSError: secret", Seq(0), 2),
+        Gap("failed", "functions in /secret/place: OSError: secret", Seq(0), 2),
     )
     log.finish()
     copy.mkdir()
