@@ -175,7 +175,10 @@ class Observer(TorchDispatchMode):
             if kind:
                 self._meet(value, replace(where, kind=kind))
         result = func(*args, **kwargs)
-        results = tensors(result)[:-1] if op in SCRATCH else tensors(result)
+        results = tensors(result)
+        if op in SCRATCH:  # nor is it met as a number when the gradient reads it
+            scratch = storage(results.pop())
+            self.known[scratch._cdata] = scratch
         made = [t for t in [*results, *written] if kind_of(t)]
         if not made:
             return result
