@@ -1,67 +1,50 @@
-"""GPT-2 held in a real terminal: through the loss, the backward and AdamW into the next step, and back."""
+"""Scripts held in a terminal: GPT-2 into the next step and back, a loop of TensorFlow in iteration 26."""
 
 from __future__ import annotations
 
-import os
+import math
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tmux import COMMAND, Tmux, terminal
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+]
 SMALL = "--steps 2 --layers 2 --width 48 --heads 4 --length 16"
 GPT2 = ["examples/gpt2.py", *SMALL.split()]
 PATIENCE = 60.0
 """Seconds until a screen has to show what is waited for: generous, on a machine with much to do."""
 
 
-class Terminal:
-    """A command in a terminal of tmux, a server of its own."""
+class Held:
+    """A script that is held, in a terminal."""
 
-    def __init__(self, folder: Path, command: list[str], cwd: Path) -> None:
-        self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", os.devnull]
-        self._do("new-session", "-d", "-x", "180", "-y", "50", "-c", str(cwd), shlex.join(command))
-        self._do("set-option", "remain-on-exit", "on")
-
-    def _do(self, *words: str) -> str:
-        # Their size would be taken for that of the terminal.
-        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        command = [*self._tmux, *words]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=30
-        )
-        return done.stdout
-
-    def keys(self, *keys: str) -> None:
-        """Press keys, one after the other."""
-        for key in keys:
-            self._do("send-keys", key)
-
-    def type(self, text: str) -> None:
-        """Type a line."""
-        self._do("send-keys", "-l", text)
-        self._do("send-keys", "Enter")
-
-    def text(self) -> str:
-        """What is on the screen."""
-        return self._do("capture-pane", "-p")
+    def __init__(self, screen: Tmux) -> None:
+        self.screen = screen
 
     def wait(self, *texts: str) -> str:
         """The screen, once it shows all of these."""
-        end = time.monotonic() + PATIENCE
-        while not all(text in (screen := self.text()) for text in texts):
-            assert time.monotonic() < end, f"no {texts} in\n{screen}"
-            time.sleep(0.1)
-        return screen
+        return self.screen.wait(*texts, seconds=PATIENCE)
+
+    def keys(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        self.screen.press(*keys)
+
+    def type(self, text: str) -> None:
+        """Type a line."""
+        self.screen.press(text, "enter")
 
     def held(self) -> str:
         """Where the status line says that the script is held; "" while it runs."""
-        found = re.search(r"(before|after) op #[0-9]+", self.text())
+        found = re.search(r"(before|after) op #[0-9]+", self.screen.text())
         return found[0] if found else ""
 
     def go(self, key: str) -> None:
@@ -69,35 +52,26 @@ class Terminal:
         before, end = self.held(), time.monotonic() + PATIENCE
         self.keys(key)
         while self.held() in ("", before):
-            assert time.monotonic() < end, f"{key} leads nowhere:\n{self.text()}"
+            assert time.monotonic() < end, f"{key} leads nowhere:\n{self.screen.text()}"
             time.sleep(0.1)
 
-    def close(self) -> None:
-        """End the server, and with it what it runs."""
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=30, check=False)
 
-
-@pytest.fixture
-def gpt2(tmp_path: Path, checkout: Path) -> Iterator[Terminal]:
-    if shutil.which("tmux") is None:
-        pytest.skip("tmux is not installed")
-    command = [sys.executable, "-P", "-m", "graphlens", "run", "--break", "native_layer_norm"]
-    terminal = Terminal(tmp_path, [*command, "-o", str(tmp_path / "run.glens"), *GPT2], checkout)
-    try:
-        yield terminal
-    finally:
-        terminal.close()
-        for run in tmp_path.glob("*.glens"):
-            subprocess.run(["pkill", "-9", "-f", str(run)], check=False)
-
-
-@pytest.mark.long
-def test_gpt2_from_the_first_operation_into_the_second_step(
-    gpt2: Terminal, tmp_path: Path, checkout: Path
-) -> None:
+def test_gpt2_from_the_first_operation_into_the_second_step(tmp_path: Path, checkout: Path) -> None:
     plain = subprocess.run(
         [sys.executable, *GPT2], cwd=checkout, capture_output=True, text=True, timeout=240, check=True
     )
+    command = [*COMMAND, "run", "--break", "native_layer_norm", str(checkout / GPT2[0]), *GPT2[1:]]
+    with terminal(tmp_path, command, (180, 50)) as screen:
+        _step_gpt2(Held(screen))
+        # The second run was changed by nobody: it printed what the script prints without us.
+        (again,) = (tmp_path / "home").rglob("*.glens")
+        end = time.monotonic() + PATIENCE
+        while '"finished"' not in (again / "run.json").read_text() and time.monotonic() < end:
+            time.sleep(0.1)
+    assert (again / "output.log").read_text().replace("\r\n", "\n") == plain.stdout
+
+
+def _step_gpt2(gpt2: Held) -> None:
     gpt2.wait("breakpoint 1: native_layer_norm", "before op #104", "ln_1")
     gpt2.go("s")
     gpt2.keys("S")  # back in what was recorded
@@ -147,9 +121,48 @@ def test_gpt2_from_the_first_operation_into_the_second_step(
     gpt2.type("detach")
     gpt2.wait("the script goes on by itself")
 
-    # The second run was changed by nobody: it printed what the script prints without us.
-    (again,) = Path(os.environ["GRAPHLENS_HOME"]).rglob("*.glens")
-    end = time.monotonic() + PATIENCE
-    while '"finished"' not in (again / "run.json").read_text() and time.monotonic() < end:
-        time.sleep(0.1)
-    assert (again / "output.log").read_text().replace("\r\n", "\n") == plain.stdout
+
+LOOP = """
+import tensorflow as tf
+
+
+@tf.function
+def f(x):
+    i = tf.constant(0)
+    while i < 40:
+        x = tf.cos(x)
+        i += 1
+    return x
+
+
+print("result", float(f(tf.constant(2.0))))
+"""
+
+
+def test_a_loop_of_tensorflow_is_held_in_iteration_26_and_changed_there(tmp_path: Path) -> None:
+    """What is put in there is what the script goes on with."""
+    pytest.importorskip("tensorflow")
+    script = tmp_path / "train.py"
+    script.write_text(LOOP)
+    command = [*COMMAND, "run", "--break", "op:Cos", str(script)]
+    with terminal(tmp_path / "terminal", command, (160, 50)) as screen:
+        held = Held(screen)
+        held.wait("breakpoint 1", "Cos", "iteration 0")
+        held.keys(":")
+        held.type("ignore 1 26")
+        held.keys("c")
+        held.wait("Cos", "iteration 26", "▶  9          x = tf.cos(x)")
+        held.keys("I")
+        held.wait("out0 = ")
+        held.keys("ctrl+u")
+        held.type("out0 = out0 * 0 + 0.25")
+        held.wait("changed ")
+        held.keys(":")
+        held.type("delete")
+        held.keys("c")
+        text = held.wait("result ", "finished")
+    x = 0.25
+    for _ in range(27, 40):
+        x = math.cos(x)
+    found = re.search(r"result ([0-9.]+)", text)
+    assert found is not None and float(found[1]) == pytest.approx(x, rel=1e-6)

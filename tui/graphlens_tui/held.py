@@ -83,13 +83,15 @@ class Held:
         del self.answers[:-MOST_ANSWERS]
 
     def where(self) -> tuple[str, int] | None:
-        """The (file, line) that is current: of a backward operation where its forward one was called."""
+        """The (file, line) that is current: where its operation stands, of a backward one its forward one."""
         said = self.said
         if said is None:
             return None
         forward = said.get("forward")
         if self.frame == 0 and forward and "file" in forward and "line" in forward:
             return str(forward["file"]), int(forward["line"])
+        if self.frame == 0 and said.get("source"):  # of an operation in a function: where it was traced
+            return str(said["source"][0]["file"]), int(said["source"][0]["line"])
         stack = said["stack"]
         if not stack:
             return None

@@ -101,6 +101,8 @@ def stack_box(said: Said, held: Held, cwd: str, active: bool, box: Box, height: 
     box.line(("module ", palette.mute), (glyphs.path.join(inner) or "(none)", palette.text))
     step = "" if said["step"] is None else f"step {said['step']} · "
     graph = f" · {clean(str(said['graph']))}" if said["graph"] else ""
+    iterations = [one["iteration"] for one in said.get("graphs", ()) if one["iteration"] is not None]
+    graph += f" · iteration {iterations[-1]}" if iterations else ""
     box.line(("graph  ", palette.mute), (f"{step}{said['phase']}{graph}", palette.text),
              (f"   {clean(str(said['thread']))}, process {said['pid']}", palette.faint))  # fmt: skip
     forward = said.get("forward")
