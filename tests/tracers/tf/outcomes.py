@@ -17,8 +17,8 @@ from graphlens_tracers.tf.compat import context, tf
 
 _NUMBER = re.compile(r"(?<=_)\d+|0x[0-9a-f]+|/tmp/\w+")
 """What TensorFlow counts up, and what is in another place each time."""
-_LOG = re.compile(r"^(\d{4}-\d\d-\d\d |[IWEF]\d{4} |I0000|WARNING: All log|WARNING:tensorflow)")
-"""How lines begin that TensorFlow writes into its log."""
+_LOG = re.compile(r"^(\d{4}-\d\d-\d\d |[IWEF]\d{4} |I0000|WARNING: All log|WARNING:tensorflow|\t \[\[)")
+"""How lines begin that TensorFlow writes into its log, when it likes to: of an error the node, too."""
 
 
 def bytes_of(found: Any) -> list[bytes]:
